@@ -1,0 +1,250 @@
+/**
+ * Every way in which a connection or a call can fail, one tag each. All are `Schema.TaggedError`s, so that they may
+ * cross a wire; each names the server key it belongs to, says in `message` what happened and what to do, and holds
+ * no secret. Errors of the pool itself (`AcquireTimeout`, `PoolSaturated`, …) come from `@mooring/pool`.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+/**
+ * What is known of a request when it failed. `NotSent`: none of its bytes left this process, so it is always safe to
+ * run again. `Unknown`: it may have run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Delivery = Schema.Literal("NotSent", "Unknown")
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Delivery = typeof Delivery.Type
+
+/**
+ * A connection could not be made. `phase` says how far it came: `spawn` (the process did not start), `dial` (the
+ * address did not answer as an MCP server), `handshake` (`initialize` failed). `retryable` says whether waiting
+ * callers should wait for another attempt (`true`), or be told at once (`false`: no such command, 401, …).
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class McpConnectError extends Schema.TaggedError<McpConnectError>("@mooring/mcp/McpConnectError")(
+  "McpConnectError",
+  {
+    server: Schema.String,
+    phase: Schema.Literal("spawn", "dial", "handshake"),
+    reason: Schema.String,
+    retryable: Schema.Boolean,
+    /** The last lines that a stdio server wrote to its stderr. */
+    stderr: Schema.optional(Schema.String),
+    cause: Schema.optional(Schema.Defect)
+  }
+) {
+  override get message(): string {
+    const said = this.stderr === undefined || this.stderr === "" ? "" : `\nIts last words on stderr:\n${this.stderr}`
+    return `Could not connect to MCP server "${this.server}" (${this.phase}): ${this.reason}${said}`
+  }
+}
+
+/**
+ * The call's own deadline passed. The server was told to cancel; it may have run the call all the same.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class CallTimeout extends Schema.TaggedError<CallTimeout>("@mooring/mcp/CallTimeout")("CallTimeout", {
+  server: Schema.String,
+  method: Schema.String,
+  /** The limit that passed. Milliseconds. */
+  timeoutMs: Schema.Number,
+  delivery: Delivery
+}) {
+  override get message(): string {
+    return `"${this.method}" on MCP server "${this.server}" was not answered within ${this.timeoutMs} ms`
+  }
+}
+
+/**
+ * The connection ended before the answer came. `delivery` says whether the request can have run.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConnectionLost extends Schema.TaggedError<ConnectionLost>("@mooring/mcp/ConnectionLost")(
+  "ConnectionLost",
+  {
+    server: Schema.String,
+    reason: Schema.String,
+    delivery: Delivery,
+    cause: Schema.optional(Schema.Defect)
+  }
+) {
+  override get message(): string {
+    const ran = this.delivery === "NotSent" ? "the request was not sent" : "the request may have run"
+    return `The connection to MCP server "${this.server}" was lost (${ran}): ${this.reason}`
+  }
+}
+
+/**
+ * A call that may have run was not answered, and nothing permits to run it twice. Look at the server's state before
+ * you call again. `cause` is the failure that left the outcome open.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("@mooring/mcp/OutcomeUnknown")(
+  "OutcomeUnknown",
+  {
+    server: Schema.String,
+    tool: Schema.String,
+    cause: Schema.Union(ConnectionLost, CallTimeout)
+  }
+) {
+  override get message(): string {
+    return (
+      `Tool "${this.tool}" on MCP server "${this.server}" may or may not have run; ` +
+      `it was not run again, since nothing says that it may run twice. ${this.cause.message}`
+    )
+  }
+}
+
+/**
+ * The server answered with a JSON-RPC error, or with something that is not MCP.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ProtocolError extends Schema.TaggedError<ProtocolError>("@mooring/mcp/ProtocolError")("ProtocolError", {
+  server: Schema.String,
+  method: Schema.String,
+  /** The JSON-RPC error code: https://www.jsonrpc.org/specification#error_object */
+  code: Schema.Number,
+  reason: Schema.String,
+  data: Schema.optional(Schema.Unknown)
+}) {
+  override get message(): string {
+    return `MCP server "${this.server}" refused "${this.method}": ${this.reason} (${this.code})`
+  }
+}
+
+/**
+ * A typed call whose tool answered with `isError`. `content` is the tool's text.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ToolFailed extends Schema.TaggedError<ToolFailed>("@mooring/mcp/ToolFailed")("ToolFailed", {
+  server: Schema.String,
+  tool: Schema.String,
+  content: Schema.String
+}) {
+  override get message(): string {
+    return `Tool "${this.tool}" on MCP server "${this.server}" failed: ${this.content}`
+  }
+}
+
+/**
+ * The arguments do not fit the tool's parameters; nothing was sent. `reason` has the path in the arguments.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidArguments extends Schema.TaggedError<InvalidArguments>("@mooring/mcp/InvalidArguments")(
+  "InvalidArguments",
+  { server: Schema.String, tool: Schema.String, reason: Schema.String }
+) {
+  override get message(): string {
+    return `The arguments for tool "${this.tool}" on MCP server "${this.server}" do not fit: ${this.reason}`
+  }
+}
+
+/**
+ * The tool ran and answered, but its result is not what was declared.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidResult extends Schema.TaggedError<InvalidResult>("@mooring/mcp/InvalidResult")("InvalidResult", {
+  server: Schema.String,
+  tool: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `The result of "${this.tool}" on MCP server "${this.server}" is not what was declared: ${this.reason}`
+  }
+}
+
+/**
+ * No server of that name is configured. `known` are those that are.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnknownServer extends Schema.TaggedError<UnknownServer>("@mooring/mcp/UnknownServer")("UnknownServer", {
+  server: Schema.String,
+  known: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const known = this.known.length === 0 ? "none is" : this.known.map((name) => `"${name}"`).join(", ")
+    return `No MCP server "${this.server}" is configured; configured: ${known}`
+  }
+}
+
+/**
+ * The server did not declare the capability that this needs; nothing was sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnsupportedCapability extends Schema.TaggedError<UnsupportedCapability>(
+  "@mooring/mcp/UnsupportedCapability"
+)("UnsupportedCapability", { server: Schema.String, capability: Schema.String }) {
+  override get message(): string {
+    return `MCP server "${this.server}" does not offer "${this.capability}"`
+  }
+}
+
+/**
+ * The server's isolation is `perPartition`, and the caller said no partition. Never a silent fall-back to shared.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PartitionMissing extends Schema.TaggedError<PartitionMissing>("@mooring/mcp/PartitionMissing")(
+  "PartitionMissing",
+  { server: Schema.String }
+) {
+  override get message(): string {
+    return (
+      `MCP server "${this.server}" has a connection for each partition, and none was said: ` +
+      "wrap the call in McpClient.withPartition, or use client.forPartition"
+    )
+  }
+}
+
+/**
+ * A configuration is wrong. `file` is where it was read (if it came from one), `path` the place in it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConfigError extends Schema.TaggedError<ConfigError>("@mooring/mcp/ConfigError")("ConfigError", {
+  file: Schema.optional(Schema.String),
+  path: Schema.optional(Schema.String),
+  reason: Schema.String
+}) {
+  override get message(): string {
+    const where = [this.file, this.path].filter((part) => part !== undefined).join(": ")
+    return where === "" ? `Configuration: ${this.reason}` : `${where}: ${this.reason}`
+  }
+}
+
+/**
+ * How a request on one connection can fail.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type RequestError = CallTimeout | ConnectionLost | ProtocolError

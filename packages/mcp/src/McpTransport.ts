@@ -1,0 +1,74 @@
+/**
+ * What carries the messages of one connection: a pipe to a process, HTTP requests, or a queue in memory. A transport
+ * is acquired in a scope by an `McpConnector` and is gone when that scope has closed (process ended and reaped,
+ * sockets closed). It knows nothing of requests and answers; the `Session` above it does.
+ *
+ * @since 0.1.0
+ */
+import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
+import type * as Effect from "effect/Effect"
+import type { Delivery, McpConnectError } from "./McpError.js"
+
+/**
+ * A message on its way out. The transport sets `handedOver` the moment the first of its bytes may have left this
+ * process: what fails before is `NotSent`, what fails after is `Unknown`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Outgoing {
+  readonly message: JSONRPCMessage
+  handedOver: boolean
+  /** This one message could not be delivered, while the connection may go on. At most once, never after `closed`. */
+  readonly failed: (failure: TransportFailure) => void
+}
+
+/**
+ * Why a message or a connection failed. `reason` is for people and holds no secret.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TransportFailure {
+  readonly reason: string
+  readonly delivery: Delivery
+  /** Whether the whole connection is of no use any more (HTTP: its session is gone). */
+  readonly fatal: boolean
+  readonly cause?: unknown
+}
+
+/**
+ * What the session gives to the transport. All are called synchronously, none may throw.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Receiver {
+  /** A parsed JSON-RPC message. */
+  readonly message: (message: JSONRPCMessage) => void
+  /** Something that was received and is no message (a line of junk). The connection goes on. */
+  readonly junk: (reason: string) => void
+  /** The connection has ended, and why. At most once; nothing is called after it. */
+  readonly closed: (reason: string, cause?: unknown) => void
+}
+
+/**
+ * One open transport.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface McpTransport {
+  /** For spans and statistics: `pipe`, `tcp` or `memory`. */
+  readonly network: "pipe" | "tcp" | "memory"
+  /** The process ID of a child process on this machine. */
+  readonly pid?: number | undefined
+  /** Begins to deliver to `receiver`. Called once, before the first `send`. */
+  readonly start: (receiver: Receiver) => Effect.Effect<void, McpConnectError>
+  /** Sends without waiting. Never throws; what goes wrong is told to `outgoing.failed`, or to the receiver. */
+  readonly send: (outgoing: Outgoing) => void
+  /** Told once, when the handshake has settled the protocol's revision (an HTTP header needs it). */
+  readonly setProtocolVersion?: ((version: string) => void) | undefined
+  /** Text that helps to explain a failure: the last lines of stderr, redacted. */
+  readonly diagnostics?: (() => string) | undefined
+}

@@ -1,0 +1,60 @@
+/**
+ * Names of servers and of whose connections these are. A `ServerKey` is what the pool is keyed by: two calls share
+ * a connection only when server ID and partition are both the same. Values only; nothing here is acquired.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import * as Schema from "effect/Schema"
+
+/**
+ * The name of a configured MCP server, as it stands in the configuration.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const ServerId = Schema.NonEmptyString.pipe(Schema.brand("@mooring/mcp/ServerId"))
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ServerId = typeof ServerId.Type
+
+/**
+ * Whose connections these are: a tenant, a user, a conversation; any string of your own.
+ * `sharedPartition` unless a server's isolation says otherwise. Never put a secret in it: it is shown in errors.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Partition = string
+
+/**
+ * The partition of servers whose isolation is not `perPartition`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const sharedPartition: Partition = "shared"
+
+/**
+ * What the pool of connections is keyed by. Equal by value.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class ServerKey extends Data.Class<{ readonly server: string; readonly partition: Partition }> {
+  /** How the key is shown in errors, logs and events: `server`, or `server/partition` when it is not shared. */
+  override toString(): string {
+    return this.partition === sharedPartition ? this.server : `${this.server}/${this.partition}`
+  }
+}
+
+/**
+ * The key of a server whose connections every caller may share.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const shared = (server: string): ServerKey => new ServerKey({ server, partition: sharedPartition })

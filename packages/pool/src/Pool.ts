@@ -1,0 +1,111 @@
+/**
+ * A keyed pool of scoped resources: bounded, fair, and lawful (`LAWS.md` beside this package's README). Each item is
+ * opened in a scope of its own, which is closed exactly once, when the item leaves the pool. One item may serve
+ * several borrowers at once, up to its `concurrency`. Closing the scope that `make` ran in closes the pool and
+ * everything in it.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as KeyedPool from "effect/KeyedPool"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { HealthCheck } from "./HealthCheck.js"
+import type { Lease } from "./Lease.js"
+import type { PoolConfig } from "./PoolConfig.js"
+import type { PoolConfigError, PoolError } from "./PoolError.js"
+import type { PoolEvent } from "./PoolEvent.js"
+import type { KeyStats, PoolStats } from "./PoolStats.js"
+
+/**
+ * What a live item can say to the pool that holds it. Every function is synchronous and may be called from anywhere.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ItemHandle {
+  /** The item must not serve any longer; it is closed as soon as nobody holds it, and replaced where needed. */
+  readonly retire: (reason: string) => void
+  /** How many leases it can bear at once. Lowering it takes nothing away: no new leases until it is below. */
+  readonly setConcurrency: (concurrency: number) => void
+  /** The item has just answered something: it needs no check before it is next borrowed. */
+  readonly alive: () => void
+}
+
+/**
+ * How to make a pool.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PoolOptions<in K, in out A, in out E, out R> {
+  /** Opens an item. Its scope closes when the item leaves the pool. Runs on a fiber of the pool, never a caller's. */
+  readonly acquire: (key: K, handle: ItemHandle) => Effect.Effect<A, E, R | Scope.Scope>
+  /** The settings of a key, asked for when the key is first used. A value, or a function of the key. */
+  readonly config?: PoolConfig | ((key: K) => PoolConfig) | undefined
+  /** Items over all keys at most. Default: no limit. */
+  readonly maxTotal?: number | undefined
+  /** Connects at once over all keys, in units of `connectWeight`. Default 16. */
+  readonly maxConnecting?: number | undefined
+  /** Whether an item is open: cheap and synchronous, asked on every borrow and every return. Default: always. */
+  readonly isOpen?: ((item: A) => boolean) | undefined
+  /** Probes idle items, and items that have not answered for long before they are borrowed. Default: none. */
+  readonly health?: HealthCheck<A, R> | undefined
+  /** The group a key counts for, and how many items a group may hold. Default: none. */
+  readonly group?: { readonly of: (key: K) => string; readonly quota?: number | undefined } | undefined
+  /**
+   * Whether callers who wait should wait for another attempt after this failure. If not, they get it at once.
+   * Default: always.
+   */
+  readonly isRetryable?: ((error: E) => boolean) | undefined
+  /** The key as errors, events and stats show it. Default `String(key)`. */
+  readonly describeKey?: ((key: K) => string) | undefined
+  /** How long closing the pool waits for leases before it revokes them. Default 30 seconds. */
+  readonly shutdownTimeout?: Duration.DurationInput | undefined
+  /** Items closed for their age per key and window at most. Default: 1 a second. */
+  readonly retirements?: { readonly limit: number; readonly window: Duration.DurationInput } | undefined
+  /** Seeds the jitter of lifetimes and pauses, to repeat a run. Default: from `Random`. */
+  readonly seed?: number | undefined
+}
+
+/**
+ * A keyed pool. It is an Effect `KeyedPool`, so `KeyedPool.get` and `KeyedPool.invalidate` work on it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Pool<in out K, in out A, out E> extends KeyedPool.KeyedPool<K, A, E | PoolError> {
+  /**
+   * Borrows, runs, gives back: the fast path (no scope, fork or timer while a slot is free). The item is returned
+   * whether `f` succeeds, fails or is interrupted; `reuse` may say of an exit's cause that the item must go.
+   */
+  readonly use: <B, E2, R2>(
+    key: K,
+    f: (item: A) => Effect.Effect<B, E2, R2>
+  ) => Effect.Effect<B, E | PoolError | E2, R2>
+  /** Borrows a share for as long as the scope is open. */
+  readonly lease: (key: K) => Effect.Effect<Lease<A>, E | PoolError, Scope.Scope>
+  /** Borrows a whole item: nobody else holds it until the scope closes. */
+  readonly exclusive: (key: K) => Effect.Effect<Lease<A>, E | PoolError, Scope.Scope>
+  /**
+   * Opens items of these keys up to `min` (at least one) and keeps `min` of them from then on. Ends when each key
+   * is ready, or fails with the first failure that cannot be retried or outlasts the acquire deadline.
+   */
+  readonly warm: (keys: Iterable<K>) => Effect.Effect<void, E | PoolError>
+  /** Closes every item of the key, busy ones when they come back (by force after `deadline`), and ends when they are. */
+  readonly drain: (key: K, deadline?: Duration.DurationInput) => Effect.Effect<void>
+  /** Hands out nothing for this key (or any) until `resume`: acquires wait, and fail with `PoolSuspended` at their deadline. */
+  readonly suspend: (key?: K) => Effect.Effect<void>
+  readonly resume: (key?: K) => Effect.Effect<void>
+  /** Gives the key a new configuration. A lower `max` closes idle items now and busy ones when they come back. */
+  readonly resize: (key: K, config: PoolConfig) => Effect.Effect<void, PoolConfigError>
+  readonly stats: Effect.Effect<PoolStats>
+  /** The numbers of one key; `undefined` while the pool has no entry for it. */
+  readonly keyStats: (key: K) => Effect.Effect<KeyStats | undefined>
+  /** What happens, from now on. Bounded: a slow reader loses the oldest events and slows nothing. */
+  readonly events: Stream.Stream<PoolEvent>
+}
+export declare const make: <K, A, E, R>(
+  options: PoolOptions<K, A, E, R>
+) => Effect.Effect<Pool<K, A, E>, PoolConfigError, R | Scope.Scope>

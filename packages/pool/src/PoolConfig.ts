@@ -1,0 +1,152 @@
+/**
+ * What can be set for one key, with defaults that suit a resource that is costly to open and can serve one borrower
+ * at a time. Checked before use: nonsense is a `PoolConfigError` that names the field, never a surprise later.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import { PoolConfigError } from "./PoolError.js"
+
+/**
+ * The settings of one key. Every field may be left out.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PoolConfig {
+  /** Items kept open once the key is pinned by `warm`. Default 0: a key that nobody uses costs nothing. */
+  readonly min?: number | undefined
+  /** Items at most, those that are opening or closing included. Default 1. */
+  readonly max?: number | undefined
+  /** Idle items at most; a return that leaves more closes the surplus. Default: `max`. */
+  readonly maxIdle?: number | undefined
+  /** Leases at once on one item. Default 1. */
+  readonly concurrency?: number | undefined
+  /** Acquires that may wait; more fail at once with `PoolSaturated`. Default 256. */
+  readonly maxWaiters?: number | undefined
+  /** How long an acquire may wait. Default 30 seconds; while no item is open, at least `connectTimeout`. */
+  readonly acquireTimeout?: Duration.DurationInput | undefined
+  /** How long one attempt to open an item may take. Default 60 seconds. */
+  readonly connectTimeout?: Duration.DurationInput | undefined
+  /** How long closing an item may take before it is abandoned and no longer counted. Default 30 seconds. */
+  readonly closeTimeout?: Duration.DurationInput | undefined
+  /** Attempts to open an item of this key at once. Default: `max`. */
+  readonly maxConnecting?: number | undefined
+  /**
+   * What one attempt takes of the pool's `maxConnecting`. Default 1; more for a resource that is dear to start, such
+   * as a process.
+   */
+  readonly connectWeight?: number | undefined
+  /** An item idle for this long is closed. Default 5 minutes. */
+  readonly idleTimeToLive?: Duration.DurationInput | undefined
+  /** An item older than this is replaced. Default: none. */
+  readonly maxLifetime?: Duration.DurationInput | undefined
+  /** How much of `maxLifetime` is taken off at random, from 0 up to this share. Default 0.1. */
+  readonly lifetimeJitter?: number | undefined
+  /** An item that answered within this time is borrowed without asking it again. Default 5 seconds. */
+  readonly validationBypass?: Duration.DurationInput | undefined
+  /** The first and the longest pause between failed attempts to open. Default 250 ms and 30 seconds, full jitter. */
+  readonly backoff?:
+    | { readonly base?: Duration.DurationInput | undefined; readonly max?: Duration.DurationInput | undefined }
+    | undefined
+  /** After so many failed attempts in a row the circuit opens. Default 5. */
+  readonly breakerThreshold?: number | undefined
+  /** How long the circuit stays open before one attempt is made. Default: the longest pause of `backoff`. */
+  readonly breakerOpenFor?: Duration.DurationInput | undefined
+  /** A lease held longer than this is reported, with where it was taken (which costs some µs a borrow). Default: never. */
+  readonly leakThreshold?: Duration.DurationInput | undefined
+}
+
+/**
+ * The settings of one key with every default filled in. Times in nanoseconds, `Infinity` for none.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ResolvedConfig {
+  readonly min: number
+  readonly max: number
+  readonly maxIdle: number
+  readonly concurrency: number
+  readonly maxWaiters: number
+  readonly acquireTimeout: number
+  readonly connectTimeout: number
+  readonly closeTimeout: number
+  readonly maxConnecting: number
+  readonly connectWeight: number
+  readonly idleTimeToLive: number
+  readonly maxLifetime: number
+  readonly lifetimeJitter: number
+  readonly validationBypass: number
+  readonly backoffBase: number
+  readonly backoffMax: number
+  readonly breakerThreshold: number
+  readonly breakerOpenFor: number
+  readonly leakThreshold: number
+}
+
+/**
+ * Fills in the defaults and checks every field.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const resolve = (
+  config: PoolConfig,
+  key?: string | undefined
+): Either.Either<ResolvedConfig, PoolConfigError> => {
+  const refuse = (field: string, reason: string) => new PoolConfigError({ key, field, reason })
+  const whole = (field: string, value: number, least: number): number => {
+    if (!(Number.isInteger(value) || value === Infinity) || value < least) {
+      throw refuse(field, `must be a whole number of at least ${least}, not ${value}`)
+    }
+    return value
+  }
+  const nanos = (field: string, input: Duration.DurationInput | undefined, otherwise: number): number => {
+    if (input === undefined) return otherwise
+    // `Duration.decode` turns NaN and negative numbers silently into zero.
+    const negative = typeof input === "number" ? !(input >= 0) : typeof input === "bigint" ? input < 0n : false
+    if (negative) throw refuse(field, `must be a duration of at least zero, not ${input}`)
+    const duration = Duration.decodeUnknown(input)
+    if (duration._tag === "None") throw refuse(field, `is not a duration: ${String(input)}`)
+    return Math.round(Duration.toMillis(duration.value) * 1e6)
+  }
+  const share = (field: string, value: number): number => {
+    if (!(value >= 0 && value <= 1)) throw refuse(field, `must lie between 0 and 1, not ${value}`)
+    return value
+  }
+  const second = 1e9
+  try {
+    const min = whole("min", config.min ?? 0, 0)
+    const max = whole("max", config.max ?? Math.max(1, min), 1)
+    if (min > max) throw refuse("min", `must not be above max (${max}), not ${min}`)
+    const backoffMax = nanos("backoff.max", config.backoff?.max, 30 * second)
+    const backoffBase = nanos("backoff.base", config.backoff?.base, Math.min(second / 4, backoffMax))
+    if (backoffBase > backoffMax) throw refuse("backoff.base", "must not be above backoff.max")
+    return Either.right({
+      min,
+      max,
+      maxIdle: whole("maxIdle", config.maxIdle ?? max, min),
+      concurrency: whole("concurrency", config.concurrency ?? 1, 1),
+      maxWaiters: whole("maxWaiters", config.maxWaiters ?? 256, 0),
+      acquireTimeout: nanos("acquireTimeout", config.acquireTimeout, 30 * second),
+      connectTimeout: nanos("connectTimeout", config.connectTimeout, 60 * second),
+      closeTimeout: nanos("closeTimeout", config.closeTimeout, 30 * second),
+      maxConnecting: whole("maxConnecting", config.maxConnecting ?? max, 1),
+      connectWeight: whole("connectWeight", config.connectWeight ?? 1, 1),
+      idleTimeToLive: nanos("idleTimeToLive", config.idleTimeToLive, 300 * second),
+      maxLifetime: nanos("maxLifetime", config.maxLifetime, Infinity),
+      lifetimeJitter: share("lifetimeJitter", config.lifetimeJitter ?? 0.1),
+      validationBypass: nanos("validationBypass", config.validationBypass, 5 * second),
+      backoffBase,
+      backoffMax,
+      breakerThreshold: whole("breakerThreshold", config.breakerThreshold ?? 5, 1),
+      breakerOpenFor: nanos("breakerOpenFor", config.breakerOpenFor, backoffMax),
+      leakThreshold: nanos("leakThreshold", config.leakThreshold, Infinity)
+    })
+  } catch (error) {
+    if (error instanceof PoolConfigError) return Either.left(error)
+    throw error
+  }
+}
