@@ -7,14 +7,22 @@
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import type * as KeyedPool from "effect/KeyedPool"
+import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import { PCGRandom } from "effect/Utils"
+import * as Deadlines from "./Deadlines.js"
 import type { HealthCheck } from "./HealthCheck.js"
+import { checks } from "./internal/Checks.js"
+import { Engine, type EngineOptions } from "./internal/Engine.js"
+import { EventHub } from "./internal/EventHub.js"
+import { PoolImpl } from "./internal/PoolImpl.js"
 import type { Lease } from "./Lease.js"
-import type { PoolConfig } from "./PoolConfig.js"
-import type { PoolConfigError, PoolError } from "./PoolError.js"
+import { type PoolConfig, resolve } from "./PoolConfig.js"
+import { PoolConfigError, type PoolError } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"
 import type { KeyStats, PoolStats } from "./PoolStats.js"
 
@@ -78,7 +86,7 @@ export interface PoolOptions<in K, in out A, in out E, out R> {
 export interface Pool<in out K, in out A, out E> extends KeyedPool.KeyedPool<K, A, E | PoolError> {
   /**
    * Borrows, runs, gives back: the fast path (no scope, fork or timer while a slot is free). The item is returned
-   * whether `f` succeeds, fails or is interrupted; `reuse` may say of an exit's cause that the item must go.
+   * whether `f` succeeds, fails or is interrupted.
    */
   readonly use: <B, E2, R2>(
     key: K,
@@ -93,7 +101,10 @@ export interface Pool<in out K, in out A, out E> extends KeyedPool.KeyedPool<K, 
    * is ready, or fails with the first failure that cannot be retried or outlasts the acquire deadline.
    */
   readonly warm: (keys: Iterable<K>) => Effect.Effect<void, E | PoolError>
-  /** Closes every item of the key, busy ones when they come back (by force after `deadline`), and ends when they are. */
+  /**
+   * Closes every item of the key and ends when they are closed: idle ones at once, busy ones when they come back or,
+   * after `deadline` (default: `shutdownTimeout`), by force. Those who wait for the key are served by new items.
+   */
   readonly drain: (key: K, deadline?: Duration.DurationInput) => Effect.Effect<void>
   /** Hands out nothing for this key (or any) until `resume`: acquires wait, and fail with `PoolSuspended` at their deadline. */
   readonly suspend: (key?: K) => Effect.Effect<void>
@@ -106,6 +117,91 @@ export interface Pool<in out K, in out A, out E> extends KeyedPool.KeyedPool<K, 
   /** What happens, from now on. Bounded: a slow reader loses the oldest events and slows nothing. */
   readonly events: Stream.Stream<PoolEvent>
 }
-export declare const make: <K, A, E, R>(
+/**
+ * Makes a pool. It closes with the scope: waiting acquires fail with `PoolClosed`, idle items close at once, busy ones
+ * when they come back or, after `shutdownTimeout`, by force.
+ *
+ * Fails with `PoolConfigError` when a setting is nonsense; where `config` is a function, what it gives for a key is
+ * checked when that key is first used, and refused there.
+ *
+ * @example
+ * ```ts
+ * import { Pool } from "@mooring/pool"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const pool = yield* Pool.make({
+ *     acquire: (host: string) => Effect.acquireRelease(Effect.succeed({ host }), () => Effect.log(`closed ${host}`)),
+ *     config: { max: 4, concurrency: 8 }
+ *   })
+ *   return yield* pool.use("db-1", (connection) => Effect.succeed(connection.host))
+ * })
+ *
+ * Effect.runPromise(Effect.scoped(program))
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <K, A, E, R>(
   options: PoolOptions<K, A, E, R>
-) => Effect.Effect<Pool<K, A, E>, PoolConfigError, R | Scope.Scope>
+): Effect.Effect<Pool<K, A, E>, PoolConfigError, Exclude<R, Scope.Scope> | Scope.Scope> =>
+  Effect.gen(function* () {
+    const settings = yield* check(options)
+    const seed = options.seed ?? (yield* Random.nextIntBetween(0, 2 ** 31))
+    const numbers = new PCGRandom(seed)
+    const runtime = yield* Effect.runtime<Exclude<R, Scope.Scope>>()
+    const deadlines = yield* Deadlines.make
+    const hub = yield* EventHub.make
+    const { config } = options
+    const engine = new Engine<K, A, E, Exclude<R, Scope.Scope>>(
+      {
+        ...settings,
+        // What is left of `R` when the item's own scope is taken away is what the runtime has.
+        acquire: options.acquire as EngineOptions<K, A, E, Exclude<R, Scope.Scope>>["acquire"],
+        health: options.health as EngineOptions<K, A, E, Exclude<R, Scope.Scope>>["health"],
+        isOpen: options.isOpen,
+        config: typeof config === "function" ? config : () => config ?? {},
+        groupOf: options.group?.of ?? (() => ""),
+        describeKey: options.describeKey ?? String,
+        isRetryable: options.isRetryable ?? (() => true),
+        random: () => numbers.number()
+      },
+      runtime,
+      deadlines,
+      hub
+    )
+    const pool = new PoolImpl<K, A, E, Exclude<R, Scope.Scope>>(
+      engine,
+      deadlines,
+      hub,
+      runtime,
+      settings.shutdownTimeout
+    )
+    yield* Effect.addFinalizer(() => pool.close)
+    return pool
+  })
+
+const check = <K, A, E, R>(options: PoolOptions<K, A, E, R>) =>
+  Effect.try({
+    try: () => {
+      const { nanos, whole } = checks(undefined)
+      whole("health.threshold", options.health?.threshold ?? 1, 1)
+      nanos("health.timeout", options.health?.timeout, 0)
+      if (typeof options.config !== "function") Either.getOrThrowWith(resolve(options.config ?? {}), (error) => error)
+      return {
+        maxTotal: whole("maxTotal", options.maxTotal ?? Infinity, 1),
+        maxConnecting: whole("maxConnecting", options.maxConnecting ?? 16, 1),
+        quota: whole("group.quota", options.group?.quota ?? Infinity, 1),
+        shutdownTimeout: nanos("shutdownTimeout", options.shutdownTimeout, 30e9),
+        retirements: {
+          limit: whole("retirements.limit", options.retirements?.limit ?? 1, 1),
+          window: nanos("retirements.window", options.retirements?.window, 1e9)
+        }
+      }
+    },
+    catch: (error) => {
+      if (error instanceof PoolConfigError) return error
+      throw error
+    }
+  })

@@ -4,8 +4,9 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
+import { checks } from "./internal/Checks.js"
 import { PoolConfigError } from "./PoolError.js"
 
 /**
@@ -96,26 +97,7 @@ export const resolve = (
   config: PoolConfig,
   key?: string | undefined
 ): Either.Either<ResolvedConfig, PoolConfigError> => {
-  const refuse = (field: string, reason: string) => new PoolConfigError({ key, field, reason })
-  const whole = (field: string, value: number, least: number): number => {
-    if (!(Number.isInteger(value) || value === Infinity) || value < least) {
-      throw refuse(field, `must be a whole number of at least ${least}, not ${value}`)
-    }
-    return value
-  }
-  const nanos = (field: string, input: Duration.DurationInput | undefined, otherwise: number): number => {
-    if (input === undefined) return otherwise
-    // `Duration.decode` turns NaN and negative numbers silently into zero.
-    const negative = typeof input === "number" ? !(input >= 0) : typeof input === "bigint" ? input < 0n : false
-    if (negative) throw refuse(field, `must be a duration of at least zero, not ${input}`)
-    const duration = Duration.decodeUnknown(input)
-    if (duration._tag === "None") throw refuse(field, `is not a duration: ${String(input)}`)
-    return Math.round(Duration.toMillis(duration.value) * 1e6)
-  }
-  const share = (field: string, value: number): number => {
-    if (!(value >= 0 && value <= 1)) throw refuse(field, `must lie between 0 and 1, not ${value}`)
-    return value
-  }
+  const { nanos, refuse, share, whole } = checks(key)
   const second = 1e9
   try {
     const min = whole("min", config.min ?? 0, 0)

@@ -122,6 +122,22 @@ export class ConnectTimeout extends Data.TaggedError("ConnectTimeout")<{
 }
 
 /**
+ * An item was opened, but was closed again (`isOpen`, its handle) before anybody could have it. Seen as the `cause` of
+ * the others and in events, never by itself: it is tried again.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ItemEnded extends Data.TaggedError("ItemEnded")<{
+  readonly key: string
+  readonly reason: string
+}> {
+  override get message(): string {
+    return `What was opened for "${this.key}" ended at once: ${this.reason}`
+  }
+}
+
+/**
  * A lease was taken away by force: the pool closed, or the key was drained, and the deadline for giving back passed.
  *
  * @since 0.1.0

@@ -1,4 +1,6 @@
 /** @since 0.1.0 */
+export * as Deadlines from "./Deadlines.js"
+/** @since 0.1.0 */
 export * as HealthCheck from "./HealthCheck.js"
 /** @since 0.1.0 */
 export * as Lease from "./Lease.js"

@@ -1,0 +1,175 @@
+/**
+ * What all keys share: items in the pool and in each group, and connects at once. Keys that want to grow and may not
+ * wait here in order; whoever frees something lets the first of them try.
+ */
+import { IdleList } from "./IdleList.js"
+import type { Item } from "./Item.js"
+import type { KeyState } from "./KeyState.js"
+
+export class Group<in out K, in out A, in out E> {
+  readonly idle = new IdleList<K, A, E>()
+  /** Keys that wait for room within the quota. */
+  readonly starved = new Set<KeyState<K, A, E>>()
+  keys = 0
+  total = 0
+  closing = 0
+
+  constructor(readonly name: string) {}
+}
+
+export class Capacity<in out K, in out A, in out E> {
+  readonly groups = new Map<string, Group<K, A, E>>()
+  private readonly starvedOfTotal = new Set<KeyState<K, A, E>>()
+  private readonly starvedOfConnects = new Set<KeyState<K, A, E>>()
+  private starvedOfQuota = 0
+  private total = 0
+  private closing = 0
+  private connecting = 0
+  /** Whether idle items have to be found again, in order. */
+  readonly tracksIdle: boolean
+
+  constructor(
+    private readonly limits: {
+      readonly maxTotal: number
+      readonly maxConnecting: number
+      readonly quota: number
+    },
+    private readonly host: {
+      /** Opens one item for the key if it still wants one; says whether it did. */
+      readonly tryGrow: (key: KeyState<K, A, E>) => boolean
+      /** Closes an idle item to make room. */
+      readonly reclaim: (item: Item<K, A, E>) => void
+    }
+  ) {
+    this.tracksIdle = limits.maxTotal !== Infinity || limits.quota !== Infinity
+  }
+
+  get isStarved(): boolean {
+    return this.starvedOfTotal.size > 0 || this.starvedOfConnects.size > 0 || this.starvedOfQuota > 0
+  }
+
+  join(name: string): Group<K, A, E> {
+    let group = this.groups.get(name)
+    if (group === undefined) {
+      group = new Group(name)
+      this.groups.set(name, group)
+    }
+    group.keys++
+    return group
+  }
+
+  leave(group: Group<K, A, E>): void {
+    group.keys--
+    if (group.keys === 0) this.groups.delete(group.name)
+  }
+
+  connectStarted(key: KeyState<K, A, E>): void {
+    this.total++
+    key.group.total++
+    this.connecting += key.config.connectWeight
+  }
+
+  connectEnded(weight: number): void {
+    this.connecting -= weight
+  }
+
+  closeStarted(key: KeyState<K, A, E>): void {
+    this.closing++
+    key.group.closing++
+  }
+
+  closeEnded(key: KeyState<K, A, E>): void {
+    this.closing--
+    key.group.closing--
+    this.total--
+    key.group.total--
+  }
+
+  /** The queue that the key has to wait in before it may connect; `undefined` when it may now. */
+  private obstacle(key: KeyState<K, A, E>): Set<KeyState<K, A, E>> | undefined {
+    const { group } = key
+    if (group.total >= this.limits.quota || isBehind(group.starved, key)) return group.starved
+    if (this.total >= this.limits.maxTotal || isBehind(this.starvedOfTotal, key)) return this.starvedOfTotal
+    const tooMany = this.connecting > 0 && this.connecting + key.config.connectWeight > this.limits.maxConnecting
+    if (tooMany || isBehind(this.starvedOfConnects, key)) return this.starvedOfConnects
+    return undefined
+  }
+
+  /** Whether the key may connect now. If not, it waits its turn, and room is made where that is possible. */
+  admit(key: KeyState<K, A, E>): boolean {
+    const obstacle = this.obstacle(key)
+    if (obstacle === undefined) {
+      this.forget(key)
+      return true
+    }
+    if (!obstacle.has(key)) {
+      this.forget(key)
+      obstacle.add(key)
+      if (obstacle === key.group.starved) this.starvedOfQuota++
+    }
+    this.makeRoom(obstacle, key)
+    return false
+  }
+
+  /** The key no longer wants to grow. */
+  forget(key: KeyState<K, A, E>): void {
+    this.starvedOfTotal.delete(key)
+    this.starvedOfConnects.delete(key)
+    if (key.group.starved.delete(key)) this.starvedOfQuota--
+  }
+
+  /** Something was freed: lets those try that wait, in order, as long as one succeeds. */
+  relieve(): void {
+    while (this.relieveOnce()) {
+      // as long as one could grow
+    }
+  }
+
+  private relieveOnce(): boolean {
+    for (const queue of this.queues()) {
+      for (const key of queue) {
+        // `tryGrow` takes the key out, or leaves it in front.
+        if (this.host.tryGrow(key)) return true
+        break
+      }
+    }
+    return false
+  }
+
+  private queues(): Array<Set<KeyState<K, A, E>>> {
+    const queues: Array<Set<KeyState<K, A, E>>> = []
+    if (this.starvedOfQuota > 0) {
+      for (const group of this.groups.values()) if (group.starved.size > 0) queues.push(group.starved)
+    }
+    if (this.starvedOfTotal.size > 0) queues.push(this.starvedOfTotal)
+    if (this.starvedOfConnects.size > 0) queues.push(this.starvedOfConnects)
+    return queues
+  }
+
+  /** Closes one idle item that its key can do without, unless enough are closing already. */
+  private makeRoom(queue: Set<KeyState<K, A, E>>, key: KeyState<K, A, E>): void {
+    if (queue === this.starvedOfConnects) return
+    const mayGo = (item: Item<K, A, E>) =>
+      item.key !== key && item.reservedFor === undefined && !(item.key.pinned && item.key.ready <= item.key.config.min)
+    if (queue === key.group.starved) {
+      if (key.group.closing >= queue.size) return
+      const item = key.group.idle.first(mayGo)
+      if (item !== undefined) this.host.reclaim(item)
+      return
+    }
+    if (this.closing >= queue.size) return
+    const groups = [...this.groups.values()].sort((a, b) => b.total - a.total)
+    for (const group of groups) {
+      const item = group.idle.first(mayGo)
+      if (item === undefined) continue
+      this.host.reclaim(item)
+      return
+    }
+  }
+}
+
+const isBehind = <T>(queue: Set<T>, key: T): boolean => {
+  if (queue.size === 0) return false
+  for (const first of queue) return first !== key
+  return false
+}

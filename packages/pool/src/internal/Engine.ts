@@ -1,0 +1,479 @@
+/**
+ * Who gets which item, and when the pool grows. All decisions are synchronous steps on plain state, so that taking a
+ * slot and registering its return cannot come apart. `pump` is the one place where items are handed out to those who
+ * wait; it is called after every event that frees capacity.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as PlatformRuntime from "effect/Runtime"
+import type { Deadlines } from "../Deadlines.js"
+import {
+  AcquireTimeout,
+  CircuitOpen,
+  type ConnectTimeout,
+  type ItemEnded,
+  PoolClosed,
+  type PoolConfigError,
+  type PoolError,
+  PoolSaturated,
+  PoolSuspended
+} from "../PoolError.js"
+import type { CloseReason } from "../PoolEvent.js"
+import { Capacity } from "./Capacity.js"
+import * as Circuit from "./Circuit.js"
+import type { EventHub } from "./EventHub.js"
+import type { Item } from "./Item.js"
+import { Keys, type KeysOptions } from "./Keys.js"
+import type { KeyState } from "./KeyState.js"
+import { type Behaviour, Lifecycle } from "./Lifecycle.js"
+import { Waiter } from "./Waiter.js"
+
+/** The settings of a pool, checked and with every default filled in. Times in nanoseconds. */
+export interface EngineOptions<K, A, E, R> extends Behaviour<K, A, E, R>, KeysOptions<K> {
+  readonly maxConnecting: number
+  readonly quota: number
+  readonly isRetryable: (error: E) => boolean
+  readonly random: () => number
+}
+
+export class Engine<in out K, in out A, in out E, in out R> {
+  readonly keys: Keys<K, A, E>
+  readonly lifecycle: Lifecycle<K, A, E, R>
+  private readonly capacity: Capacity<K, A, E>
+  private acquires = 0
+  private suspended = false
+  closing = false
+  /** Told when an item has left the pool. */
+  onItemGone: (() => void) | undefined = undefined
+
+  constructor(
+    private readonly options: EngineOptions<K, A, E, R>,
+    runtime: PlatformRuntime.Runtime<R>,
+    readonly deadlines: Deadlines,
+    events: EventHub
+  ) {
+    this.capacity = new Capacity(options, {
+      tryGrow: (key) => {
+        if (!this.growOnce(key)) return false
+        this.grow(key)
+        return true
+      },
+      reclaim: (item) => this.lifecycle.retire(item, "reclaimed", "another key needed its place")
+    })
+    this.lifecycle = new Lifecycle(options, runtime, deadlines, events, this.capacity, options.random, {
+      pump: (key) => this.pump(key),
+      relieve: () => this.relieve(),
+      connectFailed: (item, cause) => this.connectFailed(item, cause),
+      closed: (item) => this.itemGone(item),
+      connectIfRoom: (key) => this.connectIfRoom(key),
+      isClosing: () => this.closing
+    })
+    this.keys = new Keys(options, deadlines, this.capacity, {
+      pump: (key) => this.pump(key),
+      relieve: () => this.relieve(),
+      retire: (item, reason, detail) => this.lifecycle.retire(item, reason, detail),
+      isClosing: () => this.closing
+    })
+  }
+
+  // Borrowing
+
+  /** Takes a share of a free item, if there is one that needs no thought: the fast path. */
+  take(key: K): Item<K, A, E> | undefined {
+    const state = this.keys.get(key)
+    if (state === undefined || state.blocked) return undefined
+    const item = state.free.best()
+    if (item === undefined || this.lifecycle.isStale(item) || !this.lifecycle.isOpen(item)) return undefined
+    state.counters.started++
+    state.counters.immediate++
+    this.lend(item)
+    return item
+  }
+
+  /**
+   * Begins an acquire: it has an item at once, or a place in the queue, or an error. A queued waiter is settled later,
+   * by its deadline at the latest.
+   */
+  begin(key: K, exclusive: boolean): Either.Either<Waiter<K, A, E>, PoolError> {
+    const found = this.keys.getOrMake(key)
+    if (Either.isLeft(found)) return Either.left(found.left)
+    const state = found.right
+    const now = this.deadlines.now()
+    state.counters.started++
+    state.lastUsed = now
+    if (this.closing) return this.refuse(state, new PoolClosed({ key: state.name }))
+    const connects = state.counters.connects
+    const waiter = new Waiter(state, exclusive, ++this.acquires, this.timeoutOf(state), this.onTimeout)
+    state.queue.push(waiter)
+    this.pump(state)
+    if (waiter.item !== undefined) {
+      // `hand` counted it among those that waited.
+      state.counters.waited--
+      state.counters.immediate++
+      return Either.right(waiter)
+    }
+    const refusal = this.refusal(state, state.counters.connects > connects)
+    if (refusal !== undefined) {
+      this.unqueue(waiter)
+      return this.refuse(state, refusal)
+    }
+    this.deadlines.add(waiter, now + waiter.timeout)
+    return Either.right(waiter)
+  }
+
+  /** While nothing is open, a caller waits as long as connecting may take. */
+  private timeoutOf(state: KeyState<K, A, E>): number {
+    const { acquireTimeout, connectTimeout } = state.config
+    return state.ready > 0 ? acquireTimeout : Math.max(acquireTimeout, connectTimeout)
+  }
+
+  /** Why an acquire that found nothing free may not even wait. */
+  private refusal(state: KeyState<K, A, E>, grew: boolean): PoolError | undefined {
+    if (state.queue.size > state.config.maxWaiters && !grew) {
+      return new PoolSaturated({ key: state.name, maxWaiters: state.config.maxWaiters })
+    }
+    return state.live === 0 && !this.isSuspended(state) ? this.circuitOpen(state) : undefined
+  }
+
+  private circuitOpen(state: KeyState<K, A, E>): CircuitOpen | undefined {
+    const { circuit } = state
+    const now = this.deadlines.now()
+    if (circuit._tag !== "Open" || now >= circuit.until) return undefined
+    return new CircuitOpen({
+      key: state.name,
+      retryAfterMs: (circuit.until - now) / 1e6,
+      failures: circuit.failures,
+      cause: squash(state.lastFailure)
+    })
+  }
+
+  private refuse(state: KeyState<K, A, E>, error: PoolError): Either.Either<never, PoolError> {
+    state.counters.failed++
+    this.keys.tidy(state)
+    return Either.left(error)
+  }
+
+  /** The acquire was interrupted: it leaves the queue, or gives back what it was just given. */
+  cancel(waiter: Waiter<K, A, E>): void {
+    const { item, key } = waiter
+    if (item !== undefined) {
+      key.counters.waited--
+      key.counters.cancelled++
+      this.release(item, undefined, false)
+    } else if (waiter.queued) {
+      key.counters.cancelled++
+      this.unqueue(waiter)
+      this.pump(key)
+      this.keys.tidy(key)
+    }
+  }
+
+  private readonly onTimeout = (waiter: Waiter<K, A, E>): void => {
+    const { key } = waiter
+    const error =
+      this.isSuspended(key)
+        ? new PoolSuspended({ key: key.name })
+        : new AcquireTimeout({
+            key: key.name,
+            timeoutMs: waiter.timeout / 1e6,
+            waiting: key.queue.size,
+            cause: squash(key.lastFailure)
+          })
+    this.fail(waiter, Cause.fail(error))
+    this.pump(key)
+    this.keys.tidy(key)
+  }
+
+  private fail(waiter: Waiter<K, A, E>, cause: Cause.Cause<E | PoolError>): void {
+    this.unqueue(waiter)
+    waiter.key.counters.failed++
+    waiter.settle(Effect.failCause(cause))
+  }
+
+  private unqueue(waiter: Waiter<K, A, E>): void {
+    waiter.key.queue.remove(waiter)
+    this.deadlines.remove(waiter)
+    this.unreserve(waiter)
+  }
+
+  private lend(item: Item<K, A, E>): void {
+    item.leases++
+    item.key.leases++
+    item.key.free.place(item)
+    if (item.leases === 1) this.lifecycle.trackIdle(item)
+  }
+
+  /** A lease has ended. `answered` says that the item served, and need not be asked again for a while. */
+  release(item: Item<K, A, E>, discard: string | undefined, answered: boolean): void {
+    const { key } = item
+    item.leases--
+    item.exclusive = false
+    key.leases--
+    key.counters.released++
+    if (item.state === "ready") {
+      if (discard !== undefined) this.lifecycle.retire(item, "discarded", discard)
+      else if (this.lifecycle.isOpen(item)) this.returned(item, answered)
+    } else if (item.state === "draining" && item.leases === 0) {
+      this.lifecycle.closeDrained(item)
+    } else if (item.state === "closed") {
+      this.keys.tidy(key)
+    }
+    if (key.queue.size > 0) this.pump(key)
+    if (item.isIdle) this.wentIdle(item)
+  }
+
+  private returned(item: Item<K, A, E>, answered: boolean): void {
+    const now = this.deadlines.now()
+    item.key.lastUsed = now
+    item.idleSince = now
+    if (answered) {
+      item.provenAt = now
+      item.failedProbes = 0
+    }
+    item.key.free.place(item)
+    this.lifecycle.trackIdle(item)
+  }
+
+  private wentIdle(item: Item<K, A, E>): void {
+    this.keys.wentIdle(item.key)
+    if (this.capacity.isStarved) this.relieve()
+  }
+
+  // Handing out
+
+  /** Hands out what is free to those who wait, then grows if they need more. Safe to call at any time. */
+  pump(key: KeyState<K, A, E>): void {
+    if (key.pumping) {
+      key.pumpAgain = true
+      return
+    }
+    key.pumping = true
+    try {
+      do {
+        key.pumpAgain = false
+        this.dispatch(key)
+        this.grow(key)
+      } while (key.pumpAgain)
+    } finally {
+      key.pumping = false
+    }
+    for (const warming of key.warming) warming.look()
+  }
+
+  private dispatch(key: KeyState<K, A, E>): void {
+    let waiter = key.queue.head
+    if (this.isSuspended(key) || this.closing) {
+      key.blocked = true
+      return
+    }
+    while (waiter !== undefined) {
+      const next: Waiter<K, A, E> | undefined = waiter.next
+      const item = waiter.exclusive ? this.whole(key, waiter) : this.share(key)
+      if (item !== undefined) this.hand(waiter, item)
+      // Nobody overtakes, except behind an exclusive acquire for which an item is kept.
+      else if (waiter.reserved === undefined) break
+      waiter = next
+    }
+    key.blocked = waiter !== undefined
+  }
+
+  private hand(waiter: Waiter<K, A, E>, item: Item<K, A, E>): void {
+    const { key } = item
+    key.queue.remove(waiter)
+    this.deadlines.remove(waiter)
+    this.unreserve(waiter)
+    item.exclusive = waiter.exclusive
+    this.lend(item)
+    key.counters.waited++
+    waiter.item = item
+    waiter.settle(Effect.void)
+  }
+
+  /** A free item that is open and needs no check; those that need one are asked, and come back when they answer. */
+  private share(key: KeyState<K, A, E>): Item<K, A, E> | undefined {
+    for (;;) {
+      const item = key.free.best()
+      if (item === undefined) return undefined
+      if (!this.lifecycle.isOpen(item)) continue
+      if (!this.lifecycle.isStale(item)) return item
+      this.lifecycle.validate(item)
+    }
+  }
+
+  /** An item that nobody holds; if there is none, the least loaded one is kept for this waiter. */
+  private whole(key: KeyState<K, A, E>, waiter: Waiter<K, A, E>): Item<K, A, E> | undefined {
+    const kept = waiter.reserved
+    if (kept !== undefined && kept.leases === 0 && this.lifecycle.isOpen(kept)) return kept
+    for (let item = key.free.best(); item !== undefined && item.leases === 0; item = key.free.best()) {
+      if (!this.lifecycle.isOpen(item)) continue
+      if (!this.lifecycle.isStale(item)) return item
+      this.lifecycle.validate(item)
+    }
+    if (waiter.reserved !== undefined) return undefined
+    let least: Item<K, A, E> | undefined
+    for (const item of key.items) {
+      const mayBeKept =
+        item.state === "ready" && !item.exclusive && item.reservedFor === undefined && item.validation === undefined
+      if (mayBeKept && (least === undefined || item.leases < least.leases)) least = item
+    }
+    if (least !== undefined) {
+      least.reservedFor = waiter
+      waiter.reserved = least
+      key.free.place(least)
+    }
+    return undefined
+  }
+
+  private unreserve(waiter: Waiter<K, A, E>): void {
+    const { reserved } = waiter
+    if (reserved === undefined) return
+    waiter.reserved = undefined
+    reserved.reservedFor = undefined
+    reserved.key.free.place(reserved)
+  }
+
+  // Growing
+
+  /** How many items should be opening beside those that are. */
+  private wanted(key: KeyState<K, A, E>): number {
+    if (this.closing || this.isSuspended(key)) return 0
+    const shares = key.queue.size - key.queue.exclusives
+    const coming = key.connecting + key.validating
+    const forWaiters = Math.ceil(shares / key.config.concurrency) + key.queue.exclusives - coming
+    const forMin = key.pinned ? key.config.min - key.live : 0
+    const forWarming = key.warming.size > 0 ? Math.max(1, key.config.min) - key.live : 0
+    return Math.max(forWaiters, forMin, forWarming)
+  }
+
+  private grow(key: KeyState<K, A, E>): void {
+    while (this.growOnce(key)) {
+      // as long as it wants more and may have it
+    }
+  }
+
+  /** Opens one item if the key wants one and everything allows it. */
+  private growOnce(key: KeyState<K, A, E>): boolean {
+    if (this.wanted(key) > 0 && this.connectIfRoom(key)) return true
+    // It waits for room in the pool only as long as nothing of its own keeps it from growing.
+    if (this.wanted(key) <= 0 || !this.hasOwnRoom(key)) this.capacity.forget(key)
+    return false
+  }
+
+  private hasOwnRoom(key: KeyState<K, A, E>): boolean {
+    return (
+      key.total < key.config.max &&
+      key.connecting < key.config.maxConnecting &&
+      this.deadlines.now() >= Circuit.opensAt(key.circuit)
+    )
+  }
+
+  private connectIfRoom(key: KeyState<K, A, E>): boolean {
+    if (key.total >= key.config.max || key.connecting >= key.config.maxConnecting) return false
+    const opensAt = Circuit.opensAt(key.circuit)
+    if (this.deadlines.now() < opensAt) {
+      if (opensAt !== Infinity && key.retry.heapIndex < 0) this.deadlines.add(key.retry, opensAt)
+      return false
+    }
+    if (!this.capacity.admit(key)) return false
+    this.lifecycle.connect(key, this.acquires + 1)
+    return true
+  }
+
+  private relieve(): void {
+    if (this.capacity.isStarved) this.capacity.relieve()
+  }
+
+  private connectFailed(item: Item<K, A, E>, cause: Cause.Cause<E | ConnectTimeout | ItemEnded>): void {
+    const { key } = item
+    key.lastFailure = cause
+    if (!this.isWorthWaiting(cause)) {
+      // Whoever came after the attempt began has not been refused by it.
+      // A failure that is not one of ours is the resource's own, or a defect.
+      this.failWaiting(key, cause as Cause.Cause<E>, (waiter) => waiter.number < item.startedBefore)
+    }
+    if (key.live === 0) {
+      const open = this.circuitOpen(key)
+      if (open !== undefined) this.failWaiting(key, Cause.fail(open), () => true)
+    }
+  }
+
+  private isWorthWaiting(cause: Cause.Cause<E | ConnectTimeout | ItemEnded>): boolean {
+    const failure = Cause.failureOption(cause)
+    if (failure._tag === "None") return Cause.isInterruptedOnly(cause)
+    const error = failure.value
+    return isOwnFailure(error) || this.options.isRetryable(error)
+  }
+
+  /** Ends the wait of those whom `which` names, and of whoever warms the key. */
+  private failWaiting(
+    key: KeyState<K, A, E>,
+    cause: Cause.Cause<E | PoolError>,
+    which: (waiter: Waiter<K, A, E>) => boolean
+  ): void {
+    let waiter = key.queue.head
+    while (waiter !== undefined) {
+      const next: Waiter<K, A, E> | undefined = waiter.next
+      if (which(waiter)) this.fail(waiter, cause)
+      waiter = next
+    }
+    for (const warming of [...key.warming]) warming.fail(cause)
+  }
+
+  private itemGone(item: Item<K, A, E>): void {
+    const { key } = item
+    this.pump(key)
+    this.relieve()
+    this.keys.tidy(key)
+    this.onItemGone?.()
+  }
+
+  // Suspending and going away
+
+  isSuspended(key: KeyState<K, A, E>): boolean {
+    return this.suspended || key.suspended
+  }
+
+  setSuspended(key: K | undefined, suspended: boolean): Either.Either<void, PoolConfigError> {
+    if (key === undefined) {
+      this.suspended = suspended
+      for (const state of this.keys.all()) this.pump(state)
+      return Either.right(undefined)
+    }
+    return Either.map(this.keys.getOrMake(key), (state) => {
+      state.suspended = suspended
+      this.pump(state)
+      this.keys.tidy(state)
+    })
+  }
+
+  /** Closes every item of a key: idle ones now, busy ones when they come back, opening ones are called off. */
+  retireAll(key: KeyState<K, A, E>, reason: CloseReason): void {
+    for (const item of [...key.items]) {
+      if (item.state === "connecting") item.abortConnect?.(reason)
+      else this.lifecycle.retire(item, reason, reason === "shutdown" ? "the pool is closing" : "its key was drained")
+    }
+    this.pump(key)
+    this.relieve()
+  }
+
+  /** Nothing is handed out from now on; those who wait are told. */
+  shutdown(): void {
+    this.closing = true
+    for (const key of this.keys.all()) {
+      this.failWaiting(key, Cause.fail(new PoolClosed({ key: key.name })), () => true)
+      this.keys.unpin(key)
+      this.retireAll(key, "shutdown")
+      this.keys.tidy(key)
+    }
+  }
+
+  revokeAll(items: Iterable<Item<K, A, E>>, why: string): void {
+    for (const item of [...items]) this.lifecycle.revoke(item, why)
+  }
+}
+
+const isOwnFailure = (error: unknown): error is ConnectTimeout | ItemEnded =>
+  error instanceof Error && "_tag" in error && (error._tag === "ConnectTimeout" || error._tag === "ItemEnded")
+
+const squash = (cause: Cause.Cause<unknown> | undefined): unknown => (cause === undefined ? undefined : Cause.squash(cause))

@@ -1,0 +1,106 @@
+/**
+ * One pooled resource, from the moment its opening begins until its scope has closed. The pool's own record: borrowers
+ * see only the value. Which step may follow which is decided in one place, `transition`.
+ */
+import type * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import type { Deadline } from "../Deadlines.js"
+import type { CloseReason } from "../PoolEvent.js"
+import type { Bounded } from "./Bounded.js"
+import type { KeyState } from "./KeyState.js"
+import type { Waiter } from "./Waiter.js"
+
+/** After draining there is no way back. */
+export type ItemState = "connecting" | "ready" | "draining" | "closing" | "closed"
+
+const next: Readonly<Record<ItemState, ReadonlyArray<ItemState>>> = {
+  connecting: ["ready", "closing"],
+  ready: ["draining"],
+  draining: ["closing"],
+  closing: ["closed"],
+  closed: []
+}
+
+export class Item<in out K, in out A, in out E> implements Deadline {
+  state: ItemState = "connecting"
+  /** Set when it becomes ready, and never taken away: a borrower may still hold it while it drains. */
+  value: A | undefined = undefined
+  wasOpen = false
+  leases = 0
+  concurrency: number
+  /** Held by one borrower alone. */
+  exclusive = false
+  /** The waiting exclusive acquire that nobody may be let in before. */
+  reservedFor: Waiter<K, A, E> | undefined = undefined
+  /** The check before a borrow that is running. */
+  validation: Bounded | undefined = undefined
+  /** Opening or closing, while it runs. */
+  task: Bounded | undefined = undefined
+  health: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
+  failedProbes = 0
+  /** When it last answered something, and when it was last given back. Nanoseconds. */
+  provenAt = 0
+  idleSince = 0
+  /** When it is to be replaced, and whether its replacement was asked for already. */
+  expiresAt = Infinity
+  replacing = false
+  reason: CloseReason = "connectFailed"
+  /** Calls the attempt to open it off, while that runs. */
+  abortConnect: ((reason: CloseReason) => void) | undefined = undefined
+  /** Its handle has set its concurrency; a new configuration does not. */
+  ownConcurrency = false
+  /** Said by its handle before it was ready. */
+  retiredEarly: string | undefined = undefined
+  /** Why it was taken away by force, if it was; who is told of that, and who when it has closed. */
+  revokedWhy: string | undefined = undefined
+  revoked: Set<(reason: string) => void> | undefined = undefined
+  closed: Set<() => void> | undefined = undefined
+
+  // Its place among the free items of its key (`FreeItems`), and among the idle items of its group (`IdleList`).
+  bucket = -1
+  freePrev: Item<K, A, E> | undefined = undefined
+  freeNext: Item<K, A, E> | undefined = undefined
+  idleListed = false
+  idlePrev: Item<K, A, E> | undefined = undefined
+  idleNext: Item<K, A, E> | undefined = undefined
+
+  // Its one deadline at a time: of its lifetime.
+  deadlineAt = Infinity
+  heapIndex = -1
+  onExpire: ((item: Item<K, A, E>) => void) | undefined = undefined
+
+  constructor(
+    readonly id: number,
+    readonly key: KeyState<K, A, E>,
+    readonly scope: Scope.CloseableScope,
+    readonly startedAt: number,
+    /** Waiters with a lower number were there when the attempt began. */
+    readonly startedBefore: number
+  ) {
+    this.concurrency = key.config.concurrency
+  }
+
+  /** Whether a share of it can be lent right now. */
+  get isFree(): boolean {
+    return (
+      this.state === "ready" &&
+      this.leases < this.concurrency &&
+      !this.exclusive &&
+      this.reservedFor === undefined &&
+      this.validation === undefined
+    )
+  }
+
+  get isIdle(): boolean {
+    return this.state === "ready" && this.leases === 0
+  }
+
+  transition(to: ItemState): void {
+    if (!next[this.state].includes(to)) throw new Error(`an item cannot go from ${this.state} to ${to}`)
+    this.state = to
+  }
+
+  onDeadline(): void {
+    this.onExpire?.(this)
+  }
+}

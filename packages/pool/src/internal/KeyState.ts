@@ -1,0 +1,148 @@
+/**
+ * All that the pool knows of one key: its settings, its items, who waits, and the counters. Made by the first borrow,
+ * dropped when the key is idle, unpinned and past its time to live.
+ */
+import type * as Cause from "effect/Cause"
+import type { Deadline } from "../Deadlines.js"
+import type { ResolvedConfig } from "../PoolConfig.js"
+import type { PoolError } from "../PoolError.js"
+import type { CloseReason } from "../PoolEvent.js"
+import type { KeyStats } from "../PoolStats.js"
+import * as Circuit from "./Circuit.js"
+import { FreeItems } from "./FreeItems.js"
+import type { Group } from "./Capacity.js"
+import type { Item } from "./Item.js"
+import { RateLimit } from "./RateLimit.js"
+import { WaiterQueue } from "./Waiter.js"
+
+/** Counts that only grow. */
+export class Counters {
+  started = 0
+  immediate = 0
+  waited = 0
+  failed = 0
+  cancelled = 0
+  released = 0
+  connects = 0
+  connectFailures = 0
+  abandoned = 0
+  readonly closed: Partial<Record<CloseReason, number>> = {}
+
+  countClosed(reason: CloseReason): void {
+    this.closed[reason] = (this.closed[reason] ?? 0) + 1
+  }
+
+  snapshot() {
+    const { abandoned, cancelled, connectFailures, connects, failed, immediate, released, started, waited } = this
+    const closed = { ...this.closed }
+    return { started, immediate, waited, failed, cancelled, released, connects, connectFailures, closed, abandoned }
+  }
+
+  add(other: Counters): void {
+    this.started += other.started
+    this.immediate += other.immediate
+    this.waited += other.waited
+    this.failed += other.failed
+    this.cancelled += other.cancelled
+    this.released += other.released
+    this.connects += other.connects
+    this.connectFailures += other.connectFailures
+    this.abandoned += other.abandoned
+    for (const reason of Object.keys(other.closed)) {
+      // Object.keys forgets the type of the keys.
+      const known = reason as CloseReason
+      this.closed[known] = (this.closed[known] ?? 0) + (other.closed[known] ?? 0)
+    }
+  }
+}
+
+/** A deadline of a key that calls one function. */
+export class KeyTimer implements Deadline {
+  deadlineAt = Infinity
+  heapIndex = -1
+  constructor(readonly onDeadline: () => void) {}
+}
+
+/** Somebody who waits for items to be ready, without borrowing one. */
+export interface Warming<in E> {
+  /** Something about the key has changed. */
+  readonly look: () => void
+  readonly fail: (cause: Cause.Cause<E | PoolError>) => void
+}
+
+export class KeyState<in out K, in out A, in out E> {
+  readonly items = new Set<Item<K, A, E>>()
+  readonly free = new FreeItems<K, A, E>()
+  readonly queue = new WaiterQueue<K, A, E>()
+  readonly counters = new Counters()
+  readonly retirements: RateLimit
+  circuit: Circuit.Circuit = Circuit.initial
+  /** The last failure to open an item since one opened. */
+  lastFailure: Cause.Cause<unknown> | undefined = undefined
+  /** A newcomer must not take a free item: somebody was there first, or nothing is handed out. */
+  blocked = false
+  suspended = false
+  /** Whether `min` is kept. */
+  pinned = false
+  /** Its settings were given by `resize`: it is not dropped, so that they are not forgotten. */
+  resized = false
+  dropped = false
+  /** Items that serve; with those that drain, `open`. */
+  ready = 0
+  open = 0
+  connecting = 0
+  closing = 0
+  validating = 0
+  leases = 0
+  lastUsed = 0
+  /** `pump` is at work on it, and has been asked to look once more. */
+  pumping = false
+  pumpAgain = false
+  readonly sweep: KeyTimer
+  readonly retry: KeyTimer
+  /** Who waits for its items to be warm. */
+  readonly warming = new Set<Warming<E>>()
+
+  constructor(
+    readonly key: K,
+    readonly name: string,
+    public config: ResolvedConfig,
+    readonly group: Group<K, A, E>,
+    retirements: { readonly limit: number; readonly window: number },
+    timers: { readonly sweep: (key: KeyState<K, A, E>) => void; readonly retry: (key: KeyState<K, A, E>) => void }
+  ) {
+    this.retirements = new RateLimit(retirements.limit, retirements.window)
+    this.sweep = new KeyTimer(() => timers.sweep(this))
+    this.retry = new KeyTimer(() => timers.retry(this))
+  }
+
+  /** Items that count against `max`. */
+  get total(): number {
+    return this.open + this.connecting + this.closing
+  }
+
+  /** Items that serve, or will. */
+  get live(): number {
+    return this.ready + this.connecting
+  }
+
+  /** Whether nothing is left that needs it. */
+  get isBare(): boolean {
+    return this.items.size === 0 && this.queue.size === 0 && this.leases === 0 && this.warming.size === 0
+  }
+
+  stats(now: number): KeyStats {
+    return {
+      key: this.name,
+      open: this.open,
+      idle: this.free.idle,
+      connecting: this.connecting,
+      closing: this.closing,
+      leases: this.leases,
+      waiting: this.queue.size,
+      ...this.counters.snapshot(),
+      circuit: Circuit.stateOf(this.circuit, now),
+      suspended: this.suspended
+    }
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * The keys of a pool: made by their first use with the settings that the configuration gives them, pinned and resized
+ * on request, trimmed as their items go idle, and dropped when nothing is left of them. Nobody waits here; the engine
+ * hands items out.
+ */
+import * as Either from "effect/Either"
+import type { Deadlines } from "../Deadlines.js"
+import * as Config from "../PoolConfig.js"
+import { PoolConfigError } from "../PoolError.js"
+import type { CloseReason } from "../PoolEvent.js"
+import type { KeyStats, PoolStats } from "../PoolStats.js"
+import type { Capacity } from "./Capacity.js"
+import type { Item } from "./Item.js"
+import { Counters, KeyState } from "./KeyState.js"
+import { KeyTable } from "./KeyTable.js"
+
+export interface KeysOptions<K> {
+  readonly config: (key: K) => Config.PoolConfig
+  readonly groupOf: (key: K) => string
+  readonly describeKey: (key: K) => string
+  readonly maxTotal: number
+  readonly retirements: { readonly limit: number; readonly window: number }
+}
+
+export interface KeysHost<K, A, E> {
+  readonly pump: (key: KeyState<K, A, E>) => void
+  readonly relieve: () => void
+  readonly retire: (item: Item<K, A, E>, reason: CloseReason, detail: string) => void
+  readonly isClosing: () => boolean
+}
+
+export class Keys<in out K, in out A, in out E> {
+  private readonly table = new KeyTable<K, KeyState<K, A, E>>()
+  /** What was counted for keys that are no longer there. */
+  private readonly gone = new Counters()
+  private pinnedMin = 0
+  /** Some key watches for leaks: where a lease is taken has to be remembered. */
+  watchesLeaks = false
+
+  constructor(
+    private readonly options: KeysOptions<K>,
+    private readonly deadlines: Deadlines,
+    private readonly capacity: Capacity<K, A, E>,
+    private readonly host: KeysHost<K, A, E>
+  ) {}
+
+  get(key: K): KeyState<K, A, E> | undefined {
+    return this.table.get(key)
+  }
+
+  all(): Array<KeyState<K, A, E>> {
+    return [...this.table.values()]
+  }
+
+  getOrMake(key: K): Either.Either<KeyState<K, A, E>, PoolConfigError> {
+    const known = this.table.get(key)
+    if (known !== undefined) return Either.right(known)
+    const name = this.options.describeKey(key)
+    return Either.map(this.configOf(key, name), (config) => {
+      const group = this.capacity.join(this.options.groupOf(key))
+      const made = new KeyState<K, A, E>(key, name, config, group, this.options.retirements, {
+        sweep: (swept) => this.sweep(swept),
+        retry: (due) => {
+          this.host.pump(due)
+          this.host.relieve()
+        }
+      })
+      this.noteConfig(config)
+      this.table.add(key, made)
+      return made
+    })
+  }
+
+  private configOf(key: K, name: string): Either.Either<Config.ResolvedConfig, PoolConfigError> {
+    try {
+      return Config.resolve(this.options.config(key), name)
+    } catch (error) {
+      const reason = `could not be made: ${String(error)}`
+      return Either.left(new PoolConfigError({ key: name, field: "config", reason }))
+    }
+  }
+
+  private noteConfig(config: Config.ResolvedConfig): void {
+    if (config.leakThreshold !== Infinity) this.watchesLeaks = true
+  }
+
+  /** From now on `min` items of the key are kept. */
+  pin(key: KeyState<K, A, E>): PoolConfigError | undefined {
+    if (key.pinned || key.config.min === 0) return undefined
+    const error = this.reserveMin(key.name, key.config.min)
+    if (error === undefined) key.pinned = true
+    return error
+  }
+
+  unpin(key: KeyState<K, A, E>): void {
+    if (!key.pinned) return
+    key.pinned = false
+    this.pinnedMin -= key.config.min
+  }
+
+  private reserveMin(name: string, more: number): PoolConfigError | undefined {
+    const sum = this.pinnedMin + more
+    if (sum > this.options.maxTotal) {
+      const reason = `of all pinned keys must not be above maxTotal (${this.options.maxTotal}); it would be ${sum}`
+      return new PoolConfigError({ key: name, field: "min", reason })
+    }
+    this.pinnedMin = sum
+    return undefined
+  }
+
+  resize(key: K, config: Config.PoolConfig): Either.Either<void, PoolConfigError> {
+    const resolved = Config.resolve(config, this.options.describeKey(key))
+    if (Either.isLeft(resolved)) return Either.left(resolved.left)
+    const found = this.getOrMake(key)
+    if (Either.isLeft(found)) return Either.left(found.left)
+    const state = found.right
+    const error = state.pinned ? this.reserveMin(state.name, resolved.right.min - state.config.min) : undefined
+    if (error !== undefined) return Either.left(error)
+    state.config = resolved.right
+    state.resized = true
+    this.noteConfig(resolved.right)
+    for (const item of state.items) {
+      if (!item.ownConcurrency) item.concurrency = resolved.right.concurrency
+      state.free.place(item)
+    }
+    this.trim(state)
+    this.shedBusy(state)
+    this.deadlines.remove(state.sweep)
+    this.armSweep(state)
+    this.host.pump(state)
+    this.host.relieve()
+    return Either.right(undefined)
+  }
+
+  /** After `max` was lowered: busy items above it are closed when they come back, the least loaded first. */
+  private shedBusy(key: KeyState<K, A, E>): void {
+    const busy = [...key.items].filter((item) => item.state === "ready").sort((a, b) => a.leases - b.leases)
+    for (const item of busy) {
+      if (key.live <= key.config.max) return
+      this.host.retire(item, "surplus", "max was lowered")
+    }
+  }
+
+  /** An item has just gone idle. */
+  wentIdle(key: KeyState<K, A, E>): void {
+    this.trim(key)
+    this.armSweep(key)
+  }
+
+  /** Closes idle items above `maxIdle`, and above a `max` that was lowered. */
+  private trim(key: KeyState<K, A, E>): void {
+    while (key.free.idle > key.config.maxIdle || key.live > key.config.max) {
+      const oldest = key.free.oldestIdle()
+      if (oldest === undefined) return
+      this.host.retire(oldest, "surplus", "more items were idle than maxIdle allows")
+    }
+  }
+
+  /** Looks again when the item that has been idle for longest is due. */
+  private armSweep(key: KeyState<K, A, E>): void {
+    if (key.sweep.heapIndex >= 0 || key.config.idleTimeToLive === Infinity) return
+    const oldest = key.free.oldestIdle()
+    if (oldest === undefined || (key.pinned && key.ready <= key.config.min)) return
+    this.deadlines.add(key.sweep, oldest.idleSince + key.config.idleTimeToLive)
+  }
+
+  private sweep(key: KeyState<K, A, E>): void {
+    const now = this.deadlines.now()
+    for (let oldest = key.free.oldestIdle(); oldest !== undefined; oldest = key.free.oldestIdle()) {
+      if (oldest.idleSince + key.config.idleTimeToLive > now || (key.pinned && key.ready <= key.config.min)) break
+      this.host.retire(oldest, "idle", "it was idle for longer than idleTimeToLive")
+    }
+    this.armSweep(key)
+    this.tidy(key)
+  }
+
+  /** Drops a key that nothing is left of, once it is past its time to live. */
+  tidy(key: KeyState<K, A, E>): void {
+    if (!key.isBare || key.pinned || key.suspended || key.resized || key.dropped) return
+    const due = key.lastUsed + key.config.idleTimeToLive
+    if (this.deadlines.now() < due && !this.host.isClosing()) {
+      if (key.sweep.heapIndex < 0) this.deadlines.add(key.sweep, due)
+      return
+    }
+    key.dropped = true
+    this.deadlines.remove(key.sweep)
+    this.deadlines.remove(key.retry)
+    this.capacity.forget(key)
+    this.capacity.leave(key.group)
+    this.gone.add(key.counters)
+    this.table.delete(key.key)
+  }
+
+  *items(): IterableIterator<Item<K, A, E>> {
+    for (const key of this.table.values()) yield* key.items
+  }
+
+  stats(): PoolStats {
+    const now = this.deadlines.now()
+    const keys: Array<KeyStats> = []
+    const counters = new Counters()
+    counters.add(this.gone)
+    const sum = { open: 0, idle: 0, connecting: 0, closing: 0, leases: 0, waiting: 0 }
+    for (const key of this.table.values()) {
+      const stats = key.stats(now)
+      keys.push(stats)
+      counters.add(key.counters)
+      sum.open += stats.open
+      sum.idle += stats.idle
+      sum.connecting += stats.connecting
+      sum.closing += stats.closing
+      sum.leases += stats.leases
+      sum.waiting += stats.waiting
+    }
+    return { ...sum, ...counters.snapshot(), keys }
+  }
+}

@@ -1,0 +1,459 @@
+/**
+ * The life of an item: opening, checking, ageing, draining, closing. Everything here runs on fibers of the pool's own
+ * runtime, bounded by a deadline; nothing of a caller (fiber refs, spans, context) reaches an item that others will
+ * use. Who gets an item is not decided here: the host is told whenever something has changed.
+ */
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import * as Runtime from "effect/Runtime"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import type { Deadlines } from "../Deadlines.js"
+import type { HealthCheck } from "../HealthCheck.js"
+import type { ItemHandle } from "../Pool.js"
+import { ConnectTimeout, ItemEnded } from "../PoolError.js"
+import { type CloseReason, PoolEvent } from "../PoolEvent.js"
+import * as Bounded from "./Bounded.js"
+import type { Capacity } from "./Capacity.js"
+import * as Circuit from "./Circuit.js"
+import type { EventHub } from "./EventHub.js"
+import { Item } from "./Item.js"
+import type { KeyState } from "./KeyState.js"
+
+/** What the pool was made with, as far as items are concerned. */
+export interface Behaviour<K, A, E, R> {
+  readonly acquire: (key: K, handle: ItemHandle) => Effect.Effect<A, E, R | Scope.Scope>
+  readonly isOpen: ((item: A) => boolean) | undefined
+  readonly health: HealthCheck<A, R> | undefined
+}
+
+/** Who decides what happens next. */
+export interface Host<K, A, E> {
+  /** Something about the key has changed: hand out and grow. */
+  readonly pump: (key: KeyState<K, A, E>) => void
+  /** Capacity that all keys share was freed. */
+  readonly relieve: () => void
+  /** An attempt to open an item has failed. */
+  readonly connectFailed: (item: Item<K, A, E>, cause: Cause.Cause<E | ConnectTimeout | ItemEnded>) => void
+  /** An item has left the pool. */
+  readonly closed: (item: Item<K, A, E>) => void
+  /** Whether the key may open one more item right now; it is opened if so. */
+  readonly connectIfRoom: (key: KeyState<K, A, E>) => boolean
+  readonly isClosing: () => boolean
+}
+
+const defaultProbeTimeout = Duration.seconds(5)
+const defaultThreshold = 2
+const defaultSchedule = Schedule.jittered(Schedule.spaced("30 seconds"))
+/** Before a health schedule that has ended is started again. */
+const scheduleRestart = Duration.seconds(1)
+/** A replacement is started this share of the lifetime ahead, at most `longestLead` nanoseconds. */
+const leadShare = 0.1
+const longestLead = 30e9
+
+export class Lifecycle<in out K, in out A, in out E, in out R> {
+  /** Open items by value, to find what is invalidated. */
+  private readonly byValue = new Map<A, Set<Item<K, A, E>>>()
+  private readonly probeTimeout: number
+  private readonly threshold: number
+  private readonly schedule: Schedule.Schedule<unknown>
+  /** Whether items are checked before a borrow. */
+  readonly validates: boolean
+  private items = 0
+
+  constructor(
+    private readonly behaviour: Behaviour<K, A, E, R>,
+    private readonly runtime: Runtime.Runtime<R>,
+    private readonly deadlines: Deadlines,
+    private readonly events: EventHub,
+    private readonly capacity: Capacity<K, A, E>,
+    private readonly random: () => number,
+    private readonly host: Host<K, A, E>
+  ) {
+    const { health } = behaviour
+    this.probeTimeout = nanos(health?.timeout ?? defaultProbeTimeout)
+    this.threshold = health?.threshold ?? defaultThreshold
+    // A clock may not bear fractions of a millisecond (TestClock does not).
+    this.schedule = Schedule.modifyDelay(health?.schedule ?? defaultSchedule, (_, delay) =>
+      Duration.millis(Math.ceil(Duration.toMillis(delay)))
+    )
+    this.validates = health !== undefined && health.onBorrow !== false
+  }
+
+  /** Begins to open an item. Whether there is room has been decided. */
+  connect(key: KeyState<K, A, E>, startedBefore: number): void {
+    const now = this.deadlines.now()
+    const scope = Effect.runSync(Scope.make(ExecutionStrategy.sequential))
+    const item = new Item<K, A, E>(++this.items, key, scope, now, startedBefore)
+    key.circuit = Circuit.transition(key.circuit, "attempt", now, key.config, this.random)
+    key.items.add(item)
+    key.connecting++
+    key.counters.connects++
+    const weight = key.config.connectWeight
+    this.capacity.connectStarted(key)
+    this.publish(PoolEvent.Connecting({ key: key.name, item: item.id }))
+    const ended = Deferred.unsafeMake<void>(FiberId.none)
+    const acquire = Effect.suspend(() => Scope.extend(this.behaviour.acquire(key.key, this.handle(item)), scope))
+    item.task = Bounded.run(this.runtime, this.deadlines, acquire, key.config.connectTimeout, {
+      done: (exit) => {
+        this.capacity.connectEnded(weight)
+        if (Exit.isSuccess(exit)) this.opened(item, exit.value)
+        else this.connectFailed(item, exit.cause, Effect.void)
+      },
+      timedOut: () => {
+        this.capacity.connectEnded(weight)
+        const timeoutMs = key.config.connectTimeout / 1e6
+        const cause = Cause.fail(new ConnectTimeout({ key: key.name, timeoutMs }))
+        this.connectFailed(item, cause, Deferred.await(ended))
+      },
+      late: () => Deferred.unsafeDone(ended, Effect.void)
+    })
+    item.abortConnect = (reason) => {
+      this.capacity.connectEnded(weight)
+      item.task?.abort()
+      key.circuit = Circuit.transition(key.circuit, "aborted", this.deadlines.now(), key.config, this.random)
+      this.giveUpConnecting(item, reason, Deferred.await(ended))
+    }
+  }
+
+  private opened(item: Item<K, A, E>, value: A): void {
+    const { key } = item
+    item.value = value
+    item.wasOpen = true
+    if (item.retiredEarly !== undefined || !this.answersOpen(item, value)) {
+      const why = item.retiredEarly ?? "it was not open when it arrived"
+      this.connectFailed(item, Cause.fail(new ItemEnded({ key: key.name, reason: why })), Effect.void)
+      return
+    }
+    const now = this.deadlines.now()
+    item.transition("ready")
+    item.task = undefined
+    item.abortConnect = undefined
+    key.connecting--
+    key.open++
+    key.ready++
+    key.lastFailure = undefined
+    key.lastUsed = now
+    this.setCircuit(key, Circuit.transition(key.circuit, "success", now, key.config, this.random))
+    item.provenAt = now
+    item.idleSince = now
+    const same = this.byValue.get(value)
+    if (same === undefined) this.byValue.set(value, new Set([item]))
+    else same.add(item)
+    this.age(item, now)
+    this.watchHealth(item)
+    this.publish(PoolEvent.Connected({ key: key.name, item: item.id, tookMs: (now - item.startedAt) / 1e6 }))
+    key.free.place(item)
+    this.trackIdle(item)
+    this.host.pump(key)
+    this.host.relieve()
+  }
+
+  private connectFailed(item: Item<K, A, E>, cause: Cause.Cause<E | ConnectTimeout | ItemEnded>, before: Effect.Effect<void>): void {
+    const { key } = item
+    const now = this.deadlines.now()
+    key.counters.connectFailures++
+    this.setCircuit(key, Circuit.transition(key.circuit, "failure", now, key.config, this.random))
+    key.lastUsed = now
+    const retryAfterMs = Math.max(0, (Circuit.opensAt(key.circuit) - now) / 1e6)
+    this.publish(PoolEvent.ConnectFailed({ key: key.name, item: item.id, cause, retryAfterMs }))
+    this.giveUpConnecting(item, "connectFailed", before)
+    this.host.connectFailed(item, cause)
+    this.host.pump(key)
+    this.host.relieve()
+  }
+
+  /** The item never opened: what it may have begun is closed, once the attempt has ended. */
+  private giveUpConnecting(item: Item<K, A, E>, reason: CloseReason, before: Effect.Effect<void>): void {
+    item.key.connecting--
+    item.reason = reason
+    this.beginClose(item, before)
+  }
+
+  /** Asks whether the item is open, on every borrow and every return. What is not is closed and replaced. */
+  isOpen(item: Item<K, A, E>): boolean {
+    if (this.behaviour.isOpen === undefined) return true
+    // A ready item has its value.
+    const open = this.answersOpen(item, item.value as A)
+    if (!open) this.retire(item, "notOpen", "it was found closed")
+    return open && item.state === "ready"
+  }
+
+  private answersOpen(item: Item<K, A, E>, value: A): boolean {
+    if (this.behaviour.isOpen === undefined) return true
+    try {
+      return this.behaviour.isOpen(value)
+    } catch (error) {
+      this.fault(item, "isOpen threw; the item counts as closed", Cause.die(error))
+      return false
+    }
+  }
+
+  /** Whether the item has to be asked before it is lent. */
+  isStale(item: Item<K, A, E>): boolean {
+    return this.validates && this.deadlines.now() - item.provenAt > item.key.config.validationBypass
+  }
+
+  /** Asks an item before it is lent. It is lent to nobody meanwhile; the host is told when it has answered. */
+  validate(item: Item<K, A, E>): void {
+    const { health } = this.behaviour
+    if (health === undefined) return
+    const { key } = item
+    key.validating++
+    const over = (invalid: string | undefined) => {
+      item.validation = undefined
+      key.validating--
+      if (invalid === undefined) this.proven(item)
+      else this.retire(item, "invalid", invalid)
+      if (item.state === "ready") {
+        key.free.place(item)
+        this.trackIdle(item)
+      }
+      this.host.pump(key)
+      this.host.relieve()
+    }
+    // A ready item has its value.
+    const probe = Effect.suspend(() => health.probe(item.value as A))
+    item.validation = Bounded.run(this.runtime, this.deadlines, probe, this.probeTimeout, {
+      done: (exit) => over(Exit.isSuccess(exit) ? undefined : Cause.pretty(exit.cause)),
+      timedOut: () => over("it did not answer in time")
+    })
+    key.free.remove(item)
+    item.key.group.idle.remove(item)
+  }
+
+  proven(item: Item<K, A, E>): void {
+    item.provenAt = this.deadlines.now()
+    item.failedProbes = 0
+  }
+
+  /** Enters or leaves the list of idle items of its group, where one is kept. */
+  trackIdle(item: Item<K, A, E>): void {
+    if (this.capacity.tracksIdle) item.key.group.idle.place(item)
+  }
+
+  /** The item gets no new leases; it is closed when the last one has come back. */
+  retire(item: Item<K, A, E>, reason: CloseReason, detail: string): void {
+    const { key } = item
+    if (item.state === "connecting") {
+      item.retiredEarly ??= detail
+      return
+    }
+    if (item.state !== "ready") return
+    item.transition("draining")
+    item.reason = reason
+    key.ready--
+    if (item.validation !== undefined) {
+      item.validation.abort()
+      item.validation = undefined
+      key.validating--
+    }
+    if (item.reservedFor !== undefined) {
+      item.reservedFor.reserved = undefined
+      item.reservedFor = undefined
+    }
+    key.free.place(item)
+    this.trackIdle(item)
+    this.deadlines.remove(item)
+    this.publish(PoolEvent.Draining({ key: key.name, item: item.id, reason, detail }))
+    if (item.leases === 0) this.closeDrained(item)
+  }
+
+  /** Takes a draining item away from those who still hold it. */
+  revoke(item: Item<K, A, E>, why: string): void {
+    if (item.state !== "draining") return
+    this.publish(PoolEvent.Revoked({ key: item.key.name, item: item.id, reason: why }))
+    item.revokedWhy = why
+    const told = item.revoked
+    item.revoked = undefined
+    this.closeDrained(item)
+    if (told !== undefined) for (const tell of told) tell(why)
+  }
+
+  /** Closes an item that nobody holds any more. */
+  closeDrained(item: Item<K, A, E>): void {
+    item.key.open--
+    // A draining item has its value.
+    const value = item.value as A
+    const same = this.byValue.get(value)
+    same?.delete(item)
+    if (same?.size === 0) this.byValue.delete(value)
+    this.beginClose(item, Effect.void)
+  }
+
+  private beginClose(item: Item<K, A, E>, before: Effect.Effect<void>): void {
+    const { key } = item
+    item.transition("closing")
+    item.abortConnect = undefined
+    key.closing++
+    this.capacity.closeStarted(key)
+    item.health?.unsafeInterruptAsFork(item.health.id())
+    item.health = undefined
+    // Not to be interrupted: an item that hangs is abandoned, and closed all the same if it ever comes back.
+    const close = Effect.uninterruptible(Effect.zipRight(before, Scope.close(item.scope, Exit.void)))
+    const faulty = (exit: Exit.Exit<void, unknown>) => {
+      if (Exit.isFailure(exit)) this.fault(item, "closing failed", exit.cause)
+    }
+    item.task = Bounded.run(this.runtime, this.deadlines, close, key.config.closeTimeout, {
+      done: (exit) => {
+        faulty(exit)
+        key.counters.countClosed(item.reason)
+        this.publish(PoolEvent.Closed({ key: key.name, item: item.id, reason: item.reason }))
+        this.gone(item)
+      },
+      timedOut: () => {
+        key.counters.abandoned++
+        const phase = item.wasOpen ? "closing" : "connecting"
+        this.publish(PoolEvent.Abandoned({ key: key.name, item: item.id, phase }))
+        this.log("An item outlasted its deadline and was abandoned", key.name, undefined)
+        this.gone(item)
+      },
+      late: faulty
+    })
+  }
+
+  private gone(item: Item<K, A, E>): void {
+    const { key } = item
+    item.transition("closed")
+    item.task = undefined
+    key.closing--
+    key.items.delete(item)
+    this.capacity.closeEnded(key)
+    const told = item.closed
+    item.closed = undefined
+    if (told !== undefined) for (const tell of told) tell()
+    this.host.closed(item)
+  }
+
+  invalidate(value: A): void {
+    const items = this.byValue.get(value)
+    if (items === undefined) return
+    for (const item of [...items]) {
+      this.retire(item, "invalidated", "it was invalidated")
+      this.host.pump(item.key)
+    }
+  }
+
+  private handle(item: Item<K, A, E>): ItemHandle {
+    return {
+      retire: (reason) => {
+        this.retire(item, "retired", reason)
+        this.host.pump(item.key)
+      },
+      setConcurrency: (concurrency) => {
+        if (!(concurrency >= 1)) return
+        item.concurrency = Math.floor(concurrency)
+        item.ownConcurrency = true
+        if (item.state !== "ready") return
+        item.key.free.place(item)
+        this.host.pump(item.key)
+      },
+      alive: () => this.proven(item)
+    }
+  }
+
+  /** Sets the deadlines of an item's age: its replacement is started ahead of the end of its lifetime. */
+  private age(item: Item<K, A, E>, now: number): void {
+    const { lifetimeJitter, maxLifetime } = item.key.config
+    if (maxLifetime === Infinity) return
+    const lifetime = Math.ceil((maxLifetime * (1 - lifetimeJitter * this.random())) / 1e6) * 1e6
+    item.expiresAt = now + lifetime
+    item.onExpire = (aged) => this.aged(aged)
+    this.deadlines.add(item, item.expiresAt - Math.ceil(Math.min(lifetime * leadShare, longestLead) / 1e6) * 1e6)
+  }
+
+  private aged(item: Item<K, A, E>): void {
+    const { key } = item
+    const now = this.deadlines.now()
+    if (now < item.expiresAt) {
+      const needed = item.leases > 0 || key.queue.size > 0 || (key.pinned && key.live <= key.config.min)
+      if (!item.replacing && needed) item.replacing = this.host.connectIfRoom(key)
+      this.deadlines.add(item, item.expiresAt)
+      return
+    }
+    const allowed = key.retirements.next(now)
+    if (allowed > now) {
+      item.expiresAt = allowed
+      this.deadlines.add(item, allowed)
+      return
+    }
+    key.retirements.record(now)
+    this.retire(item, "expired", "it has reached its lifetime")
+    this.host.pump(key)
+  }
+
+  /** One fiber for each open item, driven by the schedule. */
+  private watchHealth(item: Item<K, A, E>): void {
+    const { health } = this.behaviour
+    if (health === undefined) return
+    const probe = Effect.suspend(() => {
+      // A busy item proves itself by answering.
+      if (!item.isIdle || item.validation !== undefined) return Effect.void
+      return this.probe(item, health)
+    })
+    const rounds = Effect.exit(Effect.schedule(probe, this.schedule)).pipe(
+      Effect.tap((exit) =>
+        Effect.sync(() =>
+          this.fault(
+            item,
+            "the health schedule has ended; it is started again",
+            Exit.isFailure(exit) ? exit.cause : Cause.empty
+          )
+        )
+      ),
+      Effect.zipRight(Effect.sleep(scheduleRestart))
+    )
+    item.health = Runtime.runFork(this.runtime)(Effect.interruptible(Effect.forever(rounds)), { immediate: false })
+  }
+
+  private probe(item: Item<K, A, E>, health: HealthCheck<A, R>): Effect.Effect<void> {
+    return Effect.async((resume) => {
+      const over = (failure: string | undefined) => {
+        if (failure === undefined) this.proven(item)
+        else if (item.state === "ready" && ++item.failedProbes >= this.threshold) {
+          this.retire(item, "unhealthy", failure)
+          this.host.pump(item.key)
+        }
+        resume(Effect.void)
+      }
+      // A ready item has its value.
+      const probe = Effect.suspend(() => health.probe(item.value as A))
+      const task = Bounded.run(this.runtime, this.deadlines, probe, this.probeTimeout, {
+        done: (exit) => over(Exit.isSuccess(exit) ? undefined : Cause.pretty(exit.cause)),
+        timedOut: () => over("it did not answer in time")
+      })
+      return Effect.sync(() => task.abort())
+    })
+  }
+
+  private setCircuit(key: KeyState<K, A, E>, circuit: Circuit.Circuit): void {
+    const now = this.deadlines.now()
+    const before = Circuit.stateOf(key.circuit, now)
+    const after = Circuit.stateOf(circuit, now)
+    key.circuit = circuit
+    if (before !== after) this.publish(PoolEvent.Circuit({ key: key.name, state: after }))
+  }
+
+  private publish(event: PoolEvent): void {
+    this.events.publish(event)
+  }
+
+  /** Something that the pool was given has failed where the pool goes on: an event, and a log with the cause. */
+  private fault(item: Item<K, A, E>, what: string, cause: Cause.Cause<unknown>): void {
+    this.publish(PoolEvent.Fault({ key: item.key.name, item: item.id, what, cause }))
+    this.log(what, item.key.name, cause)
+  }
+
+  private log(what: string, key: string, cause: Cause.Cause<unknown> | undefined): void {
+    const message = `Pool, key "${key}": ${what}`
+    const log = cause === undefined ? Effect.logWarning(message) : Effect.logWarning(message, cause)
+    Runtime.runFork(this.runtime)(log, { immediate: false })
+  }
+}
+
+const nanos = (input: Duration.DurationInput): number => Math.round(Duration.toMillis(input) * 1e6)

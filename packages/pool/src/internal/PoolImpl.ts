@@ -1,0 +1,315 @@
+/**
+ * The pool as its users see it: effects over the engine's synchronous steps. Nothing here decides who gets what.
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
+import * as KeyedPool from "effect/KeyedPool"
+import { pipeArguments } from "effect/Pipeable"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { Deadline, Deadlines } from "../Deadlines.js"
+import { type Lease, Reuse, type ReuseDecision } from "../Lease.js"
+import type { Pool } from "../Pool.js"
+import type { PoolConfig } from "../PoolConfig.js"
+import { AcquireTimeout, LeaseRevoked, PoolClosed, type PoolConfigError, type PoolError, PoolSuspended } from "../PoolError.js"
+import type { PoolEvent } from "../PoolEvent.js"
+import type { KeyStats, PoolStats } from "../PoolStats.js"
+import type { Engine } from "./Engine.js"
+import type { EventHub } from "./EventHub.js"
+import type { Item } from "./Item.js"
+import type { KeyState } from "./KeyState.js"
+import { LeakWatch, placeOfCall } from "./LeakWatch.js"
+
+type Restore = <AX, EX, RX>(effect: Effect.Effect<AX, EX, RX>) => Effect.Effect<AX, EX, RX>
+
+export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K, A, E> {
+  readonly [KeyedPool.KeyedPoolTypeId]: KeyedPool.KeyedPool.Variance<K, A, E | PoolError>[KeyedPool.KeyedPoolTypeId] = {
+    _K: identity,
+    _A: identity,
+    _E: identity
+  }
+
+  constructor(
+    private readonly engine: Engine<K, A, E, R>,
+    private readonly deadlines: Deadlines,
+    private readonly hub: EventHub,
+    private readonly runtime: Runtime.Runtime<R>,
+    private readonly shutdownTimeout: number
+  ) {}
+
+  pipe() {
+    // `pipeArguments` takes what `pipe` was called with.
+    return pipeArguments(this, arguments)
+  }
+
+  readonly use = <B, E2, R2>(
+    key: K,
+    f: (item: A) => Effect.Effect<B, E2, R2>
+  ): Effect.Effect<B, E | PoolError | E2, R2> => {
+    const taken = this.engine.keys.watchesLeaks ? placeOfCall() : undefined
+    return Effect.uninterruptibleMask((restore) => {
+      const item = this.engine.take(key)
+      if (item !== undefined) return this.run(item, restore, f, taken)
+      return Effect.flatMap(this.acquire(key, false, restore), (waited) => this.run(waited, restore, f, taken))
+    })
+  }
+
+  private run<B, E2, R2>(
+    item: Item<K, A, E>,
+    restore: Restore,
+    f: (item: A) => Effect.Effect<B, E2, R2>,
+    taken: string | undefined
+  ): Effect.Effect<B, E2, R2> {
+    let body: Effect.Effect<B, E2, R2>
+    try {
+      // A lent item has its value.
+      body = f(item.value as A)
+    } catch (defect) {
+      body = Effect.die(defect)
+    }
+    const leak = this.watch(item, taken)
+    return Effect.matchCauseEffect(restore(body), {
+      onFailure: (cause) => {
+        leak?.end()
+        this.engine.release(item, undefined, false)
+        return Effect.failCause(cause)
+      },
+      onSuccess: (result) => {
+        leak?.end()
+        this.engine.release(item, undefined, true)
+        return Effect.succeed(result)
+      }
+    })
+  }
+
+  private watch(item: Item<K, A, E>, taken: string | undefined): LeakWatch<K, A, E> | undefined {
+    if (item.key.config.leakThreshold === Infinity) return undefined
+    return new LeakWatch(item, taken ?? "an unknown place", this.deadlines, this.hub, (message) =>
+      Runtime.runFork(this.runtime)(Effect.logWarning(message), { immediate: false })
+    )
+  }
+
+  /** To be run uninterruptibly: it waits interruptibly, and what it gives has to be released. */
+  private acquire(key: K, exclusive: boolean, restore: Restore): Effect.Effect<Item<K, A, E>, E | PoolError> {
+    return Effect.suspend(() => {
+      const begun = this.engine.begin(key, exclusive)
+      if (Either.isLeft(begun)) return Effect.fail(begun.left)
+      const waiter = begun.right
+      if (waiter.item !== undefined) return Effect.succeed(waiter.item)
+      return Effect.matchCauseEffect(restore(Effect.async<void, E | PoolError>((resume) => waiter.sleep(resume))), {
+        onFailure: (cause) => {
+          this.engine.cancel(waiter)
+          return Effect.failCause(cause)
+        },
+        onSuccess: () =>
+          waiter.item === undefined ? Effect.dieMessage("a waiter was woken without an item") : Effect.succeed(waiter.item)
+      })
+    })
+  }
+
+  readonly lease = (key: K): Effect.Effect<Lease<A>, E | PoolError, Scope.Scope> =>
+    this.leased(key, false, this.engine.keys.watchesLeaks ? placeOfCall() : undefined)
+
+  readonly exclusive = (key: K): Effect.Effect<Lease<A>, E | PoolError, Scope.Scope> =>
+    this.leased(key, true, this.engine.keys.watchesLeaks ? placeOfCall() : undefined)
+
+  readonly get = (key: K): Effect.Effect<A, E | PoolError, Scope.Scope> => Effect.map(this.lease(key), ({ item }) => item)
+
+  private leased(
+    key: K,
+    exclusive: boolean,
+    taken: string | undefined
+  ): Effect.Effect<Lease<A>, E | PoolError, Scope.Scope> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(this.acquire(key, exclusive, restore), (item) => {
+        const share = new Share(this.engine, item, this.watch(item, taken))
+        return Effect.as(
+          Effect.addFinalizer((exit) => Effect.sync(() => share.end(Exit.isSuccess(exit)))),
+          share.lease
+        )
+      })
+    )
+  }
+
+  readonly invalidate = (item: A): Effect.Effect<void> => Effect.sync(() => this.engine.lifecycle.invalidate(item))
+
+  readonly warm = (keys: Iterable<K>): Effect.Effect<void, E | PoolError> =>
+    Effect.forEach(keys, (key) => this.warmOne(key), { concurrency: "unbounded", discard: true })
+
+  private warmOne(key: K): Effect.Effect<void, E | PoolError> {
+    return Effect.async<void, E | PoolError>((resume) => {
+      const found = this.engine.keys.getOrMake(key)
+      if (Either.isLeft(found)) return resume(Effect.fail(found.left))
+      const state = found.right
+      if (this.engine.closing) return resume(Effect.fail(new PoolClosed({ key: state.name })))
+      const error = this.engine.keys.pin(state)
+      if (error !== undefined) return resume(Effect.fail(error))
+      const { acquireTimeout, connectTimeout } = state.config
+      const timeout = Math.max(acquireTimeout, connectTimeout)
+      const end = (outcome: Effect.Effect<void, E | PoolError>) => {
+        timer.stop()
+        state.warming.delete(warming)
+        this.engine.keys.tidy(state)
+        resume(outcome)
+      }
+      const warming = {
+        look: () => {
+          if (state.ready >= Math.max(1, state.config.min)) end(Effect.void)
+        },
+        fail: (cause: Cause.Cause<E | PoolError>) => end(Effect.failCause(cause))
+      }
+      const timer = new Timer(this.deadlines, timeout, () => {
+        const { lastFailure, name, queue } = state
+        const cause = lastFailure === undefined ? undefined : Cause.squash(lastFailure)
+        const late = this.engine.isSuspended(state)
+          ? new PoolSuspended({ key: name })
+          : new AcquireTimeout({ key: name, timeoutMs: timeout / 1e6, waiting: queue.size, cause })
+        end(Effect.fail(late))
+      })
+      state.warming.add(warming)
+      this.engine.pump(state)
+      return Effect.sync(() => {
+        timer.stop()
+        state.warming.delete(warming)
+        this.engine.pump(state)
+        this.engine.keys.tidy(state)
+      })
+    })
+  }
+
+  readonly drain = (key: K, deadline?: Duration.DurationInput): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const state = this.engine.keys.get(key)
+      if (state === undefined) return Effect.void
+      const timeout = deadline === undefined ? this.shutdownTimeout : Math.round(Duration.toMillis(deadline) * 1e6)
+      return this.drained(state, timeout)
+    })
+
+  private drained(state: KeyState<K, A, E>, timeout: number): Effect.Effect<void> {
+    return Effect.async<void>((resume) => {
+      const items = new Set(state.items)
+      const told = new Map<Item<K, A, E>, () => void>()
+      const forget = () => {
+        timer.stop()
+        for (const [item, tell] of told) item.closed?.delete(tell)
+      }
+      const timer = new Timer(this.deadlines, timeout, () => this.engine.revokeAll(items, "its key was drained"))
+      for (const item of items) {
+        const tell = () => {
+          items.delete(item)
+          if (items.size > 0) return
+          forget()
+          resume(Effect.void)
+        }
+        told.set(item, tell)
+        item.closed ??= new Set()
+        item.closed.add(tell)
+      }
+      this.engine.retireAll(state, "drained")
+      if (items.size === 0) {
+        forget()
+        return resume(Effect.void)
+      }
+      return Effect.sync(forget)
+    })
+  }
+
+  readonly suspend = (key?: K): Effect.Effect<void> => Effect.sync(() => this.engine.setSuspended(key, true))
+
+  readonly resume = (key?: K): Effect.Effect<void> => Effect.sync(() => this.engine.setSuspended(key, false))
+
+  readonly resize = (key: K, config: PoolConfig): Effect.Effect<void, PoolConfigError> =>
+    Effect.suspend(() => this.engine.keys.resize(key, config))
+
+  get stats(): Effect.Effect<PoolStats> {
+    return Effect.sync(() => this.engine.keys.stats())
+  }
+
+  readonly keyStats = (key: K): Effect.Effect<KeyStats | undefined> =>
+    Effect.sync(() => this.engine.keys.get(key)?.stats(this.deadlines.now()))
+
+  get events(): Stream.Stream<PoolEvent> {
+    return this.hub.stream
+  }
+
+  /** Ends when every item is closed, or abandoned at its deadline. */
+  get close(): Effect.Effect<void> {
+    const drained = Effect.async<void>((resume) => {
+      const timer = new Timer(this.deadlines, this.shutdownTimeout, () =>
+        this.engine.revokeAll(this.engine.keys.items(), "the pool closed")
+      )
+      const look = () => {
+        for (const _ of this.engine.keys.items()) return
+        timer.stop()
+        this.engine.onItemGone = undefined
+        resume(Effect.void)
+      }
+      this.engine.onItemGone = look
+      this.engine.shutdown()
+      look()
+    })
+    return Effect.zipRight(drained, this.hub.shutdown)
+  }
+}
+
+/** One lease: ends once, whoever ends it. */
+class Share<K, A, E, R> {
+  private decision: ReuseDecision = Reuse
+  private ended = false
+
+  constructor(
+    private readonly engine: Engine<K, A, E, R>,
+    private readonly item: Item<K, A, E>,
+    private readonly leak: LeakWatch<K, A, E> | undefined
+  ) {}
+
+  end(answered: boolean): void {
+    if (this.ended) return
+    this.ended = true
+    this.leak?.end()
+    this.engine.release(this.item, this.decision._tag === "Discard" ? this.decision.reason : undefined, answered)
+  }
+
+  get lease(): Lease<A> {
+    const { item } = this
+    const revoked = (reason: string) => Effect.fail(new LeaseRevoked({ key: item.key.name, reason }))
+    return {
+      // A lent item has its value.
+      item: item.value as A,
+      decide: (decision) =>
+        Effect.sync(() => {
+          this.decision = decision
+        }),
+      release: Effect.sync(() => this.end(true)),
+      lost: Effect.async<never, LeaseRevoked>((resume) => {
+        if (item.revokedWhy !== undefined) return resume(revoked(item.revokedWhy))
+        const tell = (reason: string) => resume(revoked(reason))
+        item.revoked ??= new Set()
+        item.revoked.add(tell)
+        return Effect.sync(() => item.revoked?.delete(tell))
+      })
+    }
+  }
+}
+
+/** A deadline that calls one function, once. */
+class Timer implements Deadline {
+  deadlineAt = Infinity
+  heapIndex = -1
+  constructor(
+    private readonly deadlines: Deadlines,
+    timeout: number,
+    readonly onDeadline: () => void
+  ) {
+    deadlines.add(this, deadlines.now() + timeout)
+  }
+
+  stop(): void {
+    this.deadlines.remove(this)
+  }
+}
