@@ -20,6 +20,8 @@ export interface HealthCheck<in A, out R = never> {
    * schedule that ends is reported as a `Fault` and started again.
    */
   readonly schedule?: Schedule.Schedule<unknown> | undefined
+  /** Whether this item is probed while it is idle. Asked once, when it has opened. Default: every item is. */
+  readonly probesIdle?: ((item: A) => boolean) | undefined
   /** How long one probe may take. Default 5 seconds. */
   readonly timeout?: Duration.DurationInput | undefined
   /** Failed probes in a row before the item is closed. Default 2. */

@@ -9,6 +9,7 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { constant } from "effect/Function"
 import type * as KeyedPool from "effect/KeyedPool"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
@@ -161,7 +162,7 @@ export const make = <K, A, E, R>(
         acquire: options.acquire as EngineOptions<K, A, E, Exclude<R, Scope.Scope>>["acquire"],
         health: options.health as EngineOptions<K, A, E, Exclude<R, Scope.Scope>>["health"],
         isOpen: options.isOpen,
-        config: typeof config === "function" ? config : () => config ?? {},
+        config: typeof config === "function" ? config : constant(config ?? {}),
         groupOf: options.group?.of ?? (() => ""),
         describeKey: options.describeKey ?? String,
         isRetryable: options.isRetryable ?? (() => true),

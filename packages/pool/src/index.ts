@@ -13,4 +13,6 @@ export * as PoolError from "./PoolError.js"
 /** @since 0.1.0 */
 export * as PoolEvent from "./PoolEvent.js"
 /** @since 0.1.0 */
+export * as PoolMetrics from "./PoolMetrics.js"
+/** @since 0.1.0 */
 export * as PoolStats from "./PoolStats.js"

@@ -85,8 +85,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     if (state === undefined || state.blocked) return undefined
     const item = state.free.best()
     if (item === undefined || this.lifecycle.isStale(item) || !this.lifecycle.isOpen(item)) return undefined
-    state.counters.started++
-    state.counters.immediate++
+    state.immediate++
     this.lend(item)
     return item
   }
@@ -100,7 +99,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     if (Either.isLeft(found)) return Either.left(found.left)
     const state = found.right
     const now = this.deadlines.now()
-    state.counters.started++
+    state.counters.queued++
     state.lastUsed = now
     if (this.closing) return this.refuse(state, new PoolClosed({ key: state.name }))
     const connects = state.counters.connects
@@ -109,8 +108,9 @@ export class Engine<in out K, in out A, in out E, in out R> {
     this.pump(state)
     if (waiter.item !== undefined) {
       // `hand` counted it among those that waited.
+      state.counters.queued--
       state.counters.waited--
-      state.counters.immediate++
+      state.immediate++
       return Either.right(waiter)
     }
     const refusal = this.refusal(state, state.counters.connects > connects)
@@ -210,7 +210,6 @@ export class Engine<in out K, in out A, in out E, in out R> {
     item.leases--
     item.exclusive = false
     key.leases--
-    key.counters.released++
     if (item.state === "ready") {
       if (discard !== undefined) this.lifecycle.retire(item, "discarded", discard)
       else if (this.lifecycle.isOpen(item)) this.returned(item, answered)
@@ -225,9 +224,8 @@ export class Engine<in out K, in out A, in out E, in out R> {
 
   private returned(item: Item<K, A, E>, answered: boolean): void {
     const now = this.deadlines.now()
-    item.key.lastUsed = now
     item.idleSince = now
-    if (answered) {
+    if (answered && this.lifecycle.watchesHealth) {
       item.provenAt = now
       item.failedProbes = 0
     }

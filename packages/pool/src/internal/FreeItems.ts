@@ -5,32 +5,36 @@
  */
 import type { Item } from "./Item.js"
 
-interface List<K, A, E> {
-  head: Item<K, A, E> | undefined
-  tail: Item<K, A, E> | undefined
+class List<K, A, E> {
+  head: Item<K, A, E> | undefined = undefined
+  tail: Item<K, A, E> | undefined = undefined
 }
 
 export class FreeItems<in out K, in out A, in out E> {
-  private readonly lists: Array<List<K, A, E>> = []
-  /** No list below this one has an item in it. */
-  private lowest = 0
+  // Idle items stand in the object itself, the rest in lists by load: with many keys, what a borrow costs is the
+  // memory that it touches.
+  head: Item<K, A, E> | undefined = undefined
+  tail: Item<K, A, E> | undefined = undefined
   /** How many are free and not held by anybody. */
   idle = 0
+  /** Those under load; the first list is for load 1. */
+  private readonly loaded: Array<List<K, A, E>> = []
+  /** No list below this load has an item in it. */
+  private lowest = 1
 
   /** Puts the item where its load says, in front; takes it out when it is not free. */
   place(item: Item<K, A, E>): void {
     if (item.bucket >= 0) this.remove(item)
     if (!item.isFree) return
     const load = item.leases
-    while (this.lists.length <= load) this.lists.push({ head: undefined, tail: undefined })
     const list = this.at(load)
     item.bucket = load
     item.freeNext = list.head
     if (list.head === undefined) list.tail = item
     else list.head.freePrev = item
     list.head = item
-    if (load < this.lowest) this.lowest = load
     if (load === 0) this.idle++
+    else if (load < this.lowest) this.lowest = load
   }
 
   remove(item: Item<K, A, E>): void {
@@ -48,7 +52,8 @@ export class FreeItems<in out K, in out A, in out E> {
 
   /** The item to lend next. */
   best(): Item<K, A, E> | undefined {
-    for (; this.lowest < this.lists.length; this.lowest++) {
+    if (this.head !== undefined) return this.head
+    for (; this.lowest <= this.loaded.length; this.lowest++) {
       const head = this.at(this.lowest).head
       if (head !== undefined) return head
     }
@@ -57,13 +62,12 @@ export class FreeItems<in out K, in out A, in out E> {
 
   /** The idle item that was given back first. */
   oldestIdle(): Item<K, A, E> | undefined {
-    return this.lists[0]?.tail
+    return this.tail
   }
 
-  private at(load: number): List<K, A, E> {
-    const list = this.lists[load]
-    // Only loads that an item was placed under are asked for.
-    if (list === undefined) throw new Error(`no list for load ${load}`)
-    return list
+  private at(load: number): { head: Item<K, A, E> | undefined; tail: Item<K, A, E> | undefined } {
+    if (load === 0) return this
+    while (this.loaded.length < load) this.loaded.push(new List())
+    return this.loaded[load - 1] ?? this
   }
 }

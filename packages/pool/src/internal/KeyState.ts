@@ -17,12 +17,11 @@ import { WaiterQueue } from "./Waiter.js"
 
 /** Counts that only grow. */
 export class Counters {
-  started = 0
-  immediate = 0
+  /** Acquires begun that found nothing free at once. */
+  queued = 0
   waited = 0
   failed = 0
   cancelled = 0
-  released = 0
   connects = 0
   connectFailures = 0
   abandoned = 0
@@ -32,19 +31,11 @@ export class Counters {
     this.closed[reason] = (this.closed[reason] ?? 0) + 1
   }
 
-  snapshot() {
-    const { abandoned, cancelled, connectFailures, connects, failed, immediate, released, started, waited } = this
-    const closed = { ...this.closed }
-    return { started, immediate, waited, failed, cancelled, released, connects, connectFailures, closed, abandoned }
-  }
-
   add(other: Counters): void {
-    this.started += other.started
-    this.immediate += other.immediate
+    this.queued += other.queued
     this.waited += other.waited
     this.failed += other.failed
     this.cancelled += other.cancelled
-    this.released += other.released
     this.connects += other.connects
     this.connectFailures += other.connectFailures
     this.abandoned += other.abandoned
@@ -53,6 +44,15 @@ export class Counters {
       const known = reason as CloseReason
       this.closed[known] = (this.closed[known] ?? 0) + (other.closed[known] ?? 0)
     }
+  }
+
+  /** The numbers as they are shown; `immediate` acquires and `leases` held are counted apart. */
+  show(immediate: number, leases: number) {
+    const { abandoned, cancelled, connectFailures, connects, failed, queued, waited } = this
+    const started = queued + immediate
+    const released = immediate + waited - leases
+    const closed = { ...this.closed }
+    return { started, immediate, waited, failed, cancelled, released, connects, connectFailures, closed, abandoned }
   }
 }
 
@@ -71,6 +71,17 @@ export interface Warming<in E> {
 }
 
 export class KeyState<in out K, in out A, in out E> {
+  // What a borrow touches stands together and in front.
+  /** A newcomer must not take a free item: somebody was there first, or nothing is handed out. */
+  blocked = false
+  /** Acquires that found a free slot at once. */
+  immediate = 0
+  leases = 0
+  /** Items that serve; with those that drain, `open`. */
+  ready = 0
+  connecting = 0
+  /** Whether `sweep` is set. */
+  sweeping = false
   readonly items = new Set<Item<K, A, E>>()
   readonly free = new FreeItems<K, A, E>()
   readonly queue = new WaiterQueue<K, A, E>()
@@ -79,21 +90,15 @@ export class KeyState<in out K, in out A, in out E> {
   circuit: Circuit.Circuit = Circuit.initial
   /** The last failure to open an item since one opened. */
   lastFailure: Cause.Cause<unknown> | undefined = undefined
-  /** A newcomer must not take a free item: somebody was there first, or nothing is handed out. */
-  blocked = false
   suspended = false
   /** Whether `min` is kept. */
   pinned = false
   /** Its settings were given by `resize`: it is not dropped, so that they are not forgotten. */
   resized = false
   dropped = false
-  /** Items that serve; with those that drain, `open`. */
-  ready = 0
   open = 0
-  connecting = 0
   closing = 0
   validating = 0
-  leases = 0
   lastUsed = 0
   /** `pump` is at work on it, and has been asked to look once more. */
   pumping = false
@@ -112,7 +117,10 @@ export class KeyState<in out K, in out A, in out E> {
     timers: { readonly sweep: (key: KeyState<K, A, E>) => void; readonly retry: (key: KeyState<K, A, E>) => void }
   ) {
     this.retirements = new RateLimit(retirements.limit, retirements.window)
-    this.sweep = new KeyTimer(() => timers.sweep(this))
+    this.sweep = new KeyTimer(() => {
+      this.sweeping = false
+      timers.sweep(this)
+    })
     this.retry = new KeyTimer(() => timers.retry(this))
   }
 
@@ -140,7 +148,7 @@ export class KeyState<in out K, in out A, in out E> {
       closing: this.closing,
       leases: this.leases,
       waiting: this.queue.size,
-      ...this.counters.snapshot(),
+      ...this.counters.show(this.immediate, this.leases),
       circuit: Circuit.stateOf(this.circuit, now),
       suspended: this.suspended
     }

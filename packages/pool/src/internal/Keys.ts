@@ -33,6 +33,9 @@ export class Keys<in out K, in out A, in out E> {
   private readonly table = new KeyTable<K, KeyState<K, A, E>>()
   /** What was counted for keys that are no longer there. */
   private readonly gone = new Counters()
+  private goneImmediate = 0
+  /** Keys with one configuration share what it resolves to: less memory, and fewer cache misses on a borrow. */
+  private readonly resolved = new WeakMap<Config.PoolConfig, Config.ResolvedConfig>()
   private pinnedMin = 0
   /** Some key watches for leaks: where a lease is taken has to be remembered. */
   watchesLeaks = false
@@ -73,7 +76,13 @@ export class Keys<in out K, in out A, in out E> {
 
   private configOf(key: K, name: string): Either.Either<Config.ResolvedConfig, PoolConfigError> {
     try {
-      return Config.resolve(this.options.config(key), name)
+      const config = this.options.config(key)
+      const known = this.resolved.get(config)
+      if (known !== undefined) return Either.right(known)
+      return Either.map(Config.resolve(config, name), (resolved) => {
+        this.resolved.set(config, resolved)
+        return resolved
+      })
     } catch (error) {
       const reason = `could not be made: ${String(error)}`
       return Either.left(new PoolConfigError({ key: name, field: "config", reason }))
@@ -125,7 +134,7 @@ export class Keys<in out K, in out A, in out E> {
     }
     this.trim(state)
     this.shedBusy(state)
-    this.deadlines.remove(state.sweep)
+    this.stopSweep(state)
     this.armSweep(state)
     this.host.pump(state)
     this.host.relieve()
@@ -158,10 +167,20 @@ export class Keys<in out K, in out A, in out E> {
 
   /** Looks again when the item that has been idle for longest is due. */
   private armSweep(key: KeyState<K, A, E>): void {
-    if (key.sweep.heapIndex >= 0 || key.config.idleTimeToLive === Infinity) return
+    if (key.sweeping || key.config.idleTimeToLive === Infinity) return
     const oldest = key.free.oldestIdle()
     if (oldest === undefined || (key.pinned && key.ready <= key.config.min)) return
-    this.deadlines.add(key.sweep, oldest.idleSince + key.config.idleTimeToLive)
+    this.setSweep(key, oldest.idleSince + key.config.idleTimeToLive)
+  }
+
+  private setSweep(key: KeyState<K, A, E>, at: number): void {
+    key.sweeping = true
+    this.deadlines.add(key.sweep, at)
+  }
+
+  private stopSweep(key: KeyState<K, A, E>): void {
+    key.sweeping = false
+    this.deadlines.remove(key.sweep)
   }
 
   private sweep(key: KeyState<K, A, E>): void {
@@ -179,15 +198,16 @@ export class Keys<in out K, in out A, in out E> {
     if (!key.isBare || key.pinned || key.suspended || key.resized || key.dropped) return
     const due = key.lastUsed + key.config.idleTimeToLive
     if (this.deadlines.now() < due && !this.host.isClosing()) {
-      if (key.sweep.heapIndex < 0) this.deadlines.add(key.sweep, due)
+      if (!key.sweeping && due !== Infinity) this.setSweep(key, due)
       return
     }
     key.dropped = true
-    this.deadlines.remove(key.sweep)
+    this.stopSweep(key)
     this.deadlines.remove(key.retry)
     this.capacity.forget(key)
     this.capacity.leave(key.group)
     this.gone.add(key.counters)
+    this.goneImmediate += key.immediate
     this.table.delete(key.key)
   }
 
@@ -200,11 +220,13 @@ export class Keys<in out K, in out A, in out E> {
     const keys: Array<KeyStats> = []
     const counters = new Counters()
     counters.add(this.gone)
+    let immediate = this.goneImmediate
     const sum = { open: 0, idle: 0, connecting: 0, closing: 0, leases: 0, waiting: 0 }
     for (const key of this.table.values()) {
       const stats = key.stats(now)
       keys.push(stats)
       counters.add(key.counters)
+      immediate += key.immediate
       sum.open += stats.open
       sum.idle += stats.idle
       sum.connecting += stats.connecting
@@ -212,6 +234,6 @@ export class Keys<in out K, in out A, in out E> {
       sum.leases += stats.leases
       sum.waiting += stats.waiting
     }
-    return { ...sum, ...counters.snapshot(), keys }
+    return { ...sum, ...counters.show(immediate, sum.leases), keys }
   }
 }

@@ -62,6 +62,8 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   private readonly probeTimeout: number
   private readonly threshold: number
   private readonly schedule: Schedule.Schedule<unknown>
+  /** Whether it matters when an item last answered. */
+  readonly watchesHealth: boolean
   /** Whether items are checked before a borrow. */
   readonly validates: boolean
   private items = 0
@@ -82,6 +84,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     this.schedule = Schedule.modifyDelay(health?.schedule ?? defaultSchedule, (_, delay) =>
       Duration.millis(Math.ceil(Duration.toMillis(delay)))
     )
+    this.watchesHealth = health !== undefined
     this.validates = health !== undefined && health.onBorrow !== false
   }
 
@@ -248,6 +251,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     item.transition("draining")
     item.reason = reason
     key.ready--
+    key.lastUsed = Math.max(key.lastUsed, item.idleSince)
     if (item.validation !== undefined) {
       item.validation.abort()
       item.validation = undefined
@@ -390,7 +394,8 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   /** One fiber for each open item, driven by the schedule. */
   private watchHealth(item: Item<K, A, E>): void {
     const { health } = this.behaviour
-    if (health === undefined) return
+    // A ready item has its value.
+    if (health === undefined || health.probesIdle?.(item.value as A) === false) return
     const probe = Effect.suspend(() => {
       // A busy item proves itself by answering.
       if (!item.isIdle || item.validation !== undefined) return Effect.void

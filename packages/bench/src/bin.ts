@@ -1,0 +1,54 @@
+/** edge: the command `npm run bench`; it reads its arguments, writes to stdout and sets the exit code. */
+import { writeFileSync } from "node:fs"
+import { cpus } from "node:os"
+import { parseArgs } from "node:util"
+import Table from "cli-table3"
+import * as Effect from "effect/Effect"
+import type { Benchmark, Report } from "./Goal.js"
+import { B1 } from "./goals/B1.js"
+import { B2 } from "./goals/B2.js"
+
+const benchmarks: ReadonlyArray<Benchmark> = [B1, B2]
+
+const { values } = parseArgs({
+  options: { only: { type: "string" }, json: { type: "string" }, full: { type: "boolean", default: false } }
+})
+const wanted = values.only?.split(",").map((id) => id.trim().toUpperCase())
+const unknown = wanted?.filter((id) => !benchmarks.some((benchmark) => benchmark.id === id)) ?? []
+if (unknown.length > 0) {
+  process.stderr.write(`No benchmark ${unknown.join(", ")}; there are ${benchmarks.map(({ id }) => id).join(", ")}\n`)
+  process.exit(2)
+}
+const options = values.full ? { rounds: 41, roundMs: 400 } : { rounds: 15, roundMs: 150 }
+
+const print = (report: Report): void => {
+  for (const scenario of report.scenarios) {
+    const table = new Table({ head: [scenario.name, "median", "p10", "p90", "rounds"], style: { head: [], border: [] } })
+    for (const { high, low, median, name, rounds } of scenario.figures) {
+      table.push([name, median.toFixed(3), low.toFixed(3), high.toFixed(3), rounds])
+    }
+    process.stdout.write(`${table.toString()}\n${scenario.unit}\n\n`)
+  }
+}
+
+const program = Effect.gen(function* () {
+  const reports: Array<Report> = []
+  for (const benchmark of benchmarks.filter(({ id }) => wanted === undefined || wanted.includes(id))) {
+    process.stderr.write(`${benchmark.id}: ${benchmark.title}\n`)
+    const report = yield* benchmark.run(options)
+    print(report)
+    reports.push(report)
+  }
+  const goals = reports.flatMap((report) => report.goals)
+  for (const { goal, how, id, measured, met, unit } of goals) {
+    process.stdout.write(`${id} ${met ? "met" : "MISSED"}: ${measured.toFixed(3)} ${unit}, goal ≤ ${goal} (${how})\n`)
+  }
+  if (values.json !== undefined) {
+    const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, platform: process.platform }
+    const document = { machine, options, goals, scenarios: reports.flatMap((report) => report.scenarios) }
+    writeFileSync(values.json, `${JSON.stringify(document, null, 2)}\n`)
+  }
+  return goals.every(({ met }) => met)
+})
+
+process.exitCode = (await Effect.runPromise(program)) ? 0 : 1
