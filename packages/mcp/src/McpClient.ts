@@ -5,24 +5,33 @@
  *
  * @since 0.1.0
  */
-import type { PoolError, PoolEvent, PoolStats } from "@mooring/pool"
+import type { PoolEvent, PoolStats } from "@mooring/pool"
 import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
-import type {
+import * as CurrentPartition from "./CurrentPartition.js"
+import type { CallLimits, McpConnection } from "./McpConnection.js"
+import {
+  type ConnectionLost,
   InvalidArguments,
   InvalidResult,
-  McpConnectError,
   OutcomeUnknown,
-  PartitionMissing,
-  RequestError,
+  type PartitionMissing,
+  type RequestError,
   ToolFailed,
   UnknownServer,
-  UnsupportedCapability
+  type UnsupportedCapability
 } from "./McpError.js"
-import type { McpTool } from "./McpTool.js"
+import * as McpPool from "./McpPool.js"
+import * as McpTool from "./McpTool.js"
+import * as Retry from "./Retry.js"
+import * as SchemaReason from "./SchemaReason.js"
+import type { Partition, ServerKey } from "./ServerKey.js"
+import type { Server } from "./Servers.js"
 
 /**
  * How borrowing a connection can fail.
@@ -30,7 +39,7 @@ import type { McpTool } from "./McpTool.js"
  * @since 0.1.0
  * @category errors
  */
-export type BorrowError = PoolError.PoolError | McpConnectError | UnknownServer | PartitionMissing
+export type BorrowError = McpPool.BorrowError
 
 /**
  * How a call can fail.
@@ -46,20 +55,21 @@ export type CallError = BorrowError | RequestError | OutcomeUnknown | Unsupporte
  * @since 0.1.0
  * @category models
  */
-export interface CallOptions {
-  /** How long to wait for the answer, or for progress. Default: the server's `callTimeout` (60 s). */
-  readonly timeout?: Duration.DurationInput | undefined
-  /** How long in all, progress or not. Default: the server's `totalTimeout` (10 minutes). */
-  readonly totalTimeout?: Duration.DurationInput | undefined
+export interface CallOptions extends CallLimits {
   /**
-   * This call may run twice: when it is unknown whether it ran, it is run again on another connection (at most
-   * twice more) instead of failing with `OutcomeUnknown`. Default false.
+   * This call may run twice: when its connection is lost and it is unknown whether it ran, it is run again on another
+   * connection (at most twice more) instead of failing with `OutcomeUnknown`. Default false.
    */
   readonly mayRunTwice?: boolean | undefined
 }
 
 /**
  * The client's methods. `McpClient` is the tag.
+ *
+ * What happens to a call whose connection is lost: if it was certainly not sent, it is sent again on an open
+ * connection (at most three times); if it may have run, it fails with `OutcomeUnknown`, unless `mayRunTwice` permits
+ * to run it again. A call that is not answered in time fails with `CallTimeout`, and is never run again: its time is
+ * over. The time in all counts over all tries, waiting for a connection not included.
  *
  * @since 0.1.0
  * @category models
@@ -76,15 +86,20 @@ export interface Service {
     args?: Readonly<Record<string, unknown>>,
     options?: CallOptions
   ) => Effect.Effect<CallToolResult, CallError>
-  /** Calls a typed tool: checks the arguments before anything is borrowed, and decodes the result. */
+  /**
+   * Calls a typed tool: checks the arguments before anything is borrowed (`InvalidArguments`), and decodes the result
+   * (`InvalidResult`). A result with `isError` is `ToolFailed`.
+   */
   readonly call: <Args, A>(
     server: string,
-    tool: McpTool<Args, A>,
+    tool: McpTool.McpTool<Args, A>,
     args: Args,
     options?: CallOptions
   ) => Effect.Effect<A, CallError | InvalidArguments | InvalidResult | ToolFailed>
   /** Asks the server whether it is there; any well-formed answer counts. Gives the round trip, without the connect. */
   readonly ping: (server: string) => Effect.Effect<Duration.Duration, CallError>
+  /** The same client for one partition, whatever partition is current where it is used. */
+  readonly forPartition: (partition: Partition) => Service
   /** What the pool under the client holds and has done. */
   readonly stats: Effect.Effect<PoolStats.PoolStats>
   /** What happens in the pool, from now on. */
@@ -96,3 +111,190 @@ export interface Service {
  * @category tags
  */
 export class McpClient extends Context.Tag("@mooring/mcp/McpClient")<McpClient, Service>() {}
+
+/**
+ * Runs an effect for a partition: every call in it to a server whose isolation is `perPartition` uses connections that
+ * no other partition uses. An empty partition counts as none.
+ *
+ * @example
+ * ```ts
+ * import { McpClient } from "@mooring/mcp"
+ * import { Effect } from "effect"
+ *
+ * const notes = Effect.gen(function*() {
+ *   const mcp = yield* McpClient.McpClient
+ *   return yield* mcp.callTool("notes", "list")
+ * })
+ *
+ * const forAda = notes.pipe(McpClient.withPartition("user-ada"))
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withPartition: {
+  (partition: Partition): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, partition: Partition): Effect.Effect<A, E, R>
+} = CurrentPartition.withPartition
+
+/**
+ * The client of the pool in the environment.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Service, never, McpPool.McpPool> = Effect.gen(function* () {
+  const pool = yield* McpPool.McpPool
+  const clock = yield* Effect.clock
+  return bind(pool, () => Number(clock.unsafeCurrentTimeNanos()) / 1e6, undefined)
+})
+
+/**
+ * The client over an `McpPool`. `McpPool.layer` makes one; `NodeMcp.layer` of `@mooring/node` gives both.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<McpClient, never, McpPool.McpPool> = Layer.effect(McpClient, make)
+
+/** How a request on a borrowed connection can fail. */
+type UseError = RequestError | UnsupportedCapability
+
+/** One call: what it does on a connection, within `limits`, and what may be done when the connection is lost. */
+interface Call<A> {
+  readonly limits: CallLimits | undefined
+  readonly mayRunTwice: boolean
+  readonly perform: (connection: McpConnection, limits: CallLimits | undefined) => Effect.Effect<A, UseError>
+  /** The error of a call that may have run. Absent where it does not matter whether it has: a list, a ping. */
+  readonly unknown?: ((lost: ConnectionLost) => OutcomeUnknown) | undefined
+}
+
+const bind = (pool: McpPool.Service, nowMs: () => number, bound: Partition | undefined): Service => {
+  const { servers } = pool
+
+  const on = <A, E>(
+    name: string,
+    run: (server: Server, key: ServerKey) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E | UnknownServer | PartitionMissing> => {
+    const server = servers.get(name)
+    if (server === undefined) return Effect.fail(new UnknownServer({ server: name, known: servers.names }))
+    if (server.settings.isolation !== "perPartition") return run(server, server.key)
+    if (bound !== undefined && bound !== "") return run(server, server.keyOf(bound))
+    return Effect.flatMap(pool.keyOf(name), (key) => run(server, key))
+  }
+
+  const attempt = <A>(server: Server, key: ServerKey, call: Call<A>, tries: Retry.Tries): Effect.Effect<A, CallError> =>
+    // An effect may be run many times, and each run has a beginning of its own.
+    Effect.suspend(() => {
+      let startedAt = 0
+      const used = pool.pool.use(key, (connection) => {
+        startedAt = nowMs()
+        const { leftMs } = tries
+        return call.perform(connection, leftMs === undefined ? call.limits : { ...call.limits, totalTimeout: leftMs })
+      })
+      return Effect.catchTag(used, "ConnectionLost", (lost) => {
+        const totalMs = tries.leftMs ?? Duration.toMillis(call.limits?.totalTimeout ?? server.settings.totalTimeout)
+        const decision = Retry.decide(lost, tries, totalMs - (nowMs() - startedAt), call.mayRunTwice)
+        if (decision._tag === "GiveUp") return Effect.fail(givenUp(call, lost))
+        const again = attempt(server, key, call, decision.tries)
+        return lost.delivery === "NotSent" ? again : remembering(call, lost, again)
+      })
+    })
+
+  const callTool: Service["callTool"] = (name, tool, args, options) =>
+    on(name, (server, key) =>
+      attempt(
+        server,
+        key,
+        {
+          limits: options,
+          mayRunTwice: options?.mayRunTwice === true,
+          perform: (connection, limits) => connection.callTool(tool, args, limits),
+          unknown: (cause) => new OutcomeUnknown({ server: key.toString(), tool, cause })
+        },
+        Retry.none
+      )
+    )
+
+  return {
+    servers: servers.names,
+    callTool,
+    call: (name, tool, args, options) =>
+      on(name, (server) =>
+        Effect.flatMap(encode(name, tool, args), (encoded) =>
+          Effect.flatMap(callTool(name, tool.name, encoded, options), (result) => read(server, tool, result))
+        )
+      ),
+    listTools: (name) => on(name, (server, key) => attempt(server, key, listTools, Retry.none)),
+    ping: (name) => on(name, (server, key) => attempt(server, key, ping, Retry.none)),
+    forPartition: (partition) => bind(pool, nowMs, partition),
+    stats: pool.pool.stats,
+    events: pool.pool.events
+  }
+}
+
+/** Reading a list twice changes nothing. */
+const listTools: Call<ReadonlyArray<Tool>> = {
+  limits: undefined,
+  mayRunTwice: true,
+  perform: (connection) => connection.listTools
+}
+
+/** A ping that is lost is an answer to the question; only one that was not sent is sent again. */
+const ping: Call<Duration.Duration> = {
+  limits: undefined,
+  mayRunTwice: false,
+  perform: (connection) => connection.ping
+}
+
+const givenUp = <A>(call: Call<A>, lost: ConnectionLost): ConnectionLost | OutcomeUnknown =>
+  lost.delivery === "NotSent" || call.unknown === undefined ? lost : call.unknown(lost)
+
+/**
+ * A call that may have run and then could not even be sent again has still an unknown outcome: what stopped the second
+ * try (no connection, a full queue) must not read as if nothing had run.
+ */
+const remembering = <A>(
+  call: Call<A>,
+  lost: ConnectionLost,
+  again: Effect.Effect<A, CallError>
+): Effect.Effect<A, CallError> => {
+  const { unknown } = call
+  if (unknown === undefined) return again
+  return Effect.catchAll(again, (error) => {
+    switch (error._tag) {
+      case "CallTimeout":
+      case "OutcomeUnknown":
+      case "ProtocolError":
+        return Effect.fail(error)
+      default:
+        return Effect.fail(unknown(lost))
+    }
+  })
+}
+
+const encode = <Args, A>(
+  server: string,
+  tool: McpTool.McpTool<Args, A>,
+  args: Args
+): Effect.Effect<Readonly<Record<string, unknown>>, InvalidArguments> =>
+  Effect.mapError(
+    Schema.encode(tool.parameters)(args),
+    (error) => new InvalidArguments({ server, tool: tool.name, reason: SchemaReason.format(error) })
+  )
+
+const read = <Args, A>(
+  server: Server,
+  tool: McpTool.McpTool<Args, A>,
+  result: CallToolResult
+): Effect.Effect<A, ToolFailed | InvalidResult> => {
+  if (result.isError === true) {
+    const said = server.clean(McpTool.textOf(result))
+    const content = said === "" ? "it said nothing" : said
+    return Effect.fail(new ToolFailed({ server: server.name, tool: tool.name, content }))
+  }
+  return Effect.mapError(
+    tool.success.decode(result),
+    (error) => new InvalidResult({ server: server.name, tool: tool.name, reason: SchemaReason.format(error) })
+  )
+}

@@ -111,7 +111,16 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("@mooring
 }
 
 /**
- * The server answered with a JSON-RPC error, or with something that is not MCP.
+ * The `code` of a `ProtocolError` whose answer could not be read as MCP: JSON-RPC's "parse error".
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const malformedCode = -32700
+
+/**
+ * The server answered with a JSON-RPC error, or with something that is not MCP (`malformedCode`). The request was
+ * received, and may have run.
  *
  * @since 0.1.0
  * @category errors

@@ -19,6 +19,8 @@ import type { Delivery, McpConnectError } from "./McpError.js"
 export interface Outgoing {
   readonly message: JSONRPCMessage
   handedOver: boolean
+  /** Nobody wants it any more: a transport that has not handed it over drops it, and says nothing. */
+  readonly abandoned?: boolean | undefined
   /** This one message could not be delivered, while the connection may go on. At most once, never after `closed`. */
   readonly failed: (failure: TransportFailure) => void
 }
@@ -34,6 +36,7 @@ export interface TransportFailure {
   readonly delivery: Delivery
   /** Whether the whole connection is of no use any more (HTTP: its session is gone). */
   readonly fatal: boolean
+  /** What was seen. An `McpConnectError` here (401, refused) is what the connect fails with, when it comes during one. */
   readonly cause?: unknown
 }
 
@@ -48,7 +51,10 @@ export interface Receiver {
   readonly message: (message: JSONRPCMessage) => void
   /** Something that was received and is no message (a line of junk). The connection goes on. */
   readonly junk: (reason: string) => void
-  /** The connection has ended, and why. At most once; nothing is called after it. */
+  /**
+   * The connection has ended, and why. At most once; nothing is called after it. An `McpConnectError` as `cause` is
+   * what the connect fails with, when it comes during one.
+   */
   readonly closed: (reason: string, cause?: unknown) => void
 }
 

@@ -11,18 +11,31 @@ import * as Schema from "effect/Schema"
 
 const Secret = Schema.Union(Schema.String, Schema.RedactedFromSelf(Schema.String))
 
+// `Duration.decodeUnknown` turns NaN and negative input silently into zero, which is never what was meant.
+const isNegative = (input: unknown): boolean =>
+  typeof input === "number"
+    ? !(input >= 0)
+    : typeof input === "bigint"
+      ? input < 0n
+      : typeof input === "string" && input.startsWith("-")
+
 const Span = Schema.declare(
   (input): input is Duration.DurationInput =>
     Predicate.isNotNullable(input) &&
+    !isNegative(input) &&
     Duration.decodeUnknown(input).pipe((option) => option._tag === "Some"),
   {
     identifier: "Duration",
-    description: 'a duration: milliseconds, or text like "30 seconds"'
+    description: 'a duration (milliseconds, or text like "30 seconds")'
   }
 )
 
+// The description belongs to the field; the schema of its value keeps its own, which error messages quote.
 const doc = <A, I, R>(schema: Schema.Schema<A, I, R>, description: string) =>
-  Schema.optional(schema.annotations({ description }))
+  Schema.optional(schema).annotations({ description })
+
+const required = <A, I, R>(schema: Schema.Schema<A, I, R>, description: string) =>
+  Schema.propertySignature(schema).annotations({ description })
 
 const PositiveInt = Schema.Int.pipe(Schema.positive())
 const NonNegativeInt = Schema.Int.pipe(Schema.nonNegative())
@@ -42,7 +55,10 @@ const settings = {
     "Connections at most. Default: stdio 1, since a stdio connection is a process with a state of its own; HTTP 2."
   ),
   maxIdle: doc(NonNegativeInt, "Idle connections at most; a return above it closes the surplus. Default: `max`."),
-  maxWaiters: doc(NonNegativeInt, "Callers that may wait at once; more fail with PoolSaturated. Default: stdio 256, HTTP 1000."),
+  maxWaiters: doc(
+    NonNegativeInt,
+    "Callers that may wait at once; more fail with PoolSaturated. Default: stdio 256, HTTP 1000."
+  ),
   connectTimeout: doc(
     Span,
     "Until a connection must be ready. Default: stdio 60 s (npx, uvx and the like: 180 s, since a cold one installs first), HTTP 10 s."
@@ -65,7 +81,7 @@ const settings = {
  */
 export const StdioServer = Schema.Struct({
   type: doc(Schema.Literal("stdio"), "May be left out where `command` is given."),
-  command: Schema.NonEmptyString.annotations({ description: "The program; found on PATH. Started without a shell." }),
+  command: required(Schema.NonEmptyString, "The program; found on PATH. Started without a shell."),
   args: doc(Schema.Array(Schema.String), "Its arguments. Default none."),
   cwd: doc(Schema.String, "Its working folder. Default: that of this process."),
   env: doc(
@@ -84,7 +100,7 @@ export const StdioServer = Schema.Struct({
  */
 export const HttpServer = Schema.Struct({
   type: doc(Schema.Literal("http"), "May be left out where `url` is given."),
-  url: Schema.NonEmptyString.annotations({ description: "The MCP endpoint, http or https." }),
+  url: required(Schema.NonEmptyString, "The MCP endpoint, http or https."),
   headers: doc(Schema.Record({ key: Schema.String, value: Secret }), "Headers of every request. Default none."),
   ...settings
 }).annotations({ identifier: "HttpServer" })

@@ -1,9 +1,21 @@
 /** @since 0.1.0 */
+export * as Answer from "./Answer.js"
+/** @since 0.1.0 */
+export * as ClientInfo from "./ClientInfo.js"
+/** @since 0.1.0 */
+export * as CurrentPartition from "./CurrentPartition.js"
+/** @since 0.1.0 */
 export * as McpClient from "./McpClient.js"
+/** @since 0.1.0 */
+export * as McpConnection from "./McpConnection.js"
 /** @since 0.1.0 */
 export * as McpConnector from "./McpConnector.js"
 /** @since 0.1.0 */
 export * as McpError from "./McpError.js"
+/** @since 0.1.0 */
+export * as McpMemory from "./McpMemory.js"
+/** @since 0.1.0 */
+export * as McpPool from "./McpPool.js"
 /** @since 0.1.0 */
 export * as McpTool from "./McpTool.js"
 /** @since 0.1.0 */
@@ -12,3 +24,5 @@ export * as McpTransport from "./McpTransport.js"
 export * as ServerConfig from "./ServerConfig.js"
 /** @since 0.1.0 */
 export * as ServerKey from "./ServerKey.js"
+/** @since 0.1.0 */
+export * as Session from "./Session.js"

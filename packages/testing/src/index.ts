@@ -1,1 +1,18 @@
-export {}
+/** @since 0.1.0 */
+export * as EchoServer from "./EchoServer.js"
+/** @since 0.1.0 */
+export * as Fault from "./Fault.js"
+/** @since 0.1.0 */
+export * as Ledger from "./Ledger.js"
+/** @since 0.1.0 */
+export * as McpTest from "./McpTest.js"
+/** @since 0.1.0 */
+export * as TestServer from "./TestServer.js"
+/** @since 0.1.0 */
+export * as TestTool from "./TestTool.js"
+/** @since 0.1.0 */
+export * as TransportContract from "./TransportContract.js"
+/** @since 0.1.0 */
+export * as VirtualTime from "./VirtualTime.js"
+/** @since 0.1.0 */
+export * as Wire from "./Wire.js"

@@ -1,0 +1,358 @@
+/**
+ * One live, initialized MCP session over one transport. It is made in a scope, which ends it: everything pending
+ * fails, and the transport is closed. It can also end by itself (the process exits, the HTTP session is lost); then
+ * `isOpen` says so at once, and whoever asked by `onClosed` is told.
+ *
+ * @since 0.1.0
+ */
+import { Client } from "@modelcontextprotocol/sdk/client/index.js"
+import type {
+  CallToolResult,
+  Implementation,
+  JSONRPCNotification,
+  JSONRPCRequest,
+  ServerCapabilities,
+  Tool
+} from "@modelcontextprotocol/sdk/types.js"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Answer from "./Answer.js"
+import { ClientInfo } from "./ClientInfo.js"
+import * as ClientTransport from "./ClientTransport.js"
+import { McpConnector } from "./McpConnector.js"
+import { malformedCode, McpConnectError, ProtocolError, type RequestError, UnsupportedCapability } from "./McpError.js"
+import type { McpTransport } from "./McpTransport.js"
+import type { RequestOptions } from "./PendingRequest.js"
+import * as ServerConfig from "./ServerConfig.js"
+import type { ServerKey } from "./ServerKey.js"
+import * as ServerText from "./ServerText.js"
+import * as Session from "./Session.js"
+
+/**
+ * How long a call may take.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CallLimits {
+  /** How long to wait for the answer, or for progress. Default: the server's `callTimeout` (60 s). */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** How long in all, progress or not. Default: the server's `totalTimeout` (10 minutes). */
+  readonly totalTimeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * A list longer than this is refused: pages, and tools in all.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const listLimits = { pages: 100, tools: 1000 } as const
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface McpConnection {
+  readonly key: ServerKey
+  /** What the server declared in the handshake. */
+  readonly capabilities: ServerCapabilities
+  readonly serverInfo: Implementation
+  readonly protocolVersion: string
+  /** What the server says of its own use. */
+  readonly instructions: string | undefined
+  readonly network: McpTransport["network"]
+  /** The process ID of a server that is a child process. */
+  readonly pid: number | undefined
+  readonly isOpen: () => boolean
+  /** Calls `hook` once when the connection has ended, at once if it has already. */
+  readonly onClosed: (hook: (reason: string) => void) => void
+  /** Calls `hook` whenever the server has answered something. */
+  readonly onAlive: (hook: () => void) => void
+  /** Calls `hook` with every notification that is not progress of a request of this connection. */
+  readonly onNotification: (hook: (notification: JSONRPCNotification) => void) => void
+  /**
+   * Sends any request; `answer` reads its result. `options` may change the server's limits. Progress does not reset
+   * the timeout unless `resetOnProgress` is set.
+   */
+  readonly request: <A>(
+    method: string,
+    params: JSONRPCRequest["params"],
+    answer: Answer.Answer<A>,
+    options?: Partial<RequestOptions>
+  ) => Effect.Effect<A, RequestError>
+  /** Calls a tool as MCP has it: `isError` is a value of the result. Asks for progress, which resets the timeout. */
+  readonly callTool: (
+    tool: string,
+    args?: Readonly<Record<string, unknown>>,
+    limits?: CallLimits
+  ) => Effect.Effect<CallToolResult, RequestError | UnsupportedCapability>
+  /**
+   * Every tool of the server. More than `listLimits`, or a cursor that comes a second time, is a `ProtocolError` with
+   * `malformedCode`.
+   */
+  readonly listTools: Effect.Effect<ReadonlyArray<Tool>, RequestError | UnsupportedCapability>
+  /** Asks the server whether it is there; any well-formed answer counts, a refusal too. Gives the round trip. */
+  readonly ping: Effect.Effect<Duration.Duration, RequestError>
+  /** What the session under the connection has seen. */
+  readonly counters: Readonly<Session.Counters>
+  /** Requests without an answer yet. */
+  readonly pending: () => number
+}
+
+/**
+ * Opens a transport and does the handshake, both within the server's `connectTimeout` (stdio 60 s, HTTP 10 s). Fails
+ * with `McpConnectError`. A server that exits, refuses or says nothing fails for good (`retryable: false`), so that
+ * nobody waits for a second try; one that could not be reached, as the connector says.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  key: ServerKey,
+  config: ServerConfig.ServerConfig
+): Effect.Effect<McpConnection, McpConnectError, Scope.Scope | McpConnector> => {
+  const settings = ServerConfig.resolve(config)
+  const server = key.toString()
+  const attempt: Attempt = { phase: ServerConfig.isStdio(config) ? "spawn" : "dial", transport: undefined, junk: [] }
+  return connect(key, config, settings, attempt).pipe(
+    Effect.timeoutFail({
+      duration: settings.connectTimeout,
+      onTimeout: () =>
+        new McpConnectError({
+          server,
+          phase: attempt.phase,
+          reason: `${unanswered(attempt)} within ${settings.connectTimeout} ms`,
+          retryable: false,
+          stderr: attempt.transport?.diagnostics?.()
+        })
+    })
+  )
+}
+
+/** How far a connect has come. */
+interface Attempt {
+  phase: McpConnectError["phase"]
+  transport: McpTransport | undefined
+  /** What came that is no message; only the first is kept, for the error. */
+  readonly junk: Array<string>
+}
+
+const unanswered = (attempt: Attempt): string => {
+  if (attempt.phase !== "handshake") return "it could not be reached"
+  const [first] = attempt.junk
+  return first === undefined
+    ? "initialize was not answered"
+    : `initialize was not answered (what came is not MCP: ${first})`
+}
+
+const connect = (
+  key: ServerKey,
+  config: ServerConfig.ServerConfig,
+  settings: ServerConfig.Settings,
+  attempt: Attempt
+): Effect.Effect<McpConnection, McpConnectError, Scope.Scope | McpConnector> =>
+  Effect.gen(function* () {
+    const server = key.toString()
+    const clean = ServerText.make(ServerConfig.secrets(config))
+    const connector = yield* McpConnector
+    const transport = yield* connector.open(key, config)
+    attempt.transport = transport
+    attempt.phase = "handshake"
+    const session = yield* Session.make(transport, { server, clean })
+    session.listen({
+      junk: (reason) => {
+        if (attempt.junk.length === 0) attempt.junk.push(clean(reason))
+      }
+    })
+    const client = new Client(yield* ClientInfo, { jsonSchemaValidator: noValidator })
+    // Late, unknown or unreadable messages: the session has counted them, and none is fatal.
+    client.onerror = () => {}
+    const beside = ClientTransport.make(session, (version) => transport.setProtocolVersion?.(version))
+    const isProcess = ServerConfig.isStdio(config)
+    yield* handshake(client, beside, session, (cause) => refused(server, isProcess, transport, clean, cause))
+    return new Live(key, settings, transport, session, client, beside.protocolVersion())
+  })
+
+const handshake = (
+  client: Client,
+  transport: ClientTransport.ClientTransport,
+  session: Session.Session,
+  refused: (cause: unknown) => McpConnectError
+): Effect.Effect<void, McpConnectError> =>
+  Effect.async<void, McpConnectError>((resume) => {
+    let ended: ClientTransport.NotDelivered | undefined
+    session.listen({
+      closed: (reason, cause) => {
+        ended = new ClientTransport.NotDelivered({ reason, delivery: "Unknown", fatal: true, cause })
+      }
+    })
+    // No deadline of the SDK's: when it passes, the SDK cancels `initialize`, which the specification forbids.
+    client.connect(transport, { timeout: longestTimer }).then(
+      () => resume(ended === undefined ? Effect.void : Effect.fail(refused(ended))),
+      (cause: unknown) => resume(Effect.fail(refused(ended ?? cause)))
+    )
+  })
+
+const refused = (
+  server: string,
+  isProcess: boolean,
+  transport: McpTransport,
+  clean: (text: string) => string,
+  cause: unknown
+): McpConnectError => {
+  const stderr = transport.diagnostics?.()
+  if (cause instanceof ClientTransport.NotDelivered) {
+    const { failure } = cause
+    if (failure.cause instanceof McpConnectError) return failure.cause
+    // A process that was started was reached, whatever became of the message.
+    const reached = isProcess || failure.delivery === "Unknown"
+    const phase = reached ? "handshake" : "dial"
+    const { cause: seen, reason } = failure
+    return new McpConnectError({ server, phase, reason, retryable: !reached, stderr, cause: seen })
+  }
+  // No `cause`: it quotes the server as it is, and the reason says what it said.
+  return new McpConnectError({ server, phase: "handshake", reason: clean(reasonOf(cause)), retryable: false, stderr })
+}
+
+const reasonOf = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return `initialize failed: ${String(cause)}`
+  return "issues" in cause && Array.isArray(cause.issues)
+    ? // Zod's own message is a page of JSON; `issues` is what its errors are told by.
+      `the answer to initialize is not MCP: ${Answer.describe({ issues: cause.issues })}`
+    : `initialize failed: ${cause.message}`
+}
+
+class Live implements McpConnection {
+  readonly capabilities: ServerCapabilities
+  readonly serverInfo: Implementation
+  readonly instructions: string | undefined
+  readonly network: McpTransport["network"]
+  readonly pid: number | undefined
+  readonly isOpen: () => boolean
+  readonly pending: () => number
+  readonly counters: Readonly<Session.Counters>
+  readonly listTools: McpConnection["listTools"]
+  readonly ping: McpConnection["ping"]
+  private readonly plain: RequestOptions
+  private readonly tool: RequestOptions
+
+  constructor(
+    readonly key: ServerKey,
+    settings: ServerConfig.Settings,
+    transport: McpTransport,
+    private readonly session: Session.Session,
+    client: Client,
+    readonly protocolVersion: string
+  ) {
+    const { callTimeout: timeoutMs, totalTimeout: totalTimeoutMs } = settings
+    this.capabilities = client.getServerCapabilities() ?? {}
+    this.serverInfo = client.getServerVersion() ?? { name: "", version: "" }
+    this.instructions = client.getInstructions()
+    this.network = transport.network
+    this.pid = transport.pid
+    this.isOpen = session.isOpen
+    this.pending = session.pending
+    this.counters = session.counters
+    this.plain = { timeoutMs, totalTimeoutMs }
+    this.tool = { timeoutMs, totalTimeoutMs, resetOnProgress: true }
+    this.listTools = Effect.suspend((): McpConnection["listTools"] =>
+      this.capabilities.tools === undefined ? this.withoutTools : this.pages()
+    )
+    this.ping = Effect.suspend(() => this.roundTrip())
+  }
+
+  onClosed(hook: (reason: string) => void): void {
+    this.session.listen({ closed: hook })
+  }
+
+  onAlive(hook: () => void): void {
+    this.session.listen({ alive: hook })
+  }
+
+  onNotification(hook: (notification: JSONRPCNotification) => void): void {
+    this.session.listen({ notification: hook })
+  }
+
+  request<A>(
+    method: string,
+    params: JSONRPCRequest["params"],
+    answer: Answer.Answer<A>,
+    options?: Partial<RequestOptions>
+  ): Effect.Effect<A, RequestError> {
+    return this.session.request(
+      method,
+      params,
+      answer,
+      options === undefined ? this.plain : { ...this.plain, ...options }
+    )
+  }
+
+  callTool(
+    tool: string,
+    args?: Readonly<Record<string, unknown>>,
+    limits?: CallLimits
+  ): Effect.Effect<CallToolResult, RequestError | UnsupportedCapability> {
+    if (this.capabilities.tools === undefined) return this.withoutTools
+    const params = args === undefined ? { name: tool } : { name: tool, arguments: args }
+    return this.session.request("tools/call", params, Answer.callTool, this.limited(limits))
+  }
+
+  private limited(limits: CallLimits | undefined): RequestOptions {
+    if (limits === undefined) return this.tool
+    const { timeout, totalTimeout } = limits
+    return {
+      timeoutMs: timeout === undefined ? this.tool.timeoutMs : Duration.toMillis(timeout),
+      totalTimeoutMs: totalTimeout === undefined ? this.tool.totalTimeoutMs : Duration.toMillis(totalTimeout),
+      resetOnProgress: true
+    }
+  }
+
+  private get withoutTools(): Effect.Effect<never, UnsupportedCapability> {
+    return Effect.fail(new UnsupportedCapability({ server: this.key.toString(), capability: "tools" }))
+  }
+
+  private pages(): Effect.Effect<ReadonlyArray<Tool>, RequestError> {
+    const { plain, session } = this
+    const refuse = (reason: string) =>
+      new ProtocolError({ server: this.key.toString(), method: "tools/list", code: malformedCode, reason })
+    return Effect.gen(function* () {
+      const tools: Array<Tool> = []
+      const cursors = new Set<string>()
+      let cursor: string | undefined
+      for (let page = 1; page <= listLimits.pages; page++) {
+        const params = cursor === undefined ? undefined : { cursor }
+        const answer = yield* session.request("tools/list", params, Answer.listTools, plain)
+        tools.push(...answer.tools)
+        if (tools.length > listLimits.tools) {
+          return yield* refuse(`it has more than ${listLimits.tools} tools`)
+        }
+        cursor = answer.nextCursor
+        if (cursor === undefined) return tools
+        if (cursors.has(cursor)) return yield* refuse("it gave the same cursor twice, so its list has no end")
+        cursors.add(cursor)
+      }
+      return yield* refuse(`its tools fill more than ${listLimits.pages} pages`)
+    })
+  }
+
+  private roundTrip(): Effect.Effect<Duration.Duration, RequestError> {
+    const start = this.session.now()
+    const took = () => Duration.nanos(BigInt(Math.round(this.session.now() - start)))
+    return this.session.request("ping", undefined, Answer.anything, this.plain).pipe(
+      Effect.map(took),
+      Effect.catchTag("ProtocolError", (error) =>
+        error.code === malformedCode ? Effect.fail(error) : Effect.sync(took)
+      )
+    )
+  }
+}
+
+/** The longest that a timer of JavaScript can run. Milliseconds. */
+const longestTimer = 2 ** 31 - 1
+
+/** Results are checked here, never by the SDK's `Client`, whose default would load a compiler for each connection. */
+const noValidator = {
+  getValidator: () => () => ({ valid: false as const, data: undefined, errorMessage: "not used" })
+}

@@ -1,0 +1,193 @@
+/**
+ * The pool of MCP connections, keyed by server and partition, as a service. It opens connections through the
+ * `McpConnector`, keeps them warm, healthy and bounded by each server's configuration, and closes them all when its
+ * layer is closed. `McpClient` is what most people use; this is for those who borrow connections themselves.
+ *
+ * @since 0.1.0
+ */
+import { Pool, type PoolError } from "@mooring/pool"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import * as KeyedPool from "effect/KeyedPool"
+import * as Layer from "effect/Layer"
+import { pipeArguments } from "effect/Pipeable"
+import type * as Scope from "effect/Scope"
+import { CurrentPartition } from "./CurrentPartition.js"
+import * as McpConnection from "./McpConnection.js"
+import type { McpConnector } from "./McpConnector.js"
+import { ConfigError, type McpConnectError, PartitionMissing, UnknownServer } from "./McpError.js"
+import * as ServerConfig from "./ServerConfig.js"
+import type { Partition, ServerId, ServerKey } from "./ServerKey.js"
+import * as Servers from "./Servers.js"
+
+/**
+ * How borrowing a connection can fail.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type BorrowError = PoolError.PoolError | McpConnectError | UnknownServer | PartitionMissing
+
+/**
+ * How to make the pool.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** The servers by name. Those that are `disabled` are checked, and left out. */
+  readonly servers: Readonly<Record<string, ServerConfig.ServerConfig>>
+  /**
+   * Connections over all servers and partitions at most. Default 64 if one of the servers is a process (70–150 MB
+   * each), else 256.
+   */
+  readonly maxTotal?: number | undefined
+  /** How many connections may be opening at once; a process counts for 4. Default 16. */
+  readonly maxConnecting?: number | undefined
+  /** How long closing waits for calls in flight before it takes their connections away. Default 30 seconds. */
+  readonly shutdownTimeout?: Duration.DurationInput | undefined
+  /**
+   * Whether calls that wait for a connection wait for another attempt after one that failed and may yet succeed. If
+   * not, they get the first failure: right where a person waits for the answer. Default true.
+   */
+  readonly retryConnects?: boolean | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  readonly pool: Pool.Pool<ServerKey, McpConnection.McpConnection, McpConnectError>
+  /** The servers that can be borrowed from. */
+  readonly servers: Servers.Servers
+  /**
+   * The key of a server for this caller: for isolation `perPartition` that of `CurrentPartition`. Fails with
+   * `UnknownServer`, or with `PartitionMissing` where a partition is needed and none was said.
+   */
+  readonly keyOf: (server: string) => Effect.Effect<ServerKey, UnknownServer | PartitionMissing>
+  /** The pool as Effect's own `KeyedPool`, by the names of servers; the partition is that of the caller. */
+  readonly keyed: KeyedPool.KeyedPool<ServerId, McpConnection.McpConnection, BorrowError>
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class McpPool extends Context.Tag("@mooring/mcp/McpPool")<McpPool, Service>() {}
+
+/**
+ * Makes the pool. Servers with a `min` above 0 begin to connect at once, in the background: one that is down fails
+ * nobody else, and is logged. Fails with `ConfigError` when a configuration is wrong.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options): Effect.Effect<Service, ConfigError, McpConnector | Scope.Scope> =>
+  Effect.gen(function* () {
+    const servers = yield* Servers.make(options.servers)
+    const all = [...servers.values()]
+    const hasProcesses = all.some((server) => ServerConfig.isStdio(server.config))
+    const pool = yield* Pool.make<ServerKey, McpConnection.McpConnection, McpConnectError, McpConnector | Scope.Scope>({
+      acquire: (key, handle) =>
+        Effect.suspend(() => {
+          const server = servers.get(key.server)
+          // The pool is only ever given keys of known servers, but it is public.
+          if (server === undefined) return Effect.die(new UnknownServer({ server: key.server, known: servers.names }))
+          return McpConnection.make(key, server.config)
+        }).pipe(
+          Effect.tap((connection) => {
+            connection.onAlive(handle.alive)
+            connection.onClosed(handle.retire)
+            return Effect.void
+          })
+        ),
+      config: (key) => servers.get(key.server)?.pool ?? {},
+      maxTotal: options.maxTotal ?? (hasProcesses ? 64 : 256),
+      maxConnecting: options.maxConnecting ?? 16,
+      shutdownTimeout: options.shutdownTimeout,
+      isOpen: (connection) => connection.isOpen(),
+      isRetryable: (error) => options.retryConnects !== false && error.retryable,
+      describeKey: (key) => key.toString(),
+      health: {
+        probe: (connection) => connection.ping,
+        // A remote server that nobody keeps warm is asked before it is used (after 30 s), not over and over.
+        probesIdle: ({ key }) => {
+          const server = servers.get(key.server)
+          return server !== undefined && (ServerConfig.isStdio(server.config) || server.settings.min > 0)
+        }
+      }
+    }).pipe(Effect.mapError(({ field, reason }) => new ConfigError({ path: field, reason })))
+    const service: Service = { pool, servers, keyOf: keyOf(servers), keyed: viewOf(pool, servers) }
+    yield* Effect.forEach(all, (server) => warm(pool, server), { discard: true })
+    return service
+  })
+
+/**
+ * The pool of these servers. See `make`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<McpPool, ConfigError, McpConnector> =>
+  Layer.scoped(McpPool, make(options))
+
+/**
+ * The pool as Effect's own `KeyedPool`, by the names of servers.
+ *
+ * @example
+ * ```ts
+ * import { McpPool, ServerKey } from "@mooring/mcp"
+ * import { Effect, KeyedPool } from "effect"
+ *
+ * const version = Effect.scoped(Effect.gen(function*() {
+ *   const pool = yield* McpPool.keyed
+ *   const connection = yield* KeyedPool.get(pool, ServerKey.ServerId.make("memory"))
+ *   return connection.serverInfo.version
+ * }))
+ * ```
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const keyed: Effect.Effect<
+  KeyedPool.KeyedPool<ServerId, McpConnection.McpConnection, BorrowError>,
+  never,
+  McpPool
+> = Effect.map(McpPool, (service) => service.keyed)
+
+const keyOf =
+  (servers: Servers.Servers): Service["keyOf"] =>
+  (name) => {
+    const server = servers.get(name)
+    if (server === undefined) return Effect.fail(new UnknownServer({ server: name, known: servers.names }))
+    if (server.settings.isolation !== "perPartition") return Effect.succeed(server.key)
+    return Effect.flatMap(CurrentPartition, (partition: Partition | undefined) =>
+      partition === undefined || partition === ""
+        ? Effect.fail(new PartitionMissing({ server: name }))
+        : Effect.succeed(server.keyOf(partition))
+    )
+  }
+
+const viewOf = (pool: Service["pool"], servers: Servers.Servers): Service["keyed"] => {
+  const key = keyOf(servers)
+  return {
+    [KeyedPool.KeyedPoolTypeId]: { _K: identity, _A: identity, _E: identity },
+    get: (server) => Effect.flatMap(key(server), (found) => pool.get(found)),
+    invalidate: (connection) => pool.invalidate(connection),
+    pipe() {
+      return pipeArguments(this, arguments)
+    }
+  }
+}
+
+const warm = (pool: Service["pool"], server: Servers.Server): Effect.Effect<void, never, Scope.Scope> =>
+  server.settings.min === 0 || server.settings.isolation === "perPartition"
+    ? Effect.void
+    : pool.warm([server.key]).pipe(
+        Effect.catchAllCause((cause) => Effect.logWarning(`MCP server "${server.name}" could not be warmed up`, cause)),
+        Effect.forkScoped,
+        Effect.asVoid
+      )

@@ -1,0 +1,183 @@
+/**
+ * A request on its way: what the transport sends, what the deadlines watch, and whom the answer goes to, in one
+ * object, so that a call costs one. It ends exactly once (answered, failed, timed out, cancelled or lost), and the
+ * `Session` that made it holds it until then.
+ *
+ * @since 0.1.0
+ */
+import type { Deadlines } from "@mooring/pool"
+import type { JSONRPCRequest, Progress } from "@modelcontextprotocol/sdk/types.js"
+import * as Effect from "effect/Effect"
+import { type Answer, Malformed } from "./Answer.js"
+import {
+  CallTimeout,
+  ConnectionLost,
+  type Delivery,
+  malformedCode,
+  ProtocolError,
+  type RequestError
+} from "./McpError.js"
+import type { Outgoing, TransportFailure } from "./McpTransport.js"
+
+/**
+ * How long a request may take, and who hears of its progress.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RequestOptions {
+  /** Milliseconds to the answer, or to the next progress when `resetOnProgress` is set. `Infinity`: no limit. */
+  readonly timeoutMs: number
+  /** Milliseconds in all, progress or not. `Infinity`: no limit. */
+  readonly totalTimeoutMs: number
+  /**
+   * Whether progress starts `timeoutMs` anew. The server is asked for progress then (if `timeoutMs` is the shorter
+   * limit), which costs a few bytes a request. Default false.
+   */
+  readonly resetOnProgress?: boolean | undefined
+  /** Hears of progress, as it comes. Asks the server for it. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+}
+
+/**
+ * What a pending request needs of the session that holds it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Holder {
+  readonly server: string
+  /** Forgets the request, `answered` or not. Whether it was still held: the one who gets `true` ends it. */
+  readonly release: (request: PendingRequest, answered: boolean) => boolean
+  /** Tells the server that the answer is not wanted any more. */
+  readonly tellCancelled: (request: PendingRequest, reason: string) => void
+  /** The transport could not deliver this, nor can it deliver anything else. */
+  readonly broken: (failure: TransportFailure) => void
+}
+
+/**
+ * How a request ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Outcome = Effect.Effect<unknown, RequestError>
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class PendingRequest implements Outgoing, Deadlines.Deadline {
+  deadlineAt = Infinity
+  heapIndex = -1
+  abandoned = false
+  private sent = false
+  private outcome: Outcome | undefined
+  private waiter: ((outcome: Outcome) => void) | undefined
+
+  constructor(
+    private readonly holder: Holder,
+    readonly id: number,
+    readonly message: JSONRPCRequest,
+    private readonly answer: Answer<unknown>,
+    readonly options: RequestOptions,
+    /** When the request must have ended, progress or not. Nanoseconds of the session's `Deadlines`. */
+    readonly endsAt: number
+  ) {}
+
+  get handedOver(): boolean {
+    return this.sent
+  }
+
+  set handedOver(sent: boolean) {
+    this.sent = sent
+    // A transport that overlooks `abandoned` must not leave the server at work for nobody.
+    if (sent && this.abandoned) this.holder.tellCancelled(this, "the caller is gone")
+  }
+
+  get delivery(): Delivery {
+    return this.sent ? "Unknown" : "NotSent"
+  }
+
+  /** Calls `waiter` with the outcome, at once if there is one. */
+  await(waiter: (outcome: Outcome) => void): void {
+    if (this.outcome === undefined) this.waiter = waiter
+    else waiter(this.outcome)
+  }
+
+  /** The server's result came. */
+  succeed(result: unknown): void {
+    if (!this.holder.release(this, true)) return
+    try {
+      const read = this.answer(result)
+      this.end(read instanceof Malformed ? Effect.fail(this.malformed(read.reason)) : Effect.succeed(read))
+    } catch (defect) {
+      // A result that is nested deep enough runs any schema out of stack.
+      this.end(Effect.fail(this.malformed(`it cannot be read (${String(defect)})`)))
+    }
+  }
+
+  /** The server's error came. */
+  refuse(code: number, reason: string, data: unknown): void {
+    if (this.holder.release(this, true)) this.end(Effect.fail(this.protocolError(code, reason, data)))
+  }
+
+  /** An answer came that is neither. */
+  misread(reason: string): void {
+    if (this.holder.release(this, true)) this.end(Effect.fail(this.malformed(reason)))
+  }
+
+  /** The connection ended. */
+  lost(reason: string, cause: unknown): void {
+    if (!this.holder.release(this, false)) return
+    // What was not sent will be sent again elsewhere: the transport, which may still be open, must not send it now.
+    this.abandoned = true
+    this.end(Effect.fail(this.connectionLost(reason, this.delivery, cause)))
+  }
+
+  /** The transport says that this request failed; only it knows whether any of it was sent. */
+  failed(failure: TransportFailure): void {
+    const { cause, delivery, fatal, reason } = failure
+    if (this.holder.release(this, false)) this.end(Effect.fail(this.connectionLost(reason, delivery, cause)))
+    if (fatal) this.holder.broken(failure)
+  }
+
+  onDeadline(): void {
+    const { timeoutMs: idleMs, totalTimeoutMs } = this.options
+    const timeoutMs = this.deadlineAt >= this.endsAt ? totalTimeoutMs : idleMs
+    if (!this.withdraw(`not answered within ${timeoutMs} ms`)) return
+    const { server } = this.holder
+    const { method } = this.message
+    this.end(Effect.fail(new CallTimeout({ server, method, timeoutMs, delivery: this.delivery })))
+  }
+
+  /** The caller was interrupted; nobody waits for an outcome. Does nothing when there is one. */
+  cancel(): void {
+    this.withdraw("the caller was interrupted")
+  }
+
+  private withdraw(reason: string): boolean {
+    if (!this.holder.release(this, false)) return false
+    this.abandoned = true
+    if (this.sent) this.holder.tellCancelled(this, reason)
+    return true
+  }
+
+  private end(outcome: Outcome): void {
+    this.outcome = outcome
+    this.waiter?.(outcome)
+  }
+
+  private malformed(reason: string): ProtocolError {
+    return this.protocolError(malformedCode, `its answer is not MCP: ${reason}`, undefined)
+  }
+
+  private protocolError(code: number, reason: string, data: unknown): ProtocolError {
+    const { server } = this.holder
+    return new ProtocolError({ server, method: this.message.method, code, reason, data })
+  }
+
+  private connectionLost(reason: string, delivery: Delivery, cause: unknown): ConnectionLost {
+    return new ConnectionLost({ server: this.holder.server, reason, delivery, cause })
+  }
+}

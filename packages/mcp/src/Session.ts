@@ -1,0 +1,333 @@
+/**
+ * All requests of one connection but `initialize`: it gives them their ids, finds the one that an answer belongs to,
+ * keeps their deadlines, cancels them, and says of each that failed whether it can have run. The SDK's `Client` sits
+ * beside it on the same transport (`ClientTransport`) for what is left: the handshake and requests from the server.
+ * A session belongs to the scope that it was made in; when that closes, everything pending fails.
+ *
+ * @since 0.1.0
+ */
+import { Deadlines } from "@mooring/pool"
+import type { JSONRPCMessage, JSONRPCNotification, JSONRPCRequest } from "@modelcontextprotocol/sdk/types.js"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import * as Answer from "./Answer.js"
+import { ConnectionLost, type McpConnectError, type RequestError } from "./McpError.js"
+import type { McpTransport, Outgoing, TransportFailure } from "./McpTransport.js"
+import { PendingRequest, type RequestOptions } from "./PendingRequest.js"
+
+/**
+ * What a session has seen since it was made. Plain numbers that only grow.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Counters {
+  /** Answers that ended a request. */
+  answered: number
+  /** Requests that ended without an answer: cancelled, timed out, not delivered, or lost with the connection. */
+  unanswered: number
+  /** Answers to requests that had ended: late, or a second time. Dropped. */
+  late: number
+  /** Answers to requests that were never made. Dropped. */
+  unknown: number
+  /** Answers with a text as id, which no request has, whatever number it looks like. Dropped. */
+  textId: number
+  /** Progress of no request that is pending and asked for it. Dropped. */
+  strayProgress: number
+  /** What was received and is no message. Dropped. */
+  junk: number
+}
+
+/**
+ * What hears the messages that are not the session's own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Listener {
+  readonly message?: ((message: JSONRPCMessage) => void) | undefined
+  readonly notification?: ((notification: JSONRPCNotification) => void) | undefined
+  readonly junk?: ((reason: string) => void) | undefined
+  /** Something was answered: the server is there. */
+  readonly alive?: (() => void) | undefined
+  /** The connection has ended. Called once; at once when it has ended already. */
+  readonly closed?: ((reason: string, cause: unknown) => void) | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Session {
+  /**
+   * Sends a request and waits for its answer. Interrupting it tells the server to cancel and forgets the request at
+   * once. Fails with `CallTimeout`, `ConnectionLost` or `ProtocolError`.
+   */
+  readonly request: <A>(
+    method: string,
+    params: JSONRPCRequest["params"],
+    answer: Answer.Answer<A>,
+    options: RequestOptions
+  ) => Effect.Effect<A, RequestError>
+  /** Sends what wants no answer. `failed` hears if it could not be delivered. */
+  readonly send: (message: JSONRPCMessage, failed?: (failure: TransportFailure) => void) => void
+  readonly listen: (listener: Listener) => void
+  readonly isOpen: () => boolean
+  readonly pending: () => number
+  readonly counters: Readonly<Counters>
+  /** Nanoseconds on a monotonic clock. */
+  readonly now: () => number
+}
+
+/**
+ * The ids of a session's requests start here; those of the SDK's `Client` count up from 0 and stay below.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const firstId = 1_000_000
+
+/**
+ * Starts the transport and takes over its messages. `server` stands in errors; `clean` makes a server's text fit to
+ * be shown in one.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  transport: McpTransport,
+  options: { readonly server: string; readonly clean?: ((text: string) => string) | undefined }
+): Effect.Effect<Session, McpConnectError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const deadlines = yield* Deadlines.make
+    const runtime = yield* Effect.runtime<never>()
+    const report = (what: string, defect: unknown) => {
+      Runtime.runFork(runtime)(Effect.logError(`MCP server "${options.server}": ${what}`, Cause.die(defect)))
+    }
+    const session = new Live(transport, deadlines, options.server, options.clean ?? ((text) => text), report)
+    yield* Effect.addFinalizer(() => Effect.sync(() => session.close("the connection was closed", undefined)))
+    yield* transport.start({
+      message: (message) => session.receive(message),
+      junk: (reason) => session.receiveJunk(reason),
+      closed: (reason, cause) => session.close(reason, cause)
+    })
+    return session
+  })
+
+class Live implements Session {
+  readonly counters: Counters = {
+    answered: 0,
+    unanswered: 0,
+    late: 0,
+    unknown: 0,
+    textId: 0,
+    strayProgress: 0,
+    junk: 0
+  }
+  private readonly requests = new Map<number, PendingRequest>()
+  private readonly listeners: Array<Listener> = []
+  private nextId = firstId
+  private ended: { readonly reason: string; readonly cause: unknown } | undefined
+
+  constructor(
+    private readonly transport: McpTransport,
+    private readonly deadlines: Deadlines.Deadlines,
+    readonly server: string,
+    private readonly clean: (text: string) => string,
+    private readonly report: (what: string, defect: unknown) => void
+  ) {}
+
+  readonly now = () => this.deadlines.now()
+  readonly isOpen = () => this.ended === undefined
+  readonly pending = () => this.requests.size
+
+  request<A>(
+    method: string,
+    params: JSONRPCRequest["params"],
+    answer: Answer.Answer<A>,
+    options: RequestOptions
+  ): Effect.Effect<A, RequestError> {
+    // What is registered is released whatever happens next: an interruption can come at any step from here.
+    return Effect.uninterruptibleMask((restore) => {
+      if (this.ended !== undefined) {
+        this.counters.unanswered++
+        const { cause, reason } = this.ended
+        return Effect.fail(new ConnectionLost({ server: this.server, reason, delivery: "NotSent", cause }))
+      }
+      const request = this.start(method, params, answer, options)
+      // One parameter only: with two, Effect would make an `AbortController` for every call.
+      const outcome = Effect.async<unknown, RequestError>((resume) => request.await(resume))
+      const waiting = Effect.catchAllCause(restore(outcome), (cause) => {
+        request.cancel()
+        return Effect.failCause(cause)
+      })
+      // A request ends in nothing but what its `answer` gave, which is an `A`; the map of all of them cannot say so.
+      return waiting as Effect.Effect<A, RequestError>
+    })
+  }
+
+  private start(
+    method: string,
+    params: JSONRPCRequest["params"],
+    answer: Answer.Answer<unknown>,
+    options: RequestOptions
+  ): PendingRequest {
+    const id = this.nextId++
+    const { onProgress, resetOnProgress, timeoutMs, totalTimeoutMs } = options
+    const asks = onProgress !== undefined || (resetOnProgress === true && timeoutMs < totalTimeoutMs)
+    const now = this.deadlines.now()
+    const endsAt = now + totalTimeoutMs * 1e6
+    const request = new PendingRequest(this, id, message(id, method, params, asks), answer, options, endsAt)
+    this.requests.set(id, request)
+    this.deadlines.add(request, Math.min(now + timeoutMs * 1e6, endsAt))
+    try {
+      this.transport.send(request)
+    } catch (cause) {
+      request.failed({ reason: "the transport threw", delivery: request.delivery, fatal: true, cause })
+    }
+    return request
+  }
+
+  send(message: JSONRPCMessage, failed?: (failure: TransportFailure) => void): void {
+    if (this.ended !== undefined) {
+      failed?.({ reason: this.ended.reason, delivery: "NotSent", fatal: true, cause: this.ended.cause })
+      return
+    }
+    const outgoing: Outgoing = {
+      message,
+      handedOver: false,
+      failed: (failure) => {
+        failed?.(failure)
+        if (failure.fatal) this.broken(failure)
+      }
+    }
+    try {
+      this.transport.send(outgoing)
+    } catch (cause) {
+      outgoing.failed({ reason: "the transport threw", delivery: "Unknown", fatal: true, cause })
+    }
+  }
+
+  listen(listener: Listener): void {
+    if (this.ended !== undefined) listener.closed?.(this.ended.reason, this.ended.cause)
+    else this.listeners.push(listener)
+  }
+
+  release(request: PendingRequest, answered: boolean): boolean {
+    if (!this.requests.delete(request.id)) return false
+    this.deadlines.remove(request)
+    if (answered) this.counters.answered++
+    else this.counters.unanswered++
+    return true
+  }
+
+  tellCancelled(request: PendingRequest, reason: string): void {
+    const params = { requestId: request.id, reason }
+    this.send({ jsonrpc: "2.0", method: "notifications/cancelled", params })
+  }
+
+  broken(failure: TransportFailure): void {
+    this.close(failure.reason, failure.cause)
+  }
+
+  close(reason: string, cause: unknown): void {
+    if (this.ended !== undefined) return
+    this.ended = { reason, cause }
+    const requests = [...this.requests.values()]
+    if (requests.length > 0) {
+      const said = this.transport.diagnostics?.() ?? ""
+      const explained = said === "" ? reason : `${reason}\nIts last words on stderr:\n${said}`
+      for (const request of requests) request.lost(explained, cause)
+    }
+    for (const listener of this.listeners.splice(0)) this.guard("its end", () => listener.closed?.(reason, cause))
+  }
+
+  receiveJunk(reason: string): void {
+    this.counters.junk++
+    for (const listener of this.listeners) this.guard("junk", () => listener.junk?.(reason))
+  }
+
+  receive(received: unknown): void {
+    if (this.ended !== undefined) return
+    if (!Answer.isObject(received)) return this.receiveJunk("a message that is no object")
+    const { id, method } = received
+    if (method === undefined && ("result" in received || "error" in received)) {
+      if (typeof id === "number" && id >= firstId) this.receiveAnswer(id, received)
+      // The SDK's `Client` would take "5" for 5.
+      else if (typeof id === "string") this.counters.textId++
+      else this.hand(received)
+      return
+    }
+    if (method === "notifications/progress" && this.receiveProgress(received["params"])) return
+    this.hand(received)
+  }
+
+  private receiveAnswer(id: number, received: { readonly [key: string]: unknown }): void {
+    const request = this.requests.get(id)
+    if (request === undefined) {
+      if (id < this.nextId && Number.isInteger(id)) this.counters.late++
+      else this.counters.unknown++
+      return
+    }
+    const { error, jsonrpc, result } = received
+    if (jsonrpc !== "2.0") request.misread('it does not say jsonrpc: "2.0"')
+    else if ("result" in received && "error" in received) request.misread("it is both a result and an error")
+    else if (!("error" in received)) request.succeed(result)
+    else if (Answer.isObject(error) && Number.isInteger(error["code"]) && typeof error["message"] === "string") {
+      // `isInteger` has proved it a number, which its type does not say.
+      request.refuse(error["code"] as number, this.clean(error["message"]), error["data"])
+    } else request.misread("its error has no code or no message")
+    for (const listener of this.listeners) listener.alive?.()
+  }
+
+  /** Whether it was progress of a request of ours, wanted or not. */
+  private receiveProgress(params: unknown): boolean {
+    const token = Answer.isObject(params) ? params["progressToken"] : undefined
+    if (typeof token !== "number" || token < firstId) return false
+    const request = this.requests.get(token)
+    const progress = request === undefined ? undefined : Answer.progress(params)
+    if (request === undefined || progress === undefined || progress instanceof Answer.Malformed) {
+      this.counters.strayProgress++
+      return true
+    }
+    const { onProgress, resetOnProgress, timeoutMs } = request.options
+    if (resetOnProgress === true) {
+      this.deadlines.update(request, Math.min(this.deadlines.now() + timeoutMs * 1e6, request.endsAt))
+    }
+    if (onProgress !== undefined) this.guard("its progress", () => onProgress(progress))
+    return true
+  }
+
+  private hand(received: { readonly [key: string]: unknown }): void {
+    // What is no JSON-RPC message after all is for the SDK to refuse: it checks every message by its schemas.
+    const passed = received as JSONRPCMessage
+    const isNotification = "method" in passed && !("id" in passed)
+    for (const listener of this.listeners) {
+      this.guard("a message", () => listener.message?.(passed))
+      if (isNotification) this.guard("a notification", () => listener.notification?.(passed))
+    }
+  }
+
+  private guard(what: string, call: () => void): void {
+    try {
+      call()
+    } catch (defect) {
+      this.report(`what listens to ${what} failed`, defect)
+    }
+  }
+}
+
+const message = (
+  id: number,
+  method: string,
+  params: JSONRPCRequest["params"],
+  asksForProgress: boolean
+): JSONRPCRequest => {
+  const jsonrpc = "2.0"
+  if (asksForProgress) {
+    return { jsonrpc, id, method, params: { ...params, _meta: { ...params?._meta, progressToken: id } } }
+  }
+  return params === undefined ? { jsonrpc, id, method } : { jsonrpc, id, method, params }
+}

@@ -1,0 +1,202 @@
+import { describe, expect, it } from "@effect/vitest"
+import { McpClient, type McpConnection, McpPool, type ServerConfig, ServerKey } from "@mooring/mcp"
+import { type Duration, Effect, Exit, Fiber, KeyedPool, Layer, Redacted, Scope, TestClock } from "effect"
+import { client, connector, http, MemoryServer, nothing, stdio, text } from "./MemoryServer.js"
+
+const id = ServerKey.ServerId.make
+
+const poolOf = (
+  servers: Readonly<Record<string, MemoryServer>>,
+  configs: Readonly<Record<string, ServerConfig.ServerConfig>>
+) => McpPool.layer({ servers: configs }).pipe(Layer.provide(connector(servers)))
+
+describe("McpPool", () => {
+  describe("configuration", () => {
+    const refused = (config: unknown) =>
+      // What comes from plain JavaScript or a file need not be what the types say.
+      McpPool.make({ servers: { files: config as ServerConfig.ServerConfig } }).pipe(
+        Effect.provide(connector({})),
+        Effect.scoped,
+        Effect.flip
+      )
+
+    it.effect("names the place and what was expected there, and never the value", () =>
+      Effect.gen(function* () {
+        const cases: ReadonlyArray<readonly [unknown, string, string]> = [
+          [null, "servers.files", "must be an object with `command` or `url`"],
+          [{}, "servers.files", "needs `command` or `url`"],
+          [{ command: "a", url: "b" }, "servers.files", "has both"],
+          [{ command: "" }, "servers.files.command", "an empty string"],
+          [{ command: "a", args: ["x", 5] }, "servers.files.args.1", "Expected string, actual a number"],
+          [{ command: "a", env: { TOKEN: ["hunter2"] } }, "servers.files.env.TOKEN", "actual an array"],
+          [{ url: "a", concurrency: 0 }, "servers.files.concurrency", "actual a number"],
+          [{ url: "a", callTimeout: "hunter2" }, "servers.files.callTimeout", "actual a string"],
+          [{ url: "a", min: 5, max: 2 }, "servers.files.min", "must not be above max"],
+          [{ url: "a", isolation: "exclusive", concurrency: 2 }, "servers.files.concurrency", "one call at a time"]
+        ]
+        for (const [config, path, reason] of cases) {
+          const error = yield* refused(config)
+          expect(error).toMatchObject({ _tag: "ConfigError", path })
+          expect(error.message).toContain(reason)
+          expect(error.message).not.toContain("hunter2")
+        }
+        expect(yield* refused({ command: "a", disabled: true, args: 1 })).toMatchObject({ path: "servers.files.args" })
+      })
+    )
+
+    it.scoped("leaves out disabled servers, and tells the names of the others", () =>
+      Effect.gen(function* () {
+        const { keyOf, servers } = yield* McpPool.make({
+          servers: { a: stdio, b: { ...stdio, disabled: true }, c: { ...http, headers: { X: Redacted.make("y") } } }
+        })
+        expect(servers.names).toEqual(["a", "c"])
+        expect(yield* Effect.flip(keyOf("b"))).toMatchObject({ _tag: "UnknownServer", server: "b", known: ["a", "c"] })
+        expect(yield* keyOf("a")).toBe(yield* keyOf("a"))
+      }).pipe(Effect.provide(connector({})))
+    )
+  })
+
+  it.effect("is an Effect KeyedPool by the names of servers", () => {
+    const server = new MemoryServer()
+    return Effect.gen(function* () {
+      const pool = yield* McpPool.keyed
+      const get = KeyedPool.get(pool, id("a"))
+      const first = yield* Effect.scoped(get)
+      expect(first.serverInfo.name).toBe("memory")
+      expect(yield* Effect.scoped(get)).toBe(first)
+      yield* KeyedPool.invalidate(pool, first)
+      yield* TestClock.adjust(0)
+      expect(first.isOpen()).toBe(false)
+      expect(yield* Effect.scoped(get)).not.toBe(first)
+      expect(yield* Effect.flip(Effect.scoped(KeyedPool.get(pool, id("b"))))).toMatchObject({ _tag: "UnknownServer" })
+    }).pipe(Effect.provide(poolOf({ a: server }, { a: stdio })))
+  })
+
+  it.effect("keeps partitions apart, and never falls back to a shared connection", () => {
+    const server = new MemoryServer()
+    return Effect.gen(function* () {
+      const pool = yield* McpPool.keyed
+      const get = Effect.scoped(KeyedPool.get(pool, id("a")))
+      expect(yield* Effect.flip(get)).toMatchObject({ _tag: "PartitionMissing", server: "a" })
+      expect(yield* Effect.flip(McpClient.withPartition(get, ""))).toMatchObject({ _tag: "PartitionMissing" })
+      const ada = yield* get.pipe(McpClient.withPartition("ada"))
+      const bob = yield* get.pipe(McpClient.withPartition("bob"))
+      expect([ada.key.toString(), bob.key.toString()]).toEqual(["a/ada", "a/bob"])
+      expect(yield* get.pipe(McpClient.withPartition("ada"))).toBe(ada)
+      expect(server.clients.map(({ key }) => key.partition)).toEqual(["ada", "bob"])
+    }).pipe(Effect.provide(poolOf({ a: server }, { a: { ...stdio, isolation: "perPartition" } })))
+  })
+
+  it.effect("lends an exclusive connection to one caller at a time", () => {
+    const server = new MemoryServer({ on: { "tools/call": () => nothing } })
+    const configs = { a: { ...http, max: 1, isolation: "exclusive" as const } }
+    return Effect.gen(function* () {
+      const mcp = yield* McpClient.McpClient
+      const fibers = yield* Effect.forEach([1, 2], () => Effect.fork(mcp.callTool("a", "x")))
+      yield* TestClock.adjust(0)
+      expect(server.count("tools/call")).toBe(1)
+      server.clients[0]?.send({ jsonrpc: "2.0", id: 1_000_000, result: text("") })
+      yield* TestClock.adjust(0)
+      expect(server.count("tools/call")).toBe(2)
+      yield* Effect.forEach(fibers, Fiber.interrupt)
+    }).pipe(Effect.provide(client({ a: server }, configs)))
+  })
+
+  it.effect("drops a connection the moment it dies, and opens another for the next caller", () => {
+    const server = new MemoryServer()
+    return Effect.gen(function* () {
+      const { pool } = yield* McpPool.McpPool
+      const get = Effect.scoped(pool.get(ServerKey.shared("a")))
+      const first = yield* get
+      server.clients[0]?.close("the process exited")
+      yield* TestClock.adjust(0)
+      expect((yield* pool.stats).open).toBe(0)
+      expect(yield* get).not.toBe(first)
+      expect(server.clients).toHaveLength(2)
+    }).pipe(Effect.provide(poolOf({ a: server }, { a: stdio })))
+  })
+
+  it.effect("does not let callers wait for a server that exits at its start", () => {
+    const server = new MemoryServer({
+      on: {
+        initialize: (_, end) => {
+          end.close("the process exited with code 1")
+          return nothing
+        }
+      }
+    })
+    return Effect.gen(function* () {
+      const mcp = yield* McpClient.McpClient
+      expect(yield* Effect.flip(mcp.ping("a"))).toMatchObject({ _tag: "McpConnectError", phase: "handshake" })
+      const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(Effect.flip(mcp.ping("a"))))
+      // Who comes after a failure waits out the pause before the next attempt, of at most 250 ms.
+      yield* TestClock.adjust("500 millis")
+      for (const error of yield* Effect.forEach(fibers, Fiber.join)) expect(error._tag).toBe("McpConnectError")
+      expect(server.clients).toHaveLength(2)
+    }).pipe(Effect.provide(client({ a: server }, { a: stdio })))
+  })
+
+  it.effect("connects servers with a min at once, and one that is down holds nobody up", () => {
+    const server = new MemoryServer()
+    const hangs = new MemoryServer({ on: { initialize: () => nothing } })
+    const configs = { a: { ...stdio, min: 1 }, b: { ...http, min: 2 }, c: stdio, d: { ...stdio, min: 1 } }
+    return Effect.gen(function* () {
+      yield* TestClock.adjust(0)
+      const { pool } = yield* McpPool.McpPool
+      expect(server.clients.map(({ key }) => key.server).sort()).toEqual(["a", "b", "b"])
+      expect(yield* pool.keyStats(ServerKey.shared("a"))).toMatchObject({ open: 1 })
+      server.clients[0]?.close("it exited")
+      yield* TestClock.adjust("1 seconds")
+      expect(yield* pool.keyStats(ServerKey.shared("a"))).toMatchObject({ open: 1 })
+    }).pipe(Effect.provide(poolOf({ a: server, b: server, c: server, d: hangs }, configs)))
+  })
+
+  describe("health", () => {
+    const after = (config: ServerConfig.ServerConfig, duration: Duration.DurationInput, mute = false) => {
+      let silent = false
+      const server = new MemoryServer({ on: { ping: () => (silent ? nothing : {}) } })
+      return Effect.gen(function* () {
+        const { pool } = yield* McpPool.McpPool
+        yield* Effect.scoped(pool.get(ServerKey.shared("a")))
+        silent = mute
+        yield* TestClock.adjust(duration)
+        const stats = yield* pool.stats
+        return { pings: server.count("ping"), open: stats.open, closed: stats.closed }
+      }).pipe(Effect.provide(poolOf({ a: server }, { a: config })))
+    }
+
+    it.effect("asks an idle process every 30 seconds, and closes one that has stopped answering", () =>
+      Effect.gen(function* () {
+        const alive = yield* after(stdio, "4 minutes")
+        expect(alive.open).toBe(1)
+        expect(alive.pings).toBeGreaterThanOrEqual(6)
+        expect(alive.pings).toBeLessThanOrEqual(10)
+        const mute = yield* after(stdio, "2 minutes", true)
+        expect(mute).toMatchObject({ open: 0, closed: { unhealthy: 1 }, pings: 2 })
+      })
+    )
+
+    it.effect("does not ask a remote server over and over that nobody keeps warm", () =>
+      Effect.gen(function* () {
+        expect(yield* after(http, "9 minutes")).toMatchObject({ pings: 0, open: 1 })
+        expect((yield* after({ ...http, min: 1 }, "4 minutes")).pings).toBeGreaterThanOrEqual(6)
+      })
+    )
+  })
+
+  it.effect("closes every connection with its layer", () =>
+    Effect.gen(function* () {
+      const server = new MemoryServer()
+      const scope = yield* Scope.make()
+      const context = yield* Layer.build(poolOf({ a: server, b: server }, { a: stdio, b: http })).pipe(
+        Scope.extend(scope)
+      )
+      const { pool } = yield* Effect.provide(McpPool.McpPool, context)
+      const connections: Array<McpConnection.McpConnection> = []
+      for (const name of ["a", "b"]) connections.push(yield* Effect.scoped(pool.get(ServerKey.shared(name))))
+      yield* Scope.close(scope, Exit.void)
+      expect(connections.map((connection) => connection.isOpen())).toEqual([false, false])
+      expect(server.clients.map((end) => end.isOpen())).toEqual([false, false])
+    })
+  )
+})

@@ -1,0 +1,52 @@
+/**
+ * The connector for Node: stdio servers as child processes, HTTP servers through sockets of their own. What it opens
+ * belongs to the scope of the effect that opened it.
+ *
+ * @since 0.1.0
+ */
+import { McpConnector, ServerConfig } from "@mooring/mcp"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as HttpConnector from "./HttpConnector.js"
+import { HttpSettings } from "./HttpSettings.js"
+import * as StdioConnector from "./StdioConnector.js"
+import { StdioSettings } from "./StdioSettings.js"
+
+/**
+ * Opens each server by what its configuration says it is. Takes `StdioSettings` and `HttpSettings` from where it is
+ * made, if they are there.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<McpConnector.McpConnector["Type"]> = Effect.gen(function* () {
+  const stdio = yield* StdioSettings
+  const http = yield* HttpSettings
+  return {
+    open: (key, config) =>
+      ServerConfig.isStdio(config)
+        ? Effect.provideService(StdioConnector.open(key, config), StdioSettings, stdio)
+        : Effect.provideService(HttpConnector.open(key, config), HttpSettings, http)
+  }
+})
+
+/**
+ * The connector as a layer. To change times and limits:
+ *
+ * @example
+ * ```ts
+ * import { NodeConnector, StdioSettings } from "@mooring/node"
+ * import { Layer } from "effect"
+ *
+ * const patient = Layer.succeed(StdioSettings.StdioSettings, {
+ *   ...StdioSettings.defaults,
+ *   close: { afterStdinEnd: "10 seconds", afterSigterm: "5 seconds" }
+ * })
+ *
+ * export const ConnectorLive = NodeConnector.layer.pipe(Layer.provide(patient))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<McpConnector.McpConnector> = Layer.effect(McpConnector.McpConnector, make)

@@ -1,0 +1,136 @@
+/**
+ * The whole of Mooring for an application on Node, in one layer: client, pool, and connectors for stdio and HTTP.
+ * Servers are said in the program, in a configuration file that the program names, or by the environment. Nothing is
+ * connected before the first call, except where a server's `min` asks for it; closing the layer closes every
+ * connection and ends every process.
+ *
+ * @example
+ * ```ts
+ * import { McpClient } from "@mooring/mcp"
+ * import { NodeMcp } from "@mooring/node"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const mcp = yield* McpClient.McpClient
+ *   return yield* mcp.listTools("memory")
+ * })
+ *
+ * const MainLive = NodeMcp.layer({
+ *   servers: { memory: { command: "npx", args: ["-y", "@modelcontextprotocol/server-memory"] } }
+ * })
+ *
+ * export const main = program.pipe(Effect.provide(MainLive))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import { McpClient, McpError, McpPool } from "@mooring/mcp"
+import * as Arr from "effect/Array"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as ConfigFile from "./ConfigFile.js"
+import { found, toError } from "./internal/ConfigIssue.js"
+import * as ServerCheck from "./internal/ServerCheck.js"
+import * as NodeConnector from "./NodeConnector.js"
+
+/**
+ * What `layer` takes: all that `McpPool.layer` does.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Options = McpPool.Options
+
+/**
+ * What `layerConfigFile` takes besides the path: all that `layer` does but the servers, and which of the file's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConfigFileOptions extends Omit<McpPool.Options, "servers">, ConfigFile.Selection {}
+
+/**
+ * Client and pool over the servers that the program says. Fails with a `ConfigError` that names what is wrong by its
+ * path (`servers.memory.args[0]`): a field of the wrong type, a setting that is not known, an address that is none.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError> =>
+  Layer.unwrapEffect(Effect.map(check(options), assemble))
+
+/**
+ * Client and pool over the servers of a configuration file (see `ConfigFile` for the forms). A file that the program
+ * names is trusted. `${…}` is replaced by what the current `ConfigProvider` has: the environment of this process,
+ * unless the program provides another. A relative path starts at the working folder of this process.
+ *
+ * Fails with a `ConfigError` that names the file, and the place in it: the file is missing or not readable, not JSON,
+ * has a field of the wrong type, needs a variable that is not set, … With `only`, what is wrong in servers that are not
+ * wanted does not matter.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfigFile = (
+  path: string,
+  options: ConfigFileOptions = {}
+): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError> => {
+  const { only, ...others } = options
+  return ConfigFile.load(path, { only }).pipe(
+    // `fromEntries` makes a server called `__proto__` one like any other.
+    Effect.map((servers) => assemble({ ...others, servers: Object.fromEntries(servers) })),
+    Layer.unwrapEffect,
+    Layer.provide([NodeFileSystem.layer, NodePath.layer])
+  )
+}
+
+/**
+ * As `layer`, for people who configure by environment. Fails with a `ConfigError` also where the `Config` does.
+ *
+ * @example
+ * ```ts
+ * import { NodeMcp } from "@mooring/node"
+ * import { Config } from "effect"
+ *
+ * export const MainLive = NodeMcp.layerConfig({
+ *   servers: Config.map(Config.redacted("SEARCH_TOKEN"), (token) => ({
+ *     search: { url: "https://mcp.example.org/mcp", headers: { "X-Token": token } }
+ *   }))
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<Options>
+): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError> =>
+  Config.unwrap(options).pipe(
+    Effect.mapError((error) => new McpError.ConfigError({ reason: String(error) })),
+    Effect.flatMap(check),
+    Effect.map(assemble),
+    Layer.unwrapEffect
+  )
+
+const assemble = (options: Options): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError> =>
+  McpClient.layer.pipe(Layer.provideMerge(McpPool.layer(options)), Layer.provide(NodeConnector.layer))
+
+/** Types do not reach what comes from a file, a form or from JavaScript. */
+const check = (options: Options): Either.Either<Options, McpError.ConfigError> => {
+  const servers: unknown = options.servers
+  if (!Predicate.isRecord(servers)) {
+    const reason = `expected an object of servers by name, found ${found(servers)}`
+    return Either.left(toError([{ path: ["servers"], reason }]))
+  }
+  const issues = Object.entries(servers).flatMap(([name, value]) =>
+    name === ""
+      ? [{ path: ["servers", name], reason: "expected a server's name that is not empty" }]
+      : Either.match(ServerCheck.server(value, ["servers", name]), { onLeft: (all) => all, onRight: () => [] })
+  )
+  return Arr.isNonEmptyReadonlyArray(issues) ? Either.left(toError(issues)) : Either.right(options)
+}

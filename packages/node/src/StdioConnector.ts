@@ -1,0 +1,230 @@
+/**
+ * Opens transports to servers that are child processes, spoken to over stdin and stdout, a JSON-RPC message a line
+ * (https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#stdio). The process belongs to the
+ * transport's scope; its whole process group is gone when that has closed.
+ *
+ * An edge file: it listens to the pipes of the process directly, and reads `process.env`, since what a server
+ * inherits is this process's environment itself and not a setting of ours.
+ *
+ * @since 0.1.0
+ */
+import { getDefaultEnvironment } from "@modelcontextprotocol/sdk/client/stdio.js"
+import { McpError, type McpTransport, ServerConfig, type ServerKey } from "@mooring/mcp"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as LogLevel from "effect/LogLevel"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import type { Buffer } from "node:buffer"
+import process from "node:process"
+import * as ChildProcess from "./ChildProcess.js"
+import { messagesIn } from "./JsonRpc.js"
+import { LineReader } from "./LineReader.js"
+import { MessageWriter } from "./MessageWriter.js"
+import * as Redaction from "./Redaction.js"
+import { StderrTail } from "./StderrTail.js"
+import { type Settings, StdioSettings } from "./StdioSettings.js"
+
+/**
+ * Starts the server's process and opens a transport over its pipes. Fails with `McpConnectError` in phase `spawn`
+ * when the process cannot be started; what happens later is told to the transport's receiver.
+ *
+ * Each line on the server's stderr is logged at debug level, and the last of them are the transport's `diagnostics`;
+ * the configured values of environment variables are hidden in both.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const open = (
+  key: ServerKey.ServerKey,
+  config: ServerConfig.StdioServer
+): Effect.Effect<McpTransport.McpTransport, McpError.McpConnectError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const settings = yield* StdioSettings
+    const runtime = yield* Effect.runtime<never>()
+    const child = yield* ChildProcess.open({
+      command: config.command,
+      args: config.args ?? [],
+      cwd: config.cwd,
+      env: environment(config),
+      close: settings.close
+    }).pipe(
+      Effect.mapError(
+        ({ cause, reason, retryable }) =>
+          new McpError.McpConnectError({ server: key.toString(), phase: "spawn", reason, retryable, cause })
+      )
+    )
+    const pipes = new Pipes(child, settings, {
+      redaction: Redaction.make(ServerConfig.secrets(config)),
+      log: logger(runtime, key)
+    })
+    yield* Effect.forkScoped(pipes.supervise)
+    yield* Effect.addFinalizer(() => Effect.sync(() => pipes.finish("closed by this side")))
+    return pipes
+  })
+
+const environment = (config: ServerConfig.StdioServer): Record<string, string> => {
+  const env: Record<string, string> = getDefaultEnvironment()
+  if (config.inheritEnv === true) {
+    for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env[name] = value
+  }
+  for (const [name, value] of Object.entries(config.env ?? {})) env[name] = ServerConfig.reveal(value)
+  return env
+}
+
+type Log = (level: LogLevel.LogLevel, ...message: ReadonlyArray<unknown>) => void
+
+/** Logs from outside of fibers, as the fiber that opened the transport would. Costs a comparison where not wanted. */
+const logger = (runtime: Runtime.Runtime<never>, key: ServerKey.ServerKey): Log => {
+  const minimum = FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentMinimumLogLevel)
+  const run = Runtime.runSyncExit(runtime)
+  return (level, ...message) => {
+    if (LogLevel.lessThan(level, minimum)) return
+    run(Effect.annotateLogs(Effect.logWithLevel(level, ...message), "mcp.server", key.toString()))
+  }
+}
+
+class Pipes implements McpTransport.McpTransport {
+  readonly network = "pipe"
+  readonly pid: number
+  /** Runs until the server has ended, or is of no use any more. */
+  readonly supervise: Effect.Effect<void>
+  readonly #child: ChildProcess.ChildProcess
+  readonly #log: Log
+  readonly #redaction: Redaction.Redaction
+  readonly #reader: LineReader
+  readonly #writer: MessageWriter
+  readonly #tail: StderrTail
+  readonly #started = Deferred.unsafeMake<void>(none)
+  readonly #broken = Deferred.unsafeMake<string>(none)
+  readonly #stdoutEnded = Deferred.unsafeMake<void>(none)
+  readonly #stderrEnded = Deferred.unsafeMake<void>(none)
+  readonly #early: Array<Buffer> = []
+  #receiver: McpTransport.Receiver | undefined
+  #ended = false
+
+  constructor(
+    child: ChildProcess.ChildProcess,
+    settings: Settings,
+    { log, redaction }: { readonly log: Log; readonly redaction: Redaction.Redaction }
+  ) {
+    this.#child = child
+    this.pid = child.pid
+    this.#log = log
+    this.#redaction = redaction
+    this.#writer = new MessageWriter(child.stdin)
+    this.#tail = new StderrTail(redaction, (line) => log(LogLevel.Debug, line))
+    this.#reader = new LineReader({
+      limit: settings.maxMessageBytes,
+      onLine: (line) => this.#line(line),
+      onTooLong: () => this.finish(`sent a message of more than ${settings.maxMessageBytes} bytes`)
+    })
+    this.supervise = this.#supervise(settings)
+    this.#listen(child)
+  }
+
+  start(receiver: McpTransport.Receiver): Effect.Effect<void> {
+    return Effect.sync(() => {
+      this.#receiver = receiver
+      for (const chunk of this.#early.splice(0)) this.#reader.push(chunk)
+      this.#child.stdout.resume()
+      Deferred.unsafeDone(this.#started, Effect.void)
+    })
+  }
+
+  send(outgoing: McpTransport.Outgoing): void {
+    this.#writer.send(outgoing)
+  }
+
+  diagnostics(): string {
+    return this.#tail.text()
+  }
+
+  /** Nothing is read, written or told after this. */
+  finish(reason: string): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#writer.stop()
+    this.#reader.stop()
+    // Not left to fill up: the server must see that nobody listens.
+    this.#child.stdout.destroy()
+    this.#tell((receiver) => receiver.closed(reason))
+  }
+
+  #listen({ stderr, stdin, stdout }: ChildProcess.ChildProcess): void {
+    const broken = (reason: string) => () => void Deferred.unsafeDone(this.#broken, Effect.succeed(reason))
+    stderr.on("data", (chunk) => this.#tail.push(chunk))
+    stderr.once("close", () => Deferred.unsafeDone(this.#stderrEnded, Effect.void))
+    stdin.once("error", broken("closed its stdin"))
+    stdin.once("close", broken("closed its stdin"))
+    stdout.once("close", () => {
+      Deferred.unsafeDone(this.#stdoutEnded, Effect.void)
+      broken("closed its stdout")()
+    })
+    // Nothing is read before `start`; but Node makes a paused pipe flow when the process exits, so what comes is kept.
+    stdout.pause()
+    stdout.on("data", (chunk) => {
+      if (this.#receiver === undefined) this.#early.push(chunk)
+      else this.#reader.push(chunk)
+    })
+  }
+
+  #supervise(settings: Settings): Effect.Effect<void> {
+    const grace = <A>(self: Effect.Effect<A>) => Effect.timeoutOption(self, settings.exitGrace)
+    const { exited } = this.#child
+    return Effect.gen(this, function* () {
+      yield* Deferred.await(this.#started)
+      const reason = yield* Effect.raceFirst(
+        Effect.asVoid(Deferred.await(exited)),
+        Effect.asVoid(Deferred.await(this.#broken))
+      ).pipe(
+        // Pipes of a process that ends break a moment before it has ended; then the exit is what there is to say.
+        Effect.zipRight(grace(Deferred.await(exited))),
+        Effect.flatMap((status) =>
+          status._tag === "Some" ? Effect.succeed(ChildProcess.describe(status.value)) : Deferred.await(this.#broken)
+        )
+      )
+      yield* grace(Effect.zipRight(Deferred.await(this.#stdoutEnded), Deferred.await(this.#stderrEnded)))
+      this.#tail.end()
+      const half = this.#reader.end()
+      if (half !== undefined && half.trim() !== "") this.#junk("half a line at its end", half)
+      this.finish(reason)
+    })
+  }
+
+  #line(line: string): void {
+    let value: unknown
+    try {
+      value = JSON.parse(line)
+    } catch {
+      if (line.trim() !== "") this.#junk("a line that is not JSON", line)
+      return
+    }
+    for (const message of messagesIn(value)) {
+      if (this.#ended) return
+      if (message === undefined) this.#junk("JSON that is not JSON-RPC 2.0", line)
+      else this.#tell((receiver) => receiver.message(message))
+    }
+  }
+
+  #junk(what: string, text: string): void {
+    const reason = `${what}: ${Redaction.excerpt(this.#redaction, text, 120)}`
+    this.#tell((receiver) => receiver.junk(reason))
+  }
+
+  // A receiver that throws is a defect of ours, and must not stop the reading of what concerns others.
+  #tell(what: (receiver: McpTransport.Receiver) => void): void {
+    if (this.#receiver === undefined) return
+    try {
+      what(this.#receiver)
+    } catch (defect) {
+      this.#log(LogLevel.Error, "The receiver of a transport threw", defect)
+    }
+  }
+}
+
+// The deferreds of a transport are completed by events and belong to no fiber.
+const none = FiberId.none

@@ -1,0 +1,88 @@
+/**
+ * Checks what one server was given, wherever it came from: the schema of `ServerConfig`, then what a schema does not
+ * say (an address that is one, text that can be passed on, settings that fit together).
+ */
+import { ServerConfig } from "@mooring/mcp"
+import * as Arr from "effect/Array"
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import { check, type ConfigIssue, type ConfigPath, didYouMean, found } from "./ConfigIssue.js"
+
+type Issues = Arr.NonEmptyReadonlyArray<ConfigIssue>
+
+/** A server that a program gave: keys that are not known are refused, since all of them are ours. */
+export const server = (value: unknown, path: ConfigPath): Either.Either<ServerConfig.ServerConfig, Issues> => {
+  if (!Predicate.isRecord(value)) {
+    return Either.left([{ path, reason: `expected an object, found ${found(value)}` }])
+  }
+  const stdio = Object.hasOwn(value, "command")
+  const http = Object.hasOwn(value, "url")
+  if (stdio === http) return Either.left([{ path, reason: reach(value) }])
+  const config: Either.Either<ServerConfig.ServerConfig, Issues> = stdio
+    ? check(ServerConfig.StdioServer, value, path, { unknownKeys: "refuse" })
+    : check(ServerConfig.HttpServer, value, path, { unknownKeys: "refuse" })
+  return Either.flatMap(config, (checked) => {
+    const issues = rules(checked).map((issue) => ({ ...issue, path: [...path, ...issue.path] }))
+    return Arr.isNonEmptyReadonlyArray(issues) ? Either.left(issues) : Either.right(checked)
+  })
+}
+
+/** Why it is not clear how a server is reached. `ways` are the names of fields that would say it. */
+export const reach = (value: object, ways: ReadonlyArray<string> = ["command", "url"]): string => {
+  const keys = Object.keys(value)
+  const said = keys.filter((key) => ways.includes(key))
+  if (said.length > 1)
+    return `expected one way to reach the server, found ${said.map((key) => `"${key}"`).join(" and ")}`
+  const hints = keys.map((key) => didYouMean(key, ways))
+  return `expected "command" (a program to start) or "url" (an HTTP address), found neither${hints.find((hint) => hint !== "") ?? ""}`
+}
+
+/** What the schema does not say. Paths are relative to the server. */
+export const rules = (config: ServerConfig.ServerConfig): ReadonlyArray<ConfigIssue> => {
+  const issues: Array<ConfigIssue> = []
+  const text = (value: string, ...path: ConfigPath) => {
+    if (value.includes("\0")) issues.push({ path, reason: "expected text without NUL characters" })
+  }
+  if (ServerConfig.isStdio(config)) {
+    text(config.command, "command")
+    config.args?.forEach((argument, index) => text(argument, "args", index))
+    if (config.cwd !== undefined) text(config.cwd, "cwd")
+    for (const [name, value] of Object.entries(config.env ?? {})) {
+      if (!/^[^=\0]+$/.test(name)) issues.push({ path: ["env", name], reason: "is not the name of a variable" })
+      text(ServerConfig.reveal(value), "env", name)
+    }
+  } else {
+    const issue = address(config.url)
+    if (issue !== undefined) issues.push({ path: ["url"], reason: issue })
+    for (const [name, value] of Object.entries(config.headers ?? {})) {
+      // https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
+      if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name))
+        issues.push({ path: ["headers", name], reason: "is not the name of a header" })
+      if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(ServerConfig.reveal(value))) {
+        issues.push({
+          path: ["headers", name],
+          reason: "expected text without line breaks and other characters that no header can hold"
+        })
+      }
+    }
+  }
+  if (config.isolation === "exclusive" && (config.concurrency ?? 1) !== 1) {
+    const reason = `expected 1, as isolation "exclusive" means, found ${config.concurrency}`
+    issues.push({ path: ["concurrency"], reason })
+  }
+  const { max, maxIdle, min } = ServerConfig.resolve(config)
+  if (min > max) issues.push({ path: ["min"], reason: `expected at most ${max}, as "max" has it, found ${min}` })
+  else if (maxIdle < min) {
+    issues.push({ path: ["maxIdle"], reason: `expected at least ${min}, as "min" has it, found ${maxIdle}` })
+  }
+  return issues
+}
+
+const address = (text: string): string | undefined => {
+  const expected = "expected an address that begins with http:// or https://"
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined) return `${expected}, found ${found(text, ["url"])}`
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    return `${expected}, found one that begins with ${url.protocol}`
+  return undefined
+}

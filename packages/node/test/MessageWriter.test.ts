@@ -1,0 +1,114 @@
+import { describe, expect, it } from "@effect/vitest"
+import type { McpTransport } from "@mooring/mcp"
+import * as Effect from "effect/Effect"
+import { Writable } from "node:stream"
+import { MessageWriter } from "../src/MessageWriter.js"
+
+const pipe = (options: { readonly room: number }) => {
+  const writes: Array<string> = []
+  const waiting: Array<() => void> = []
+  const stream = new Writable({
+    highWaterMark: options.room,
+    decodeStrings: false,
+    write: (chunk: string, _, done) => {
+      writes.push(chunk)
+      waiting.push(done)
+    }
+  })
+  return { stream, writes, accept: () => waiting.shift()?.() }
+}
+
+const outgoing = (id: number, more: Record<string, unknown> = {}) => {
+  const failures: Array<McpTransport.TransportFailure> = []
+  const message = { jsonrpc: "2.0", id, method: "m", params: more } as const
+  return {
+    message,
+    handedOver: false,
+    failures,
+    failed: (failure: McpTransport.TransportFailure) => failures.push(failure)
+  }
+}
+
+const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+
+describe("a message writer", () => {
+  it.live("writes the messages of one turn together, also those of the promise jobs in it", () =>
+    Effect.gen(function* () {
+      const { stream, writes } = pipe({ room: 1024 })
+      const writer = new MessageWriter(stream)
+      const all = [outgoing(1), outgoing(2), outgoing(3)]
+      yield* Effect.promise(async () => {
+        for (const one of all) {
+          writer.send(one)
+          await Promise.resolve()
+        }
+      })
+      yield* turn
+      expect(writes).toEqual([all.map(({ message }) => `${JSON.stringify(message)}\n`).join("")])
+      expect(all.every(({ handedOver }) => handedOver)).toBe(true)
+    })
+  )
+
+  it.live("holds back what the pipe has no room for, with one listener however many wait", () =>
+    Effect.gen(function* () {
+      const { accept, stream, writes } = pipe({ room: 1 })
+      const listeners = stream.listenerCount("drain")
+      const writer = new MessageWriter(stream)
+      const first = outgoing(1)
+      writer.send(first)
+      yield* turn
+      const later = Array.from({ length: 100 }, (_, i) => outgoing(i + 2))
+      for (const one of later) writer.send(one)
+      yield* turn
+      expect(first.handedOver).toBe(true)
+      expect(later.some(({ handedOver }) => handedOver)).toBe(false)
+      expect(stream.listenerCount("drain")).toBe(listeners + 1)
+      accept()
+      yield* turn
+      expect(later.every(({ handedOver }) => handedOver)).toBe(true)
+      expect(writes).toHaveLength(2)
+    })
+  )
+
+  it.live("splits a large batch over several writes, and no message over two", () =>
+    Effect.gen(function* () {
+      const { stream, writes } = pipe({ room: 10_000_000 })
+      const writer = new MessageWriter(stream)
+      for (let id = 0; id < 10; id++) writer.send(outgoing(id, { text: "x".repeat(20_000) }))
+      yield* turn
+      expect(stream.writableLength).toBeGreaterThan(200_000)
+      expect(writes[0]?.endsWith("\n")).toBe(true)
+      expect(writes[0]?.length).toBeLessThan(64 * 1024 + 21_000)
+    })
+  )
+
+  it.live("fails a message that is no JSON, and hands over its neighbours", () =>
+    Effect.gen(function* () {
+      const { stream } = pipe({ room: 1024 })
+      const writer = new MessageWriter(stream)
+      const [before, unfit, after] = [outgoing(1), outgoing(2, { big: 1n }), outgoing(3)]
+      for (const one of [before, unfit, after]) writer.send(one)
+      yield* turn
+      expect([before.handedOver, unfit.handedOver, after.handedOver]).toEqual([true, false, true])
+      expect(unfit.failures).toMatchObject([{ delivery: "NotSent", fatal: false }])
+    })
+  )
+
+  it.live("hands nothing over once it was stopped or its pipe has broken", () =>
+    Effect.gen(function* () {
+      for (const end of [
+        (writer: MessageWriter) => writer.stop(),
+        (_: MessageWriter, stream: Writable) => stream.destroy()
+      ]) {
+        const { stream, writes } = pipe({ room: 1024 })
+        const writer = new MessageWriter(stream)
+        const [early, late] = [outgoing(1), outgoing(2)]
+        writer.send(early)
+        end(writer, stream)
+        writer.send(late)
+        yield* turn
+        expect([early.handedOver, late.handedOver, writes]).toEqual([false, false, []])
+      }
+    })
+  )
+})

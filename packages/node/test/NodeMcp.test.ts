@@ -1,0 +1,100 @@
+import { describe, expect, it } from "@effect/vitest"
+import type { McpError, ServerConfig } from "@mooring/mcp"
+import { NodeMcp } from "@mooring/node"
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+
+const refusal = <A>(layer: Layer.Layer<A, McpError.ConfigError>) =>
+  Effect.scoped(Layer.build(layer)).pipe(
+    Effect.flip,
+    Effect.map((error) => error.message)
+  )
+
+/** As a program does that is not type-checked. */
+const untyped = (servers: unknown) =>
+  NodeMcp.layer({
+    // The point of these tests is what the type does not allow.
+    servers: servers as Readonly<Record<string, ServerConfig.ServerConfig>>
+  })
+
+describe("NodeMcp.layer", () => {
+  const refused: ReadonlyArray<readonly [string, unknown, string]> = [
+    ["no servers", undefined, "servers: expected an object of servers by name, found nothing"],
+    ["a list of servers", [{ command: "x" }], "servers: expected an object of servers by name, found an array"],
+    ["a server without a name", { "": { command: "x" } }, 'servers[""]: expected a server\'s name that is not empty'],
+    ["a server that is null", { memory: null }, "servers.memory: expected an object, found null"],
+    ["neither command nor url", { memory: { cmd: "x" } }, 'servers.memory: expected "command"'],
+    ["both", { memory: { command: "x", url: "http://x" } }, "servers.memory: expected one way to reach the server"],
+    [
+      "an argument of the wrong type",
+      { memory: { command: "x", args: [1] } },
+      "servers.memory.args[0]: expected a string, found a number"
+    ],
+    [
+      "a secret of the wrong type",
+      { memory: { url: "http://x", headers: { A: ["s3cret"] } } },
+      "servers.memory.headers.A: expected a string, found an array"
+    ],
+    [
+      "an unknown setting",
+      { memory: { command: "x", concurency: 2 } },
+      'servers.memory.concurency: is not a known setting; did you mean "concurrency"?'
+    ],
+    ["another type", { memory: { type: "http", command: "x" } }, 'servers.memory.type: expected "stdio", found "http"'],
+    ["no address", { "my.server": { url: "nowhere" } }, 'servers["my.server"].url: expected an address'],
+    ["more ready than allowed", { memory: { command: "x", min: 2, max: 1 } }, "servers.memory.min: expected at most 1"]
+  ]
+  for (const [title, servers, message] of refused) {
+    it.effect(`${title} is refused by its path`, () =>
+      Effect.gen(function* () {
+        expect(yield* refusal(untyped(servers))).toContain(message)
+      })
+    )
+  }
+
+  it.scoped("a server that was never called costs nothing, whatever its command", () =>
+    Layer.build(
+      NodeMcp.layer({
+        servers: { a: { command: "no-such-command", env: { A: Redacted.make("x") } }, b: { url: "http://127.0.0.1:1" } }
+      })
+    )
+  )
+})
+
+describe("NodeMcp.layerConfigFile", () => {
+  it.effect("a file that is missing is named, with the reason", () =>
+    Effect.gen(function* () {
+      const message = yield* refusal(NodeMcp.layerConfigFile("/no/such/mcp.json"))
+      expect(message).toBe("/no/such/mcp.json: there is no such file")
+    })
+  )
+})
+
+describe("NodeMcp.layerConfig", () => {
+  const servers = Config.map(Config.nonEmptyString("ADDRESS"), (url) => ({ remote: { url } }))
+  const withAddress = (address: string) =>
+    Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["ADDRESS", address]])))
+
+  it.effect("what the environment lacks is named", () =>
+    Effect.gen(function* () {
+      const message = yield* refusal(NodeMcp.layerConfig({ servers })).pipe(
+        Effect.withConfigProvider(ConfigProvider.fromMap(new Map()))
+      )
+      expect(message).toContain("ADDRESS")
+    })
+  )
+
+  it.effect("what the environment gives is checked like any other configuration", () =>
+    Effect.gen(function* () {
+      const message = yield* refusal(NodeMcp.layerConfig({ servers })).pipe(withAddress("nowhere"))
+      expect(message).toContain("servers.remote.url: expected an address")
+    })
+  )
+
+  it.scoped("a configuration that is right gives the layer", () =>
+    Layer.build(NodeMcp.layerConfig({ servers })).pipe(withAddress("http://127.0.0.1:1/mcp"))
+  )
+})

@@ -1,0 +1,294 @@
+/**
+ * One connection of a server in memory: the server's side of MCP, written directly on messages so that it has no
+ * timer or promise of its own. Handlers run on fibers that end with the connection, with the clock and services of
+ * the layer.
+ *
+ * @since 0.1.0
+ */
+import { McpError, type McpMemory, type McpTransport } from "@mooring/mcp"
+import {
+  type CallToolResult,
+  type JSONRPCNotification,
+  type JSONRPCRequest,
+  type JSONRPCMessage,
+  LATEST_PROTOCOL_VERSION,
+  type RequestId,
+  SUPPORTED_PROTOCOL_VERSIONS
+} from "@modelcontextprotocol/sdk/types.js"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as FiberSet from "effect/FiberSet"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import type * as Runtime from "effect/Runtime"
+import { type CallScript, ConnectFault, Fault } from "./Fault.js"
+import type { RunningServer } from "./TestServer.js"
+import { type CallContext, failure } from "./TestTool.js"
+
+/**
+ * Serves connections for a running server.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const serve =
+  <R>(server: RunningServer<R>, runtime: Runtime.Runtime<R>): McpMemory.Serve =>
+  (client) =>
+    Effect.gen(function* () {
+      const { fault = ConnectFault.None(), latency } = server.connects.shift() ?? {}
+      server.ledger.count("connects")
+      if (latency !== undefined) yield* Effect.provide(Effect.sleep(latency), runtime)
+      if (fault._tag === "Hang") return yield* Effect.never
+      if (fault._tag === "Refuse") {
+        return yield* new McpError.McpConnectError({
+          server: client.key.toString(),
+          phase: "dial",
+          reason: fault.reason ?? "the server refused the connection",
+          retryable: fault.retryable ?? true
+        })
+      }
+      // The set belongs to the connection's scope; only what runs in it has the layer's environment.
+      const fibers = yield* FiberSet.make<void>()
+      const fork = yield* Effect.provide(FiberSet.runtime(fibers)<R>(), runtime)
+      return yield* Effect.acquireRelease(
+        Effect.sync(() => new Session(server, client, fault, (effect) => fork(effect))),
+        (session) => Effect.sync(() => session.closed())
+      )
+    })
+
+interface Flight {
+  /** Lands the call in the ledger; only the first time counts. */
+  readonly land: () => void
+  /** Goes on when it is cancelled. */
+  readonly deaf: boolean
+  fiber: Fiber.RuntimeFiber<void> | undefined
+}
+
+class Session<R> implements McpMemory.ServerEnd {
+  private initialized = false
+  private script: CallScript = {}
+  private readonly flights = new Map<RequestId, Flight>()
+  private readonly disconnected: () => void
+
+  constructor(
+    private readonly server: RunningServer<R>,
+    private readonly client: McpMemory.ClientEnd,
+    private readonly connectFault: ConnectFault,
+    private readonly fork: (effect: Effect.Effect<void, never, R>) => Fiber.RuntimeFiber<void>
+  ) {
+    server.clients.add(client)
+    this.disconnected = server.ledger.connected()
+  }
+
+  // The script is read here, so that a fault can strike before the message is handed over.
+  readonly admit = (message: JSONRPCMessage): McpTransport.TransportFailure | undefined => {
+    if (!("method" in message && "id" in message && message.method === "tools/call")) return undefined
+    this.script = this.server.calls.shift() ?? {}
+    if (this.script.fault?._tag === "CrashBefore") this.crash()
+    return this.script.fault?._tag === "Refuse"
+      ? { reason: "the server refused the message", delivery: "NotSent", fatal: false }
+      : undefined
+  }
+
+  readonly message = (message: JSONRPCMessage): void => {
+    // This server asks its client nothing, so what is no request or notification answers nothing.
+    if (!("method" in message)) return
+    if ("id" in message) this.request(message)
+    else this.notification(message)
+  }
+
+  readonly closed = (): void => {
+    this.server.clients.delete(this.client)
+    for (const flight of this.flights.values()) {
+      flight.land()
+      flight.fiber?.unsafeInterruptAsFork(FiberId.none)
+    }
+    this.flights.clear()
+    this.disconnected()
+  }
+
+  private request(request: JSONRPCRequest): void {
+    if (request.method === "initialize") return this.initialize(request)
+    if (request.method === "ping") {
+      this.server.ledger.count("pings")
+      return this.answer(request.id, {})
+    }
+    if (!this.initialized) return this.refuse(request.id, -32600, "The connection is not initialized")
+    if (request.method === "tools/list") return this.listTools(request)
+    if (request.method === "tools/call") return this.callTool(request)
+    this.refuse(request.id, -32601, "Method not found")
+  }
+
+  private notification(notification: JSONRPCNotification): void {
+    if (notification.method !== "notifications/cancelled") return
+    // An id that is not in flight, whatever it is, finds nothing.
+    const id = notification.params?.["requestId"] as RequestId
+    const flight = this.flights.get(id)
+    if (flight === undefined) return
+    flight.land()
+    this.server.ledger.count("cancelled")
+    if (flight.deaf) return
+    this.flights.delete(id)
+    flight.fiber?.unsafeInterruptAsFork(FiberId.none)
+  }
+
+  private initialize(request: JSONRPCRequest): void {
+    const asked = request.params?.["protocolVersion"]
+    const version = SUPPORTED_PROTOCOL_VERSIONS.find((supported) => supported === asked) ?? LATEST_PROTOCOL_VERSION
+    const { instructions, name } = this.server.server
+    ConnectFault.$match(this.connectFault, {
+      None: () => {
+        this.initialized = true
+        this.answer(request.id, this.greeting(version, name, instructions))
+      },
+      WrongVersion: () => this.answer(request.id, this.greeting("1999-12-31", name, instructions)),
+      RejectHandshake: () => this.refuse(request.id, -32603, "The server rejects the handshake"),
+      CrashHandshake: () => this.crash(),
+      HangHandshake: () => {},
+      // These two never come so far.
+      Hang: () => {},
+      Refuse: () => {}
+    })
+  }
+
+  private greeting(protocolVersion: string, name: string, instructions: string | undefined) {
+    return {
+      protocolVersion,
+      capabilities: { tools: {} },
+      serverInfo: { name, version: "0.1.0" },
+      ...(instructions === undefined ? {} : { instructions })
+    }
+  }
+
+  private listTools(request: JSONRPCRequest): void {
+    const cursor = request.params?.["cursor"]
+    const offset = cursor === undefined ? 0 : Number(cursor)
+    if (!(Number.isInteger(offset) && offset >= 0)) return this.refuse(request.id, -32602, "Unknown cursor")
+    const { next, tools } = this.server.page(offset)
+    this.answer(request.id, { tools, ...(next === undefined ? {} : { nextCursor: String(next) }) })
+  }
+
+  private callTool(request: JSONRPCRequest): void {
+    const { fault = Fault.None(), latency } = this.script
+    this.script = {}
+    if (this.flights.has(request.id)) return this.refuse(request.id, -32600, "The id is in use")
+    const flight: Flight = { land: this.server.ledger.took(), deaf: fault._tag === "AnswerLate", fiber: undefined }
+    this.flights.set(request.id, flight)
+    const delayed = latency === undefined ? this.run(request) : Effect.delay(this.run(request), latency)
+    const landed = Effect.sync(() => {
+      flight.land()
+      if (this.flights.get(request.id) === flight) this.flights.delete(request.id)
+    })
+    flight.fiber = this.fork(Effect.ensuring(this.suffer(request.id, fault, delayed), landed))
+  }
+
+  /** What becomes of a call under a fault. `run` runs the tool and gives what to answer. */
+  private suffer(id: RequestId, fault: Fault, run: Effect.Effect<() => void, never, R>): Effect.Effect<void, never, R> {
+    const crash = Effect.sync(() => this.crash())
+    const say = (answer: () => void) => Effect.sync(answer)
+    return Fault.$match(fault, {
+      None: () => Effect.flatMap(run, say),
+      CrashUnrun: () => crash,
+      CrashDuring: ({ after }) =>
+        // The crash ends this fiber, and the tool with it.
+        Effect.zipRight(Effect.fork(Effect.delay(crash, after)), Effect.zipRight(run, Effect.never)),
+      CrashAfter: () => Effect.zipRight(run, crash),
+      CrashAnswered: () => Effect.zipRight(Effect.flatMap(run, say), crash),
+      Hang: () => Effect.never,
+      NoAnswer: () => Effect.zipRight(run, Effect.never),
+      AnswerLate: ({ by }) => Effect.flatMap(run, (answer) => Effect.delay(say(answer), by)),
+      AnswerTwice: () => Effect.flatMap(run, (answer) => Effect.zipRight(say(answer), say(answer))),
+      WrongId: () =>
+        Effect.zipRight(
+          run,
+          Effect.zipRight(
+            Effect.sync(() => this.answer(`not-${id}`, { content: [] })),
+            Effect.never
+          )
+        ),
+      IsError: ({ text }) => Effect.sync(() => this.answer(id, { ...failure(text) })),
+      ErrorResponse: ({ code, reason }) => Effect.sync(() => this.refuse(id, code, reason)),
+      // These two were dealt with before the message was taken.
+      Refuse: () => Effect.void,
+      CrashBefore: () => Effect.void
+    })
+  }
+
+  /** Runs the tool and gives what to answer. */
+  private run(request: JSONRPCRequest): Effect.Effect<() => void, never, R> {
+    return Effect.gen(this, function* () {
+      const name = request.params?.["name"]
+      const tool = typeof name === "string" ? this.server.tools.get(name) : undefined
+      if (tool === undefined) return () => this.refuse(request.id, -32602, `Unknown tool: ${String(name)}`)
+      const given = request.params?.["arguments"]
+      const args = Predicate.isReadonlyRecord(given) ? given : {}
+      const { connection, key } = this.client
+      const ended = this.server.ledger.began({
+        tool: tool.definition.name,
+        args,
+        connection,
+        partition: key.partition,
+        startedAt: yield* Clock.currentTimeMillis
+      })
+      const exit = yield* Effect.exit(
+        Effect.onExit(tool.run(args, this.context(request)), (exit) =>
+          Effect.map(Clock.currentTimeMillis, (now) => ended(outcome(exit), now))
+        )
+      )
+      return () => this.settle(request.id, exit)
+    })
+  }
+
+  private settle(id: RequestId, exit: Exit.Exit<CallToolResult, unknown>): void {
+    if (Exit.isSuccess(exit)) return this.answer(id, { ...exit.value })
+    const error = Cause.failureOption(exit.cause)
+    if (Option.isSome(error)) return this.answer(id, { ...failure(describe(error.value)) })
+    this.refuse(id, -32603, `Internal error: ${describe(Cause.squash(exit.cause))}`)
+  }
+
+  private context(request: JSONRPCRequest): CallContext {
+    const token = request.params?._meta?.progressToken
+    return {
+      server: this.client.key.server,
+      partition: this.client.key.partition,
+      connection: this.client.connection,
+      progress: (progress, total, message) =>
+        Effect.sync(() => {
+          if (token === undefined) return
+          this.client.send({
+            jsonrpc: "2.0",
+            method: "notifications/progress",
+            params: {
+              progressToken: token,
+              progress,
+              ...(total === undefined ? {} : { total }),
+              ...(message === undefined ? {} : { message })
+            }
+          })
+        })
+    }
+  }
+
+  private answer(id: RequestId, result: Record<string, unknown>): void {
+    this.client.send({ jsonrpc: "2.0", id, result })
+  }
+
+  private refuse(id: RequestId, code: number, message: string): void {
+    this.client.send({ jsonrpc: "2.0", id, error: { code, message } })
+  }
+
+  private crash(): void {
+    this.client.close("the server crashed")
+  }
+}
+
+const outcome = (exit: Exit.Exit<CallToolResult, unknown>) => {
+  if (Exit.isFailure(exit)) return Cause.isInterruptedOnly(exit.cause) ? "interrupted" : "failed"
+  return exit.value.isError === true ? "failed" : "succeeded"
+}
+
+const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))

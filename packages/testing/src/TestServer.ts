@@ -1,0 +1,121 @@
+/**
+ * A server in memory, as a test describes it (`TestServer`), and as it runs in a layer (`RunningServer`): its script,
+ * its ledger, and its open connections.
+ *
+ * @since 0.1.0
+ */
+import type { McpMemory, ServerConfig } from "@mooring/mcp"
+import type { Tool } from "@modelcontextprotocol/sdk/types.js"
+import type { CallScript, ConnectScript, Script } from "./Fault.js"
+import { Ledger } from "./Ledger.js"
+import type * as TestTool from "./TestTool.js"
+
+/**
+ * How the client's pool treats the server: everything of a `ServerConfig` but how it is reached.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Settings = Omit<ServerConfig.StdioServer, "type" | "command" | "args" | "cwd" | "env" | "inheritEnv">
+
+/**
+ * What a server in memory can be given. `calls` and `connects` script its first calls and connections.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServerOptions<Tools> extends Script {
+  /** Default none. */
+  readonly tools?: Tools
+  /**
+   * The client's settings for this server, with the defaults of a stdio server: one connection, one call at a time.
+   * Give a whole `ServerConfig` to test with the settings of production; nothing of it is started or dialled.
+   */
+  readonly config?: Settings | ServerConfig.ServerConfig | undefined
+  /** Tools on a page of `tools/list`. Default: all on one. */
+  readonly pageSize?: number | undefined
+  /** What the server says of itself. Default none. */
+  readonly instructions?: string | undefined
+}
+
+/**
+ * A server in memory, not running yet.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TestServer<out R = never> extends Script {
+  readonly name: string
+  readonly tools: ReadonlyArray<TestTool.TestTool<R>>
+  readonly config: ServerConfig.ServerConfig
+  readonly pageSize: number
+  readonly instructions: string | undefined
+}
+
+/**
+ * What the server's tools need from the environment of the layer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Context<S> = S extends TestServer<infer R> ? R : never
+
+/**
+ * Describes a server in memory.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <const Tools extends ReadonlyArray<TestTool.TestTool<unknown>> = readonly []>(
+  name: string,
+  options: ServerOptions<Tools> = {}
+): TestServer<TestTool.Context<Tools[number]>> => {
+  const config = options.config ?? {}
+  return {
+    name,
+    // The needs of all tools in one union, which is what `Context` takes apart.
+    tools: (options.tools ?? []) as ReadonlyArray<TestTool.TestTool<TestTool.Context<Tools[number]>>>,
+    config: isWhole(config) ? config : { command: "in-memory", ...config },
+    pageSize: options.pageSize ?? Infinity,
+    instructions: options.instructions,
+    calls: options.calls,
+    connects: options.connects
+  }
+}
+
+const isWhole = (config: Settings | ServerConfig.ServerConfig): config is ServerConfig.ServerConfig =>
+  "command" in config || "url" in config
+
+/**
+ * A server in memory within one layer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class RunningServer<out R = never> {
+  readonly ledger = new Ledger()
+  readonly clients = new Set<McpMemory.ClientEnd>()
+  readonly tools: ReadonlyMap<string, TestTool.TestTool<R>>
+  readonly calls: Array<CallScript>
+  readonly connects: Array<ConnectScript>
+
+  constructor(readonly server: TestServer<R>) {
+    this.tools = new Map(server.tools.map((tool) => [tool.definition.name, tool]))
+    this.calls = [...(server.calls ?? [])]
+    this.connects = [...(server.connects ?? [])]
+  }
+
+  /** The tools of the page that begins at `offset`, and where the next one begins. */
+  page(offset: number): { readonly tools: Array<Tool>; readonly next: number | undefined } {
+    const end = offset + this.server.pageSize
+    const tools = this.server.tools.slice(offset, end).map((tool) => tool.definition)
+    return { tools, next: end < this.server.tools.length ? end : undefined }
+  }
+
+  /** Ends every connection, as a process does that dies. Says how many there were. */
+  kill(reason: string): number {
+    const clients = [...this.clients]
+    for (const client of clients) client.close(reason)
+    return clients.length
+  }
+}

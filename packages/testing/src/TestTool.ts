@@ -1,0 +1,132 @@
+/**
+ * A tool of a server in memory: what the server lists, and what it runs. Made from the very `McpTool` that the client
+ * calls, so that the schemas of both sides are one. A value; what it runs belongs to the server's connection.
+ *
+ * @since 0.1.0
+ */
+import type { McpTool } from "@mooring/mcp"
+import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as JSONSchema from "effect/JSONSchema"
+import { type Pipeable, pipeArguments } from "effect/Pipeable"
+import * as Schema from "effect/Schema"
+
+/**
+ * What a handler may know of its call.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CallContext {
+  readonly server: string
+  /** Whose connection the call came on. */
+  readonly partition: string
+  /** Which connection of the server it came on, counted from 1. */
+  readonly connection: number
+  /** Tells the client how far the call is. Does nothing when the client did not ask for it. */
+  readonly progress: (progress: number, total?: number, message?: string) => Effect.Effect<void>
+}
+
+/**
+ * A tool of a server in memory.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TestTool<out R = never> extends Pipeable {
+  readonly definition: Tool
+  readonly run: (
+    args: Readonly<Record<string, unknown>>,
+    context: CallContext
+  ) => Effect.Effect<CallToolResult, unknown, R>
+}
+
+/**
+ * What the tool's handler needs from the environment of the layer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Context<T> = T extends TestTool<infer R> ? R : never
+
+/**
+ * What the server says of a tool besides its schema.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ToolOptions {
+  readonly description?: string | undefined
+  /** Hints, as `readOnlyHint` and `idempotentHint`. Default none. */
+  readonly annotations?: Tool["annotations"]
+}
+
+/**
+ * A tool that is run by `handler`. Arguments that the tool's schema refuses are answered with `isError`, as the
+ * specification wants it, and the handler does not run. The handler's value is encoded by the tool's schema; its
+ * failure is answered with `isError` and the failure's text, its defect with a JSON-RPC error (−32603). It may sleep:
+ * that is time of the layer's clock, so of a `TestClock` in a test. A cancellation interrupts it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <Args, A, E = never, R = never>(
+  tool: McpTool.McpTool<Args, A>,
+  handler: (args: Args, context: CallContext) => Effect.Effect<A, E, R>,
+  options: ToolOptions = {}
+): TestTool<R> => {
+  const decode = Schema.decodeUnknown(tool.parameters)
+  return fromRun(
+    {
+      name: tool.name,
+      inputSchema: inputSchema(tool),
+      ...(options.description === undefined ? {} : { description: options.description }),
+      ...(options.annotations === undefined ? {} : { annotations: options.annotations })
+    },
+    (args, context) =>
+      Effect.matchEffect(decode(args), {
+        onFailure: (error) => Effect.succeed(failure(`Invalid arguments: ${error.message}`)),
+        // A value that its own schema cannot write is a bug of the test, not a failure of the tool.
+        onSuccess: (decoded) =>
+          Effect.flatMap(handler(decoded, context), (value) => Effect.orDie(tool.success.encode(value)))
+      })
+  )
+}
+
+/**
+ * The tool takes this long before its own work, each time.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withLatency: {
+  (latency: Duration.DurationInput): <R>(tool: TestTool<R>) => TestTool<R>
+  <R>(tool: TestTool<R>, latency: Duration.DurationInput): TestTool<R>
+} = dual(2, <R>(tool: TestTool<R>, latency: Duration.DurationInput): TestTool<R> =>
+  fromRun(tool.definition, (args, context) => Effect.delay(tool.run(args, context), latency))
+)
+
+/**
+ * A result with `isError`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const failure = (text: string): CallToolResult => ({ content: [{ type: "text", text }], isError: true })
+
+const fromRun = <R>(definition: Tool, run: TestTool<R>["run"]): TestTool<R> => ({
+  definition,
+  run,
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+})
+
+const inputSchema = <Args, A>(tool: McpTool.McpTool<Args, A>): Tool["inputSchema"] => {
+  const schema = JSONSchema.make(tool.parameters)
+  // MCP wants an object at the root; Effect writes "anything" for a struct without fields, and `$ref` for a named one.
+  if ("type" in schema && schema.type === "object") return { ...schema, type: "object" }
+  return "$ref" in schema ? { ...schema, type: "object" } : { type: "object" }
+}
