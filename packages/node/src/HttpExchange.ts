@@ -46,6 +46,8 @@ export interface Http extends Reader {
 export const post = (http: Http, outgoing: McpTransport.Outgoing): Effect.Effect<void, HttpFailure.HttpFailure> =>
   Effect.suspend(() => {
     const { message } = outgoing
+    // What was given up before it left may be on its way elsewhere by now: it must not leave here, too.
+    if (outgoing.abandoned === true) return Effect.void
     let body: string
     try {
       body = JSON.stringify(message)

@@ -48,7 +48,8 @@ export class MessageWriter {
       let text = ""
       for (; next < this.#queue.length && text.length < batch; next++) {
         const outgoing = this.#queue[next]
-        const line = outgoing === undefined ? undefined : lineOf(outgoing)
+        // What was given up before it left may be on its way elsewhere by now: it must not leave here, too.
+        const line = outgoing === undefined || outgoing.abandoned === true ? undefined : lineOf(outgoing)
         if (outgoing === undefined || line === undefined) continue
         leaving.push(outgoing)
         text += line

@@ -53,6 +53,7 @@ describe("files on disk", () => {
           expect(yield* found("a/b")).toBe(`${root}/a/b/.vscode/mcp.json`)
           expect(yield* found("a/b/c/d")).toBe(`${root}/a/b/.vscode/mcp.json`)
           const fs = yield* FileSystem
+          expect(ConfigFile.fileNames).toEqual(["mooring.json", ".mcp.json", "mcp.json", ".vscode/mcp.json"])
           for (const [index, name] of ConfigFile.fileNames.toReversed().entries()) {
             yield* fs.makeDirectory(`${root}/p/.vscode`, { recursive: true })
             yield* fs.writeFileString(`${root}/p/${name}`, empty)

@@ -49,6 +49,20 @@ describe("a message writer", () => {
     })
   )
 
+  it.live("does not write what was given up while it waited", () =>
+    Effect.gen(function* () {
+      const { stream, writes } = pipe({ room: 1024 })
+      const writer = new MessageWriter(stream)
+      const given = { ...outgoing(1), abandoned: true }
+      const kept = outgoing(2)
+      writer.send(given)
+      writer.send(kept)
+      yield* turn
+      expect(writes).toEqual([`${JSON.stringify(kept.message)}\n`])
+      expect([given.handedOver, given.failures]).toEqual([false, []])
+    })
+  )
+
   it.live("holds back what the pipe has no room for, with one listener however many wait", () =>
     Effect.gen(function* () {
       const { accept, stream, writes } = pipe({ room: 1 })

@@ -73,15 +73,17 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.acquire
     let generation = 0
     /** What the fiber is asleep for: `Infinity` when there is no fiber, −`Infinity` while it is awake. */
     let wakesAt = Infinity
+    /** The instant whose deadlines are being called, −`Infinity` when none are. */
+    let firing = -Infinity
 
     /** Calls everything that was in and due at this instant; what is added meanwhile waits for the next round. */
     const fire = (): ReadonlyArray<unknown> => {
-      const instant = now()
+      firing = now()
       const last = sequence
       const defects: Array<unknown> = []
       for (;;) {
         const entry = heap.first()
-        if (entry === undefined || entry.deadlineAt > instant || heap.firstSequence() > last) return defects
+        if (entry === undefined || entry.deadlineAt > firing || heap.firstSequence() > last) break
         heap.remove(entry)
         try {
           entry.onDeadline()
@@ -89,6 +91,8 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.acquire
           defects.push(defect)
         }
       }
+      firing = -Infinity
+      return defects
     }
 
     const sleepThenFire = (mine: number): Effect.Effect<void> =>
@@ -126,7 +130,8 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.acquire
         entry.deadlineAt = Infinity
         return
       }
-      heap.put(entry, atNanos, ++sequence)
+      // What is added while others are called goes behind them, however long ago it was due.
+      heap.put(entry, Math.max(atNanos, firing), ++sequence)
       if (atNanos < wakesAt) arm()
     }
 

@@ -82,7 +82,7 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
   override get message(): string {
     return (
       `Connecting to "${this.key}" failed ${this.failures} times in a row; ` +
-      `next attempt in ${this.retryAfterMs} ms${because(this.cause)}`
+      `next attempt in ${Math.ceil(this.retryAfterMs)} ms${because(this.cause)}`
     )
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deadlines } from "@mooring/pool"
-import { Clock, Effect, Exit, FastCheck, Fiber, Logger, Scheduler, Scope, TestClock } from "effect"
+import { Clock, Effect, Exit, FastCheck, Fiber, Logger, type Scheduler, Scope, TestClock } from "effect"
 
 class Entry implements Deadlines.Deadline {
   deadlineAt = Infinity
@@ -219,14 +219,15 @@ describe("Deadlines", () => {
     const called: Array<string> = []
     deadlines.add(
       new Entry(1, (entry) => {
+        if (called.length === 0) tasks.scheduleTask(() => called.push("a fiber"))
         called.push("repeats")
-        if (called.length < 4) deadlines.add(entry, deadlines.now())
+        if (called.length < 5) deadlines.add(entry, 0)
       }),
       1e6
     )
     deadlines.add(new Entry(2, () => called.push("once")), 1e6)
     clock.moveTo(1_000_000n, tasks.drain)
-    expect(called).toEqual(["repeats", "once", "repeats", "repeats"])
+    expect(called).toEqual(["repeats", "once", "a fiber", "repeats", "repeats"])
     close()
   })
 
