@@ -1,22 +1,32 @@
-import { readdirSync } from "node:fs"
+import { existsSync, readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import LiveLast from "./scripts/live-last.js"
 
 const root = fileURLToPath(new URL(".", import.meta.url))
-const names = readdirSync(`${root}packages`, { withFileTypes: true }).filter((d) => d.isDirectory()).map((d) => d.name)
+const names = readdirSync(`${root}packages`).filter((name) => existsSync(`${root}packages/${name}/package.json`))
+
+// The seed of every property: the same each time, another with FC_SEED=…, a new one with FC_SEED=random.
+const seed = process.env["FC_SEED"] ?? "42"
+process.env["FC_SEED"] = seed === "random" ? String(Date.now() & 0x7fffffff) : seed
 
 export default defineConfig({
   resolve: {
-    alias: names.map((name) => ({ find: new RegExp(`^@mooring/${name}(?=/|$)`), replacement: `${root}packages/${name}/src` }))
+    // Tests see the sources of every package, not its build.
+    alias: names.map((name) => ({
+      find: new RegExp(`^@mooring/${name}(?=/|$)`),
+      replacement: `${root}packages/${name}/src`
+    }))
   },
   test: {
     reporters: ["default", `${root}scripts/tally-reporter.ts`],
+    sequence: { sequencer: LiveLast },
     coverage: { provider: "v8", include: ["packages/*/src/**/*.ts"], reporter: ["text-summary", "html"] },
-    projects: names.map((name) => ({
+    projects: [...names.map((name) => `packages/${name}`), "scripts"].map((folder) => ({
       extends: true,
       test: {
-        name,
-        root: `${root}packages/${name}`,
+        name: folder.replace("packages/", ""),
+        root: root + folder,
         include: ["test/**/*.test.ts"],
         setupFiles: [`${root}scripts/vitest-setup.ts`],
         benchmark: { include: ["bench/**/*.bench.ts"] }

@@ -23,7 +23,10 @@ const options = values.full ? { rounds: 41, roundMs: 400 } : { rounds: 15, round
 
 const print = (report: Report): void => {
   for (const scenario of report.scenarios) {
-    const table = new Table({ head: [scenario.name, "median", "p10", "p90", "rounds"], style: { head: [], border: [] } })
+    const table = new Table({
+      head: [scenario.name, "median", "p10", "p90", "rounds"],
+      style: { head: [], border: [] }
+    })
     for (const { high, low, median, name, rounds } of scenario.figures) {
       table.push([name, median.toFixed(3), low.toFixed(3), high.toFixed(3), rounds])
     }

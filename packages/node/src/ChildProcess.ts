@@ -13,6 +13,7 @@ import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -100,7 +101,11 @@ export class SpawnFailure extends Data.TaggedError("SpawnFailure")<{
  */
 export const open = (options: Options): Effect.Effect<ChildProcess, SpawnFailure, Scope.Scope> =>
   Effect.flatMap(Effect.clock, (clock) =>
-    Effect.acquireRelease(start(options), ([child, node]) => Effect.withClock(close(child, node, options.close), clock))
+    Effect.acquireRelease(start(options), ([child, node]) =>
+      // On a fiber of its own: the waits in it can be interrupted, and an interruption of the fiber that closes the
+      // scope, once under way, would reach them and leave the process running.
+      Effect.flatMap(Effect.forkDaemon(Effect.withClock(close(child, node, options.close), clock)), Fiber.join)
+    )
   ).pipe(Effect.map(([child]) => child))
 
 /**

@@ -12,8 +12,8 @@ import { type McpError, type McpTransport, ServerConfig, type ServerKey } from "
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/sdk/types.js"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
@@ -66,7 +66,10 @@ export const open = (
       message: (message) => tell((to) => to.message(message)),
       junk: (reason) => tell((to) => to.junk(reason))
     }
-    yield* Effect.addFinalizer(() => Effect.withClock(endSession(http), clock))
+    // On a fiber of its own, out of reach of an interruption of the fiber that closes the scope.
+    yield* Effect.addFinalizer(() =>
+      Effect.flatMap(Effect.forkDaemon(Effect.withClock(endSession(http), clock)), Fiber.join)
+    )
     const run = yield* FiberSet.makeRuntime<never, void, never>()
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { McpConnector, type McpError, type McpTransport, type ServerConfig, ServerKey } from "@mooring/mcp"
 import { NodeConnector, ProcessGroup, StdioSettings } from "@mooring/node"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberStatus from "effect/FiberStatus"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
@@ -260,6 +262,28 @@ describe("a stdio transport", () => {
       expect(pid).toBeGreaterThan(0)
       expect(isThere(pid)).toBe(false)
       expect(ProcessGroup.living()).toEqual(before)
+    })
+  )
+
+  it.scopedLive("leaves no process behind when closing it is interrupted", () =>
+    Effect.gen(function* () {
+      const closing = yield* Deferred.make<void>()
+      let pid = 0
+      const fiber = yield* Effect.gen(function* () {
+        const connector = yield* McpConnector.McpConnector
+        const transport = yield* connector.open(key, server("ignoresSigterm"))
+        pid = transport.pid ?? 0
+        // Runs first when the scope closes.
+        yield* Effect.addFinalizer(() => Deferred.succeed(closing, undefined))
+      }).pipe(Effect.scoped, Effect.provide(ConnectorTest), Effect.fork)
+      yield* Deferred.await(closing)
+      // Now it waits for the process to end.
+      yield* Effect.repeat(Effect.zipRight(Effect.yieldNow(), Fiber.status(fiber)), {
+        until: (status) => FiberStatus.isSuspended(status)
+      })
+      yield* Fiber.interrupt(fiber)
+      expect(pid).toBeGreaterThan(0)
+      expect(isThere(pid)).toBe(false)
     })
   )
 

@@ -29,7 +29,13 @@ export const B1: Benchmark = {
         const of = (name: string) => figures.find((figure) => figure.name === name)?.median ?? Number.NaN
         return {
           goals: [
-            atMost("B1", of(names.fresh), 1.5, "µs CPU", "Pool.use built for each call, one key, one item, isOpen asked"),
+            atMost(
+              "B1",
+              of(names.fresh),
+              1.5,
+              "µs CPU",
+              "Pool.use built for each call, one key, one item, isOpen asked"
+            ),
             atMost("B1", of(names.fresh) / of(names.effect), 1 / 8, "×", "the same ÷ Effect.scoped(Pool.get)")
           ],
           scenarios: [{ name: B1.title, unit: "µs CPU per operation", figures }]

@@ -29,7 +29,10 @@ const overItems = (items: number, held: boolean): Effect.Effect<Subject, never, 
     const lease = Effect.forEach(Array.from({ length: items }), () => pool.lease("key"), { concurrency: "unbounded" })
     const leases = yield* lease
     yield* Effect.forEach(held ? leases.slice(0, 1) : leases, (one) => one.release, { discard: true })
-    return { name: `${items} items${held ? ", all but one held" : ", all free"}`, run: repeat(Effect.suspend(() => pool.use("key", nothing))) }
+    return {
+      name: `${items} items${held ? ", all but one held" : ", all free"}`,
+      run: repeat(Effect.suspend(() => pool.use("key", nothing)))
+    }
   }).pipe(Effect.orDie)
 
 const nothing = () => Effect.void

@@ -13,6 +13,8 @@ export class Group<in out K, in out A, in out E> {
   keys = 0
   total = 0
   closing = 0
+  /** Closing items whose place is for a key that waits for `maxTotal`, not for the quota. */
+  claimed = 0
 
   constructor(readonly name: string) {}
 }
@@ -24,6 +26,8 @@ export class Capacity<in out K, in out A, in out E> {
   private starvedOfQuota = 0
   private total = 0
   private closing = 0
+  /** Closing items whose place is for a key that waits for its group's quota, not for `maxTotal`. */
+  private claimedByQuotas = 0
   private connecting = 0
   /** Whether idle items have to be found again, in order. */
   readonly tracksIdle: boolean
@@ -78,7 +82,10 @@ export class Capacity<in out K, in out A, in out E> {
     key.group.closing++
   }
 
-  closeEnded(key: KeyState<K, A, E>): void {
+  closeEnded(item: Item<K, A, E>): void {
+    const { claimedBy, key } = item
+    if (claimedBy === "quota") this.claimedByQuotas--
+    if (claimedBy === "total") key.group.claimed--
     this.closing--
     key.group.closing--
     this.total--
@@ -151,17 +158,16 @@ export class Capacity<in out K, in out A, in out E> {
     if (queue === this.starvedOfConnects) return
     const mayGo = (item: Item<K, A, E>) =>
       item.key !== key && item.reservedFor === undefined && !(item.key.pinned && item.key.ready <= item.key.config.min)
-    if (queue === key.group.starved) {
-      if (key.group.closing >= queue.size) return
-      const item = key.group.idle.first(mayGo)
-      if (item !== undefined) this.host.reclaim(item)
-      return
-    }
-    if (this.closing >= queue.size) return
-    const groups = [...this.groups.values()].sort((a, b) => b.total - a.total)
+    const forQuota = queue === key.group.starved
+    const coming = forQuota ? key.group.closing - key.group.claimed : this.closing - this.claimedByQuotas
+    if (coming >= queue.size) return
+    const groups = forQuota ? [key.group] : [...this.groups.values()].sort((a, b) => b.total - a.total)
     for (const group of groups) {
       const item = group.idle.first(mayGo)
       if (item === undefined) continue
+      item.claimedBy = forQuota ? "quota" : "total"
+      if (forQuota) this.claimedByQuotas++
+      else group.claimed++
       this.host.reclaim(item)
       return
     }

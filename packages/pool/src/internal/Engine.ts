@@ -67,13 +67,14 @@ export class Engine<in out K, in out A, in out E, in out R> {
       connectFailed: (item, cause) => this.connectFailed(item, cause),
       closed: (item) => this.itemGone(item),
       connectIfRoom: (key) => this.connectIfRoom(key),
-      isClosing: () => this.closing
+      acquires: () => this.acquires
     })
     this.keys = new Keys(options, deadlines, this.capacity, {
       pump: (key) => this.pump(key),
       relieve: () => this.relieve(),
       retire: (item, reason, detail) => this.lifecycle.retire(item, reason, detail),
-      isClosing: () => this.closing
+      isClosing: () => this.closing,
+      isSuspended: (key) => this.isSuspended(key)
     })
   }
 
@@ -113,12 +114,11 @@ export class Engine<in out K, in out A, in out E, in out R> {
       state.immediate++
       return Either.right(waiter)
     }
-    const refusal = this.refusal(state, state.counters.connects > connects)
-    if (refusal !== undefined) {
+    if (waiter.queued && this.isOverfull(state, state.counters.connects > connects)) {
       this.unqueue(waiter)
-      return this.refuse(state, refusal)
+      return this.refuse(state, new PoolSaturated({ key: state.name, maxWaiters: state.config.maxWaiters }))
     }
-    this.deadlines.add(waiter, now + waiter.timeout)
+    if (waiter.queued) this.deadlines.add(waiter, now + waiter.timeout)
     return Either.right(waiter)
   }
 
@@ -128,24 +128,28 @@ export class Engine<in out K, in out A, in out E, in out R> {
     return state.ready > 0 ? acquireTimeout : Math.max(acquireTimeout, connectTimeout)
   }
 
-  /** Why an acquire that found nothing free may not even wait. */
-  private refusal(state: KeyState<K, A, E>, grew: boolean): PoolError | undefined {
-    if (state.queue.size > state.config.maxWaiters && !grew) {
-      return new PoolSaturated({ key: state.name, maxWaiters: state.config.maxWaiters })
-    }
-    return state.live === 0 && !this.isSuspended(state) ? this.circuitOpen(state) : undefined
+  /** Whether an acquire that found nothing free, and for which nothing could be opened, may not even wait. */
+  private isOverfull(state: KeyState<K, A, E>, grew: boolean): boolean {
+    if (grew || state.queue.size <= state.config.maxWaiters) return false
+    // Those whom an attempt or a check that is under way will serve do not fill the queue.
+    let served = state.connecting * state.config.concurrency
+    for (const item of state.items) if (item.validation !== undefined) served += item.concurrency - item.leases
+    return state.queue.size > state.config.maxWaiters + served
   }
 
-  private circuitOpen(state: KeyState<K, A, E>): CircuitOpen | undefined {
+  /** While the circuit is open nobody waits for a key that has nothing left. */
+  private breakOff(state: KeyState<K, A, E>): void {
     const { circuit } = state
+    if (circuit._tag !== "Open" || state.live > 0 || this.isSuspended(state)) return
     const now = this.deadlines.now()
-    if (circuit._tag !== "Open" || now >= circuit.until) return undefined
-    return new CircuitOpen({
+    if (now >= circuit.until) return
+    const open = new CircuitOpen({
       key: state.name,
       retryAfterMs: (circuit.until - now) / 1e6,
       failures: circuit.failures,
-      cause: squash(state.lastFailure)
+      cause: state.failureSince(0)
     })
+    this.failWaiting(state, Cause.fail(open), () => true)
   }
 
   private refuse(state: KeyState<K, A, E>, error: PoolError): Either.Either<never, PoolError> {
@@ -171,15 +175,14 @@ export class Engine<in out K, in out A, in out E, in out R> {
 
   private readonly onTimeout = (waiter: Waiter<K, A, E>): void => {
     const { key } = waiter
-    const error =
-      this.isSuspended(key)
-        ? new PoolSuspended({ key: key.name })
-        : new AcquireTimeout({
-            key: key.name,
-            timeoutMs: waiter.timeout / 1e6,
-            waiting: key.queue.size,
-            cause: squash(key.lastFailure)
-          })
+    const error = this.isSuspended(key)
+      ? new PoolSuspended({ key: key.name })
+      : new AcquireTimeout({
+          key: key.name,
+          timeoutMs: waiter.timeout / 1e6,
+          waiting: key.queue.size,
+          cause: key.failureSince(waiter.deadlineAt - waiter.timeout)
+        })
     this.fail(waiter, Cause.fail(error))
     this.pump(key)
     this.keys.tidy(key)
@@ -213,6 +216,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     if (item.state === "ready") {
       if (discard !== undefined) this.lifecycle.retire(item, "discarded", discard)
       else if (this.lifecycle.isOpen(item)) this.returned(item, answered)
+      if (item.state !== "ready") this.pump(key)
     } else if (item.state === "draining" && item.leases === 0) {
       this.lifecycle.closeDrained(item)
     } else if (item.state === "closed") {
@@ -252,11 +256,13 @@ export class Engine<in out K, in out A, in out E, in out R> {
         key.pumpAgain = false
         this.dispatch(key)
         this.grow(key)
+        this.breakOff(key)
       } while (key.pumpAgain)
     } finally {
       key.pumping = false
     }
-    for (const warming of key.warming) warming.look()
+    for (const warming of [...key.warming]) warming.look()
+    if (key.free.idle > 0) this.keys.wentIdle(key)
   }
 
   private dispatch(key: KeyState<K, A, E>): void {
@@ -374,7 +380,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       return false
     }
     if (!this.capacity.admit(key)) return false
-    this.lifecycle.connect(key, this.acquires + 1)
+    this.lifecycle.connect(key)
     return true
   }
 
@@ -385,14 +391,11 @@ export class Engine<in out K, in out A, in out E, in out R> {
   private connectFailed(item: Item<K, A, E>, cause: Cause.Cause<E | ConnectTimeout | ItemEnded>): void {
     const { key } = item
     key.lastFailure = cause
+    key.lastFailedAt = this.deadlines.now()
     if (!this.isWorthWaiting(cause)) {
       // Whoever came after the attempt began has not been refused by it.
       // A failure that is not one of ours is the resource's own, or a defect.
-      this.failWaiting(key, cause as Cause.Cause<E>, (waiter) => waiter.number < item.startedBefore)
-    }
-    if (key.live === 0) {
-      const open = this.circuitOpen(key)
-      if (open !== undefined) this.failWaiting(key, Cause.fail(open), () => true)
+      this.failWaiting(key, cause as Cause.Cause<E>, (waiter) => waiter.number <= item.acquiresBefore)
     }
   }
 
@@ -424,6 +427,15 @@ export class Engine<in out K, in out A, in out E, in out R> {
     this.relieve()
     this.keys.tidy(key)
     this.onItemGone?.()
+  }
+
+  /** From now on `min` items of the key are kept. */
+  pin(key: K): Either.Either<KeyState<K, A, E>, PoolError> {
+    const found = this.keys.getOrMake(key)
+    if (Either.isLeft(found)) return found
+    if (this.closing) return Either.left(new PoolClosed({ key: found.right.name }))
+    const error = this.keys.pin(found.right)
+    return error === undefined ? found : Either.left(error)
   }
 
   // Suspending and going away
@@ -473,5 +485,3 @@ export class Engine<in out K, in out A, in out E, in out R> {
 
 const isOwnFailure = (error: unknown): error is ConnectTimeout | ItemEnded =>
   error instanceof Error && "_tag" in error && (error._tag === "ConnectTimeout" || error._tag === "ItemEnded")
-
-const squash = (cause: Cause.Cause<unknown> | undefined): unknown => (cause === undefined ? undefined : Cause.squash(cause))

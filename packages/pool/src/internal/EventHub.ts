@@ -27,7 +27,10 @@ export class EventHub {
         })
     )
     this.stream = Stream.unwrapScoped(
-      Effect.zipRight(listen, Effect.map(PubSub.subscribe(hub), (queue) => Stream.fromQueue(queue)))
+      Effect.zipRight(
+        listen,
+        Effect.map(PubSub.subscribe(hub), (queue) => Stream.fromQueue(queue))
+      )
     )
   }
 

@@ -25,6 +25,8 @@ export class Item<in out K, in out A, in out E> implements Deadline {
   state: ItemState = "connecting"
   /** Set when it becomes ready, and never taken away: a borrower may still hold it while it drains. */
   value: A | undefined = undefined
+  /** How many acquires there had been when it began to open: those waiters are concerned if it fails. */
+  acquiresBefore = 0
   wasOpen = false
   leases = 0
   concurrency: number
@@ -56,6 +58,9 @@ export class Item<in out K, in out A, in out E> implements Deadline {
   revoked: Set<(reason: string) => void> | undefined = undefined
   closed: Set<() => void> | undefined = undefined
 
+  /** Whose place it makes, when it was reclaimed. */
+  claimedBy: "total" | "quota" | undefined = undefined
+
   // Its place among the free items of its key (`FreeItems`), and among the idle items of its group (`IdleList`).
   bucket = -1
   freePrev: Item<K, A, E> | undefined = undefined
@@ -73,9 +78,7 @@ export class Item<in out K, in out A, in out E> implements Deadline {
     readonly id: number,
     readonly key: KeyState<K, A, E>,
     readonly scope: Scope.CloseableScope,
-    readonly startedAt: number,
-    /** Waiters with a lower number were there when the attempt began. */
-    readonly startedBefore: number
+    readonly startedAt: number
   ) {
     this.concurrency = key.config.concurrency
   }

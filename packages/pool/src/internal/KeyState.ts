@@ -2,7 +2,7 @@
  * All that the pool knows of one key: its settings, its items, who waits, and the counters. Made by the first borrow,
  * dropped when the key is idle, unpinned and past its time to live.
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import type { Deadline } from "../Deadlines.js"
 import type { ResolvedConfig } from "../PoolConfig.js"
 import type { PoolError } from "../PoolError.js"
@@ -90,6 +90,7 @@ export class KeyState<in out K, in out A, in out E> {
   circuit: Circuit.Circuit = Circuit.initial
   /** The last failure to open an item since one opened. */
   lastFailure: Cause.Cause<unknown> | undefined = undefined
+  lastFailedAt = 0
   suspended = false
   /** Whether `min` is kept. */
   pinned = false
@@ -134,12 +135,17 @@ export class KeyState<in out K, in out A, in out E> {
     return this.ready + this.connecting
   }
 
+  /** What failed last, if nothing has opened since, for somebody who has waited since then. */
+  failureSince(began: number): unknown {
+    return this.lastFailure === undefined || this.lastFailedAt < began ? undefined : Cause.squash(this.lastFailure)
+  }
+
   /** Whether nothing is left that needs it. */
   get isBare(): boolean {
     return this.items.size === 0 && this.queue.size === 0 && this.leases === 0 && this.warming.size === 0
   }
 
-  stats(now: number): KeyStats {
+  stats(now: number, suspended: boolean): KeyStats {
     return {
       key: this.name,
       open: this.open,
@@ -150,7 +156,7 @@ export class KeyState<in out K, in out A, in out E> {
       waiting: this.queue.size,
       ...this.counters.show(this.immediate, this.leases),
       circuit: Circuit.stateOf(this.circuit, now),
-      suspended: this.suspended
+      suspended
     }
   }
 }

@@ -10,6 +10,7 @@ import { PoolConfigError } from "../PoolError.js"
 import type { CloseReason } from "../PoolEvent.js"
 import type { KeyStats, PoolStats } from "../PoolStats.js"
 import type { Capacity } from "./Capacity.js"
+import * as Circuit from "./Circuit.js"
 import type { Item } from "./Item.js"
 import { Counters, KeyState } from "./KeyState.js"
 import { KeyTable } from "./KeyTable.js"
@@ -27,6 +28,7 @@ export interface KeysHost<K, A, E> {
   readonly relieve: () => void
   readonly retire: (item: Item<K, A, E>, reason: CloseReason, detail: string) => void
   readonly isClosing: () => boolean
+  readonly isSuspended: (key: KeyState<K, A, E>) => boolean
 }
 
 export class Keys<in out K, in out A, in out E> {
@@ -196,7 +198,8 @@ export class Keys<in out K, in out A, in out E> {
   /** Drops a key that nothing is left of, once it is past its time to live. */
   tidy(key: KeyState<K, A, E>): void {
     if (!key.isBare || key.pinned || key.suspended || key.resized || key.dropped) return
-    const due = key.lastUsed + key.config.idleTimeToLive
+    // What is known of its failures is kept until another attempt may be made.
+    const due = Math.max(key.lastUsed + key.config.idleTimeToLive, Circuit.opensAt(key.circuit))
     if (this.deadlines.now() < due && !this.host.isClosing()) {
       if (!key.sweeping && due !== Infinity) this.setSweep(key, due)
       return
@@ -215,15 +218,18 @@ export class Keys<in out K, in out A, in out E> {
     for (const key of this.table.values()) yield* key.items
   }
 
+  statsOf(key: KeyState<K, A, E>): KeyStats {
+    return key.stats(this.deadlines.now(), this.host.isSuspended(key))
+  }
+
   stats(): PoolStats {
-    const now = this.deadlines.now()
     const keys: Array<KeyStats> = []
     const counters = new Counters()
     counters.add(this.gone)
     let immediate = this.goneImmediate
     const sum = { open: 0, idle: 0, connecting: 0, closing: 0, leases: 0, waiting: 0 }
     for (const key of this.table.values()) {
-      const stats = key.stats(now)
+      const stats = this.statsOf(key)
       keys.push(stats)
       counters.add(key.counters)
       immediate += key.immediate

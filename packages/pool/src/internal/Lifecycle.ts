@@ -44,7 +44,8 @@ export interface Host<K, A, E> {
   readonly closed: (item: Item<K, A, E>) => void
   /** Whether the key may open one more item right now; it is opened if so. */
   readonly connectIfRoom: (key: KeyState<K, A, E>) => boolean
-  readonly isClosing: () => boolean
+  /** How many acquires there have been. */
+  readonly acquires: () => number
 }
 
 const defaultProbeTimeout = Duration.seconds(5)
@@ -89,10 +90,10 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   }
 
   /** Begins to open an item. Whether there is room has been decided. */
-  connect(key: KeyState<K, A, E>, startedBefore: number): void {
+  connect(key: KeyState<K, A, E>): void {
     const now = this.deadlines.now()
     const scope = Effect.runSync(Scope.make(ExecutionStrategy.sequential))
-    const item = new Item<K, A, E>(++this.items, key, scope, now, startedBefore)
+    const item = new Item<K, A, E>(++this.items, key, scope, now)
     key.circuit = Circuit.transition(key.circuit, "attempt", now, key.config, this.random)
     key.items.add(item)
     key.connecting++
@@ -101,7 +102,10 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     this.capacity.connectStarted(key)
     this.publish(PoolEvent.Connecting({ key: key.name, item: item.id }))
     const ended = Deferred.unsafeMake<void>(FiberId.none)
-    const acquire = Effect.suspend(() => Scope.extend(this.behaviour.acquire(key.key, this.handle(item)), scope))
+    const acquire = Effect.suspend(() => {
+      item.acquiresBefore = this.host.acquires()
+      return Scope.extend(this.behaviour.acquire(key.key, this.handle(item)), scope)
+    })
     item.task = Bounded.run(this.runtime, this.deadlines, acquire, key.config.connectTimeout, {
       done: (exit) => {
         this.capacity.connectEnded(weight)
@@ -157,7 +161,11 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     this.host.relieve()
   }
 
-  private connectFailed(item: Item<K, A, E>, cause: Cause.Cause<E | ConnectTimeout | ItemEnded>, before: Effect.Effect<void>): void {
+  private connectFailed(
+    item: Item<K, A, E>,
+    cause: Cause.Cause<E | ConnectTimeout | ItemEnded>,
+    before: Effect.Effect<void>
+  ): void {
     const { key } = item
     const now = this.deadlines.now()
     key.counters.connectFailures++
@@ -327,7 +335,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     item.task = undefined
     key.closing--
     key.items.delete(item)
-    this.capacity.closeEnded(key)
+    this.capacity.closeEnded(item)
     const told = item.closed
     item.closed = undefined
     if (told !== undefined) for (const tell of told) tell()

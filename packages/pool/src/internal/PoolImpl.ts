@@ -1,7 +1,7 @@
 /**
  * The pool as its users see it: effects over the engine's synchronous steps. Nothing here decides who gets what.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -16,13 +16,13 @@ import type { Deadline, Deadlines } from "../Deadlines.js"
 import { type Lease, Reuse, type ReuseDecision } from "../Lease.js"
 import type { Pool } from "../Pool.js"
 import type { PoolConfig } from "../PoolConfig.js"
-import { AcquireTimeout, LeaseRevoked, PoolClosed, type PoolConfigError, type PoolError, PoolSuspended } from "../PoolError.js"
+import { AcquireTimeout, LeaseRevoked, type PoolConfigError, type PoolError, PoolSuspended } from "../PoolError.js"
 import type { PoolEvent } from "../PoolEvent.js"
 import type { KeyStats, PoolStats } from "../PoolStats.js"
 import type { Engine } from "./Engine.js"
 import type { EventHub } from "./EventHub.js"
 import type { Item } from "./Item.js"
-import type { KeyState } from "./KeyState.js"
+import type { KeyState, Warming } from "./KeyState.js"
 import { LeakWatch, placeOfCall } from "./LeakWatch.js"
 
 type Restore = <AX, EX, RX>(effect: Effect.Effect<AX, EX, RX>) => Effect.Effect<AX, EX, RX>
@@ -107,7 +107,9 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
           return Effect.failCause(cause)
         },
         onSuccess: () =>
-          waiter.item === undefined ? Effect.dieMessage("a waiter was woken without an item") : Effect.succeed(waiter.item)
+          waiter.item === undefined
+            ? Effect.dieMessage("a waiter was woken without an item")
+            : Effect.succeed(waiter.item)
       })
     })
   }
@@ -118,7 +120,8 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
   readonly exclusive = (key: K): Effect.Effect<Lease<A>, E | PoolError, Scope.Scope> =>
     this.leased(key, true, this.engine.keys.watchesLeaks ? placeOfCall() : undefined)
 
-  readonly get = (key: K): Effect.Effect<A, E | PoolError, Scope.Scope> => Effect.map(this.lease(key), ({ item }) => item)
+  readonly get = (key: K): Effect.Effect<A, E | PoolError, Scope.Scope> =>
+    Effect.map(this.lease(key), ({ item }) => item)
 
   private leased(
     key: K,
@@ -139,48 +142,33 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
   readonly invalidate = (item: A): Effect.Effect<void> => Effect.sync(() => this.engine.lifecycle.invalidate(item))
 
   readonly warm = (keys: Iterable<K>): Effect.Effect<void, E | PoolError> =>
-    Effect.forEach(keys, (key) => this.warmOne(key), { concurrency: "unbounded", discard: true })
-
-  private warmOne(key: K): Effect.Effect<void, E | PoolError> {
-    return Effect.async<void, E | PoolError>((resume) => {
-      const found = this.engine.keys.getOrMake(key)
-      if (Either.isLeft(found)) return resume(Effect.fail(found.left))
-      const state = found.right
-      if (this.engine.closing) return resume(Effect.fail(new PoolClosed({ key: state.name })))
-      const error = this.engine.keys.pin(state)
-      if (error !== undefined) return resume(Effect.fail(error))
-      const { acquireTimeout, connectTimeout } = state.config
-      const timeout = Math.max(acquireTimeout, connectTimeout)
+    Effect.async<void, E | PoolError>((resume) => {
+      const warmups = new Set<Warmup<K, A, E, R>>()
+      const stop = () => {
+        for (const warmup of warmups) warmup.stop()
+        warmups.clear()
+      }
       const end = (outcome: Effect.Effect<void, E | PoolError>) => {
-        timer.stop()
-        state.warming.delete(warming)
-        this.engine.keys.tidy(state)
+        stop()
         resume(outcome)
       }
-      const warming = {
-        look: () => {
-          if (state.ready >= Math.max(1, state.config.min)) end(Effect.void)
-        },
-        fail: (cause: Cause.Cause<E | PoolError>) => end(Effect.failCause(cause))
+      for (const key of keys) {
+        const found = this.engine.pin(key)
+        if (Either.isLeft(found)) return end(Effect.fail(found.left))
+        const warmup: Warmup<K, A, E, R> = new Warmup(this.engine, this.deadlines, found.right, (outcome) => {
+          warmups.delete(warmup)
+          if (outcome !== undefined) end(outcome)
+          else if (warmups.size === 0 && begun) end(Effect.void)
+        })
+        warmups.add(warmup)
       }
-      const timer = new Timer(this.deadlines, timeout, () => {
-        const { lastFailure, name, queue } = state
-        const cause = lastFailure === undefined ? undefined : Cause.squash(lastFailure)
-        const late = this.engine.isSuspended(state)
-          ? new PoolSuspended({ key: name })
-          : new AcquireTimeout({ key: name, timeoutMs: timeout / 1e6, waiting: queue.size, cause })
-        end(Effect.fail(late))
-      })
-      state.warming.add(warming)
-      this.engine.pump(state)
-      return Effect.sync(() => {
-        timer.stop()
-        state.warming.delete(warming)
-        this.engine.pump(state)
-        this.engine.keys.tidy(state)
-      })
+      // None may end the whole before all of them are known.
+      let begun = false
+      for (const warmup of [...warmups]) warmup.begin()
+      begun = true
+      if (warmups.size === 0) return end(Effect.void)
+      return Effect.sync(stop)
     })
-  }
 
   readonly drain = (key: K, deadline?: Duration.DurationInput): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -231,7 +219,10 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
   }
 
   readonly keyStats = (key: K): Effect.Effect<KeyStats | undefined> =>
-    Effect.sync(() => this.engine.keys.get(key)?.stats(this.deadlines.now()))
+    Effect.sync(() => {
+      const state = this.engine.keys.get(key)
+      return state === undefined ? undefined : this.engine.keys.statsOf(state)
+    })
 
   get events(): Stream.Stream<PoolEvent> {
     return this.hub.stream
@@ -254,6 +245,62 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
       look()
     })
     return Effect.zipRight(drained, this.hub.shutdown)
+  }
+}
+
+/** Waits until one key is warm, without borrowing. Says `undefined` when it is, or why it never will be. */
+class Warmup<K, A, E, R> implements Warming<E> {
+  private readonly timeout: number
+  private readonly startedAt: number
+  private readonly timer: Timer
+  private ended = false
+
+  constructor(
+    private readonly engine: Engine<K, A, E, R>,
+    deadlines: Deadlines,
+    private readonly key: KeyState<K, A, E>,
+    private readonly told: (outcome: Effect.Effect<void, E | PoolError> | undefined) => void
+  ) {
+    this.timeout = Math.max(key.config.acquireTimeout, key.config.connectTimeout)
+    this.startedAt = deadlines.now()
+    this.timer = new Timer(deadlines, this.timeout, () => this.tooLate())
+  }
+
+  begin(): void {
+    if (this.ended) return
+    this.key.warming.add(this)
+    this.engine.pump(this.key)
+  }
+
+  look(): void {
+    if (!this.ended && this.key.ready >= Math.max(1, this.key.config.min)) this.end(undefined)
+  }
+
+  fail(cause: Cause.Cause<E | PoolError>): void {
+    this.end(Effect.failCause(cause))
+  }
+
+  stop(): void {
+    this.ended = true
+    this.timer.stop()
+    if (!this.key.warming.delete(this)) return
+    this.engine.pump(this.key)
+    this.engine.keys.tidy(this.key)
+  }
+
+  private tooLate(): void {
+    const { key, startedAt, timeout } = this
+    const cause = key.failureSince(startedAt)
+    const late = this.engine.isSuspended(key)
+      ? new PoolSuspended({ key: key.name })
+      : new AcquireTimeout({ key: key.name, timeoutMs: timeout / 1e6, waiting: key.queue.size, cause })
+    this.end(Effect.fail(late))
+  }
+
+  private end(outcome: Effect.Effect<void, E | PoolError> | undefined): void {
+    if (this.ended) return
+    this.stop()
+    this.told(outcome)
   }
 }
 
