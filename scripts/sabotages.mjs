@@ -56,7 +56,13 @@ export const sabotages = [
   {
     law: "L7",
     what: "each release counts",
-    changes: [["internal/PoolImpl.ts", "    if (this.ended) return\n", ""]]
+    changes: [
+      [
+        "internal/PoolImpl.ts",
+        "    if (this.ended) return\n    this.ended = true\n    this.leak?.end()",
+        "    this.leak?.end()"
+      ]
+    ]
   },
   {
     law: "L8",
@@ -122,7 +128,13 @@ export const sabotages = [
   {
     law: "L15",
     what: "the queue has no bound",
-    changes: [["internal/Engine.ts", "state.queue.size > state.config.maxWaiters && !grew", "false as boolean"]]
+    changes: [
+      [
+        "internal/Engine.ts",
+        "if (caused || state.queue.size <= state.config.maxWaiters + served) return false",
+        "if (caused || state.queue.size <= 1e9) return false"
+      ]
+    ]
   },
   {
     law: "L16",

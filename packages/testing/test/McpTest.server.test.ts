@@ -3,7 +3,9 @@ import { McpConnector, McpTool, ServerKey } from "@mooring/mcp"
 import { Fault, type Ledger, McpTest, type TestServer, Wire } from "@mooring/testing"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
-import { Clock, Context, Deferred, Effect, Exit, Fiber, Layer, Schema, Scope, TestClock } from "effect"
+import { Clock, Context, Data, Deferred, Effect, Exit, Fiber, Layer, Runtime, Schema, Scope, TestClock } from "effect"
+
+class Zero extends Data.TaggedError("Zero")<{ readonly message: string }> {}
 
 const { ConnectFault, Fault: F } = Fault
 
@@ -128,7 +130,9 @@ describe("a server of McpTest", () => {
   )
 
   it.scoped("answers a failing handler with isError, and a dying one with an internal error", () => {
-    const flaky = McpTest.tool(Add, ({ a }) => (a === 0 ? Effect.fail(new Error("zero")) : Effect.dieMessage("bug")))
+    const flaky = McpTest.tool(Add, ({ a }) =>
+      a === 0 ? Effect.fail(new Zero({ message: "zero" })) : Effect.dieMessage("bug")
+    )
     return Effect.gen(function* () {
       const wire = yield* connect
       expect(yield* wire.ask("tools/call", call(0))).toEqual({
@@ -239,9 +243,10 @@ describe("a server of McpTest", () => {
   it.scoped("the SDK's own client takes it for a server", () =>
     Effect.gen(function* () {
       const transport = yield* open
+      const runtime = yield* Effect.runtime<never>()
       const sdk: Transport = {
         start: () =>
-          Effect.runPromise(
+          Runtime.runPromise(runtime)(
             transport.start({
               message: (message) => sdk.onmessage?.(message),
               junk: (reason) => sdk.onerror?.(new Error(reason)),

@@ -6,9 +6,10 @@ describe("VirtualTime", () => {
   it.effect("runs a program to its end, and exactly as much time passes as it needs", () =>
     Effect.gen(function* () {
       const times = yield* Ref.make(0)
-      const flaky = Effect.flatMap(
+      const flaky = Effect.filterOrFail(
         Ref.updateAndGet(times, (n) => n + 1),
-        (n) => (n < 4 ? Effect.fail("again") : Effect.succeed(n))
+        (n) => n === 4,
+        () => "again"
       )
       const result = yield* VirtualTime.run(Effect.retry(flaky, Schedule.exponential("1 second")))
       expect(result).toBe(4)

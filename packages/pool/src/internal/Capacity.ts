@@ -102,6 +102,10 @@ export class Capacity<in out K, in out A, in out E> {
     return undefined
   }
 
+  hasRoom(key: KeyState<K, A, E>): boolean {
+    return this.obstacle(key) === undefined
+  }
+
   /** Whether the key may connect now. If not, it waits its turn, and room is made where that is possible. */
   admit(key: KeyState<K, A, E>): boolean {
     const obstacle = this.obstacle(key)

@@ -21,6 +21,7 @@ import {
 } from "../PoolError.js"
 import type { CloseReason } from "../PoolEvent.js"
 import { Capacity } from "./Capacity.js"
+import { Choice } from "./Choice.js"
 import * as Circuit from "./Circuit.js"
 import type { EventHub } from "./EventHub.js"
 import type { Item } from "./Item.js"
@@ -41,6 +42,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
   readonly keys: Keys<K, A, E>
   readonly lifecycle: Lifecycle<K, A, E, R>
   private readonly capacity: Capacity<K, A, E>
+  private readonly choice: Choice<K, A, E>
   private acquires = 0
   private suspended = false
   closing = false
@@ -69,6 +71,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       connectIfRoom: (key) => this.connectIfRoom(key),
       acquires: () => this.acquires
     })
+    this.choice = new Choice(this.lifecycle)
     this.keys = new Keys(options, deadlines, this.capacity, {
       pump: (key) => this.pump(key),
       relieve: () => this.relieve(),
@@ -103,7 +106,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     state.counters.queued++
     state.lastUsed = now
     if (this.closing) return this.refuse(state, new PoolClosed({ key: state.name }))
-    const connects = state.counters.connects
+    const tasks = state.counters.connects + state.counters.checks
     const waiter = new Waiter(state, exclusive, ++this.acquires, this.timeoutOf(state), this.onTimeout)
     state.queue.push(waiter)
     this.pump(state)
@@ -114,7 +117,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       state.immediate++
       return Either.right(waiter)
     }
-    if (waiter.queued && this.isOverfull(state, state.counters.connects > connects)) {
+    if (waiter.queued && this.isOverfull(state, state.counters.connects + state.counters.checks > tasks)) {
       this.unqueue(waiter)
       return this.refuse(state, new PoolSaturated({ key: state.name, maxWaiters: state.config.maxWaiters }))
     }
@@ -128,13 +131,13 @@ export class Engine<in out K, in out A, in out E, in out R> {
     return state.ready > 0 ? acquireTimeout : Math.max(acquireTimeout, connectTimeout)
   }
 
-  /** Whether an acquire that found nothing free, and for which nothing could be opened, may not even wait. */
-  private isOverfull(state: KeyState<K, A, E>, grew: boolean): boolean {
-    if (grew || state.queue.size <= state.config.maxWaiters) return false
-    // Those whom an attempt or a check that is under way will serve do not fill the queue.
-    let served = state.connecting * state.config.concurrency
-    for (const item of state.items) if (item.validation !== undefined) served += item.concurrency - item.leases
-    return state.queue.size > state.config.maxWaiters + served
+  /** Whether an acquire that found nothing free may not even wait. `caused` says that it made the pool open or check an item. */
+  private isOverfull(state: KeyState<K, A, E>, caused: boolean): boolean {
+    // Those whom an attempt under way will serve do not fill the queue.
+    const served = state.connecting * state.config.concurrency
+    if (caused || state.queue.size <= state.config.maxWaiters + served) return false
+    // With room to grow, it waits only because a check under way will probably serve it.
+    return this.isSuspended(state) || !this.hasOwnRoom(state) || !this.capacity.hasRoom(state)
   }
 
   /** While the circuit is open nobody waits for a key that has nothing left. */
@@ -197,7 +200,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
   private unqueue(waiter: Waiter<K, A, E>): void {
     waiter.key.queue.remove(waiter)
     this.deadlines.remove(waiter)
-    this.unreserve(waiter)
+    this.choice.unreserve(waiter)
   }
 
   private lend(item: Item<K, A, E>): void {
@@ -273,7 +276,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     }
     while (waiter !== undefined) {
       const next: Waiter<K, A, E> | undefined = waiter.next
-      const item = waiter.exclusive ? this.whole(key, waiter) : this.share(key)
+      const item = waiter.exclusive ? this.choice.whole(key, waiter) : this.choice.share(key)
       if (item !== undefined) this.hand(waiter, item)
       // Nobody overtakes, except behind an exclusive acquire for which an item is kept.
       else if (waiter.reserved === undefined) break
@@ -286,55 +289,12 @@ export class Engine<in out K, in out A, in out E, in out R> {
     const { key } = item
     key.queue.remove(waiter)
     this.deadlines.remove(waiter)
-    this.unreserve(waiter)
+    this.choice.unreserve(waiter)
     item.exclusive = waiter.exclusive
     this.lend(item)
     key.counters.waited++
     waiter.item = item
     waiter.settle(Effect.void)
-  }
-
-  /** A free item that is open and needs no check; those that need one are asked, and come back when they answer. */
-  private share(key: KeyState<K, A, E>): Item<K, A, E> | undefined {
-    for (;;) {
-      const item = key.free.best()
-      if (item === undefined) return undefined
-      if (!this.lifecycle.isOpen(item)) continue
-      if (!this.lifecycle.isStale(item)) return item
-      this.lifecycle.validate(item)
-    }
-  }
-
-  /** An item that nobody holds; if there is none, the least loaded one is kept for this waiter. */
-  private whole(key: KeyState<K, A, E>, waiter: Waiter<K, A, E>): Item<K, A, E> | undefined {
-    const kept = waiter.reserved
-    if (kept !== undefined && kept.leases === 0 && this.lifecycle.isOpen(kept)) return kept
-    for (let item = key.free.best(); item !== undefined && item.leases === 0; item = key.free.best()) {
-      if (!this.lifecycle.isOpen(item)) continue
-      if (!this.lifecycle.isStale(item)) return item
-      this.lifecycle.validate(item)
-    }
-    if (waiter.reserved !== undefined) return undefined
-    let least: Item<K, A, E> | undefined
-    for (const item of key.items) {
-      const mayBeKept =
-        item.state === "ready" && !item.exclusive && item.reservedFor === undefined && item.validation === undefined
-      if (mayBeKept && (least === undefined || item.leases < least.leases)) least = item
-    }
-    if (least !== undefined) {
-      least.reservedFor = waiter
-      waiter.reserved = least
-      key.free.place(least)
-    }
-    return undefined
-  }
-
-  private unreserve(waiter: Waiter<K, A, E>): void {
-    const { reserved } = waiter
-    if (reserved === undefined) return
-    waiter.reserved = undefined
-    reserved.reservedFor = undefined
-    reserved.key.free.place(reserved)
   }
 
   // Growing
@@ -343,8 +303,10 @@ export class Engine<in out K, in out A, in out E, in out R> {
   private wanted(key: KeyState<K, A, E>): number {
     if (this.closing || this.isSuspended(key)) return 0
     const shares = key.queue.size - key.queue.exclusives
-    const coming = key.connecting + key.validating
-    const forWaiters = Math.ceil(shares / key.config.concurrency) + key.queue.exclusives - coming
+    // A check was made for one of them, and counts for one: it may fail.
+    const uncovered = Math.max(0, shares - key.validating)
+    const wholes = shares > 0 ? key.queue.exclusives : Math.max(0, key.queue.exclusives - key.validating)
+    const forWaiters = Math.ceil(uncovered / key.config.concurrency) + wholes - key.connecting
     const forMin = key.pinned ? key.config.min - key.live : 0
     const forWarming = key.warming.size > 0 ? Math.max(1, key.config.min) - key.live : 0
     return Math.max(forWaiters, forMin, forWarming)

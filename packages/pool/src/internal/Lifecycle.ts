@@ -216,6 +216,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     if (health === undefined) return
     const { key } = item
     key.validating++
+    key.counters.checks++
     const over = (invalid: string | undefined) => {
       item.validation = undefined
       key.validating--

@@ -15,7 +15,7 @@ const chargeAll = (customers: ReadonlyArray<string>) =>
         mcp.call("billing", Charge, { customer }, { timeout: "10 seconds" }).pipe(
           Effect.as("charged" as const),
           Effect.catchTag("CallTimeout", "OutcomeUnknown", () => Effect.succeed("look into it" as const)),
-          Effect.catchAll(() => Effect.succeed("not charged" as const))
+          Effect.orElseSucceed(() => "not charged" as const)
         ),
       { concurrency: "unbounded" }
     )

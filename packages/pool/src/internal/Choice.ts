@@ -1,0 +1,78 @@
+/**
+ * Which item somebody who waits gets: a share of the least loaded one, or a whole one; and which busy item is kept for
+ * him until he can have it whole.
+ */
+import type { Item } from "./Item.js"
+import type { KeyState } from "./KeyState.js"
+import type { Waiter } from "./Waiter.js"
+
+/** What has to be asked of an item before it is lent. */
+export interface Items<K, A, E> {
+  readonly isOpen: (item: Item<K, A, E>) => boolean
+  readonly isStale: (item: Item<K, A, E>) => boolean
+  readonly validate: (item: Item<K, A, E>) => void
+}
+
+export class Choice<in out K, in out A, in out E> {
+  constructor(private readonly items: Items<K, A, E>) {}
+
+  /** A free item that is open and needs no check; those that need one are asked, and come back when they answer. */
+  share(key: KeyState<K, A, E>): Item<K, A, E> | undefined {
+    for (;;) {
+      const item = key.free.best()
+      if (item === undefined) return undefined
+      if (!this.items.isOpen(item)) continue
+      if (!this.items.isStale(item)) return item
+      this.items.validate(item)
+    }
+  }
+
+  /** An item that nobody holds; if there is none, the least loaded one is kept for this waiter. */
+  whole(key: KeyState<K, A, E>, waiter: Waiter<K, A, E>): Item<K, A, E> | undefined {
+    const kept = waiter.reserved
+    if (kept !== undefined && kept.leases === 0 && this.items.isOpen(kept)) return kept
+    for (let item = key.free.best(); item !== undefined && item.leases === 0; item = key.free.best()) {
+      if (!this.items.isOpen(item)) continue
+      if (!this.items.isStale(item)) return item
+      this.items.validate(item)
+    }
+    const passed = this.passedBy(key, waiter)
+    if (passed !== undefined || waiter.reserved !== undefined) return passed
+    let least: Item<K, A, E> | undefined
+    for (const item of key.items) {
+      const mayBeKept =
+        item.state === "ready" && !item.exclusive && item.reservedFor === undefined && item.validation === undefined
+      if (mayBeKept && (least === undefined || item.leases < least.leases)) least = item
+    }
+    if (least !== undefined) {
+      least.reservedFor = waiter
+      waiter.reserved = least
+      key.free.place(least)
+    }
+    return undefined
+  }
+
+  /** An idle item that is kept for somebody who came later: it goes to who came first, who leaves his own in return. */
+  private passedBy(key: KeyState<K, A, E>, waiter: Waiter<K, A, E>): Item<K, A, E> | undefined {
+    if (key.queue.exclusives < 2) return undefined
+    for (const item of key.items) {
+      const later = item.reservedFor
+      if (later === undefined || later === waiter || item.leases > 0 || !this.items.isOpen(item)) continue
+      const kept = waiter.reserved
+      later.reserved = kept
+      if (kept !== undefined) kept.reservedFor = later
+      waiter.reserved = item
+      item.reservedFor = waiter
+      return item
+    }
+    return undefined
+  }
+
+  unreserve(waiter: Waiter<K, A, E>): void {
+    const { reserved } = waiter
+    if (reserved === undefined) return
+    waiter.reserved = undefined
+    reserved.reservedFor = undefined
+    reserved.key.free.place(reserved)
+  }
+}

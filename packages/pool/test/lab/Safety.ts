@@ -1,0 +1,60 @@
+/** What must hold of the items whenever everything is at rest: laws 1, 4, 9, 10 and 18. */
+import type { Model } from "./Model.js"
+import type { Unit } from "./Unit.js"
+
+export const checkSafety = (model: Model): void => {
+  const now = model.now()
+  const { verdict } = model
+  for (const key of model.factory.keys.values()) {
+    const { max, maxIdle, idleMs, min } = key.setup
+    // One may be kept for somebody who wants it whole.
+    const kept = model.queue(key.name).some((acquire) => acquire.exclusive && acquire.state === "waiting") ? 1 : 0
+    let idle = 0
+    let open = 0
+    let overdue: Unit | undefined
+    let live = 0
+    let connecting = 0
+    for (const unit of key.units) {
+      if (!model.counts(unit)) continue
+      live += 1
+      if (unit.phase === "connecting") connecting += 1
+      if (unit.phase !== "open") continue
+      const what = (says: string) => () => `unit ${unit.id} of ${key.name} ${says}`
+      if (unit.condemned === undefined && !unit.maybeCondemned) open += 1
+      verdict.expect(9, unit.asked >= unit.mustHaveAsked, what("came back without being asked whether it is open"))
+      // What was asked too often does not make up for what is asked too seldom later.
+      unit.mustHaveAsked = unit.asked
+      if (unit.holders.size > 0 || unit.probing > 0) continue
+      idle += 1
+      // What is due to go goes as soon as nobody holds it.
+      const law = unit.alive ? 4 : 9
+      verdict.expect(law, unit.condemned === undefined, what(`idles although it must go: ${unit.condemned}`))
+      if (now - unit.idleSince > idleMs) overdue = unit
+    }
+    if (model.closed) continue
+    const pins = model.pinned.has(key.name) ? min : 0
+    verdict.expect(
+      18,
+      overdue === undefined || open <= pins || kept > 0,
+      () => `unit ${overdue?.id} of ${key.name} has been idle since ${overdue?.idleSince}`
+    )
+    verdict.expect(
+      18,
+      idle - kept <= Math.max(maxIdle, pins) || !model.returnedTo.has(key.name),
+      () => `${idle} of ${key.name} are idle`
+    )
+    verdict.expect(
+      1,
+      open + connecting <= max || idle === 0,
+      () => `${key.name} keeps ${idle} idle items beyond its max of ${max}`
+    )
+    const there = open + connecting
+    const troubled = key.failedInRow > 0 || model.isSuspended(key.name) || !model.hasRoom(key)
+    const missing = pins > 0 && !troubled && there < pins && live < max
+    verdict.expect(18, !missing, () => `${key.name} has ${there} items but is pinned to ${pins}`)
+  }
+  for (const acquire of model.acquires) {
+    if (acquire.state === "done" || !acquire.cancelled) continue
+    verdict.broken(10, `acquire ${acquire.id} (${acquire.how} ${acquire.key}) was cancelled but goes on`)
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The factory's own record of one attempt to open an item, and of the item that came of it. It is what the pool is
+ * judged by, so nothing in it is taken from the pool.
+ */
+import type { Pool } from "@mooring/pool"
+
+/** What the pool hands out. */
+export interface Thing {
+  readonly unit: number
+  readonly key: string
+}
+
+/** Somebody who holds, or held, a share of a unit. */
+export interface Holder {
+  readonly id: number
+  readonly exclusive: boolean
+  /** The pool has taken it away. */
+  revoked: boolean
+}
+
+export type Phase = "connecting" | "open" | "closing" | "closed"
+
+export class Unit {
+  phase: Phase = "connecting"
+  readonly thing: Thing
+  readonly holders = new Set<Holder>()
+  /** When the present phase began. Milliseconds. */
+  since: number
+  connectedAt = Number.NaN
+  /** When it was last given back, or connected. */
+  idleSince = Number.NaN
+  /** When it last answered something for sure, and when it last may have: being given back proves a little. */
+  answeredAt = Number.NaN
+  heardAt = Number.NaN
+  /** It never opened. */
+  failed = false
+  /** Connecting or closing outlasted its deadline and could not be interrupted; what comes of it is late. */
+  late = false
+  /** When the pool gave up the attempt before its deadline, because its key was drained or the pool closed. */
+  givenUpAt = Number.POSITIVE_INFINITY
+  /** The attempt did not end by its deadline. */
+  overdue = false
+  /** How often `isOpen` was asked, and how often it must have been by now: once a borrow, once a return. */
+  asked = 0
+  mustHaveAsked = 0
+  /** What `isOpen` says. */
+  alive = true
+  /** Why no new lease may be given on it, if so. */
+  condemned: string | undefined
+  /** The passes in which it was condemned, and died; passes are counted from rest to rest. */
+  condemnedIn = -1
+  diedIn = -1
+  /** It must be closed when it comes back, but which of several was not ours to choose. */
+  maybeCondemned = false
+  /** When a deadline lets the pool take its leases away. */
+  forceAt = Number.POSITIVE_INFINITY
+  /** Leases it may bear; while what was said of it is ambiguous, at most and at least. */
+  concurrency: number
+  leastConcurrency: number
+  finalized = 0
+  probing = 0
+
+  constructor(
+    readonly id: number,
+    readonly key: string,
+    readonly handle: Pool.ItemHandle,
+    now: number,
+    concurrency: number,
+    /** How many acquires had begun when this attempt did. */
+    readonly after: number
+  ) {
+    this.thing = { unit: id, key }
+    this.since = now
+    this.concurrency = concurrency
+    this.leastConcurrency = concurrency
+  }
+
+  /** Idle, open and fit to be borrowed. */
+  get usable(): boolean {
+    return this.phase === "open" && this.alive && this.condemned === undefined && !this.maybeCondemned
+  }
+
+  get idle(): boolean {
+    return this.phase === "open" && this.holders.size === 0
+  }
+
+  get exclusivelyHeld(): boolean {
+    for (const holder of this.holders) if (holder.exclusive) return true
+    return false
+  }
+}
