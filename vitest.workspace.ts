@@ -15,7 +15,8 @@ export default defineConfig({
     // Tests see the sources of every package, not its build.
     alias: names.map((name) => ({
       find: new RegExp(`^@mooring/${name}(?=/|$)`),
-      replacement: `${root}packages/${name}/src`
+      // `npm run sabotage` puts another engine in the pool's place.
+      replacement: (name === "pool" ? process.env["MOORING_POOL_SRC"] : undefined) ?? `${root}packages/${name}/src`
     }))
   },
   test: {

@@ -95,8 +95,14 @@ export const sabotages = [
   },
   {
     law: "L11",
-    what: "newcomers are not held back by those who wait",
-    changes: [["internal/Engine.ts", "key.blocked = waiter !== undefined", "key.blocked = false"]]
+    what: "last come, first served",
+    changes: [
+      [
+        "internal/Waiter.ts",
+        "    waiter.prev = this.tail\n    if (this.tail === undefined) this.head = waiter\n    else this.tail.next = waiter\n    this.tail = waiter\n",
+        "    waiter.next = this.head\n    if (this.head === undefined) this.tail = waiter\n    else this.head.prev = waiter\n    this.head = waiter\n"
+      ]
+    ]
   },
   {
     law: "L12",

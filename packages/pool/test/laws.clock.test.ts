@@ -1,11 +1,11 @@
 import { FastCheck as fc } from "effect"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "@effect/vitest"
-import { plays } from "./lab/Law.js"
+import { plays, share } from "./lab/Law.js"
 import { runOnTestClock } from "./lab/TestClockRun.js"
 import { render } from "./lab/Violation.js"
 
-const lists = 320
+const lists = Math.ceil(320 * share)
 
 const anything = plays({
   key: { max: fc.integer({ min: 1, max: 3 }), maxConnecting: fc.integer({ min: 1, max: 3 }) },

@@ -1,13 +1,13 @@
 import { FastCheck as fc } from "effect"
 import { describe, expect, it } from "@effect/vitest"
-import { perform, plays } from "./lab/Law.js"
+import { perform, plays, share } from "./lab/Law.js"
 import { render } from "./lab/Violation.js"
 
 /**
  * How many commands to play in all. 20,000 unless `MOORING_LONG` says otherwise; `npm run test:long` says a million.
  * A failure names the seed of its chunk, which `FC_SEED` repeats.
  */
-const commands = Number(process.env["MOORING_LONG"] ?? 20_000)
+const commands = Number(process.env["MOORING_LONG"] ?? Math.ceil(20_000 * share))
 
 const chunk = 100
 
