@@ -55,12 +55,12 @@ export const sabotages = [
   },
   {
     law: "L7",
-    what: "each release counts",
+    what: "every release counts",
     changes: [
       [
         "internal/PoolImpl.ts",
         "    if (this.ended) return\n    this.ended = true\n    this.leak?.end()",
-        "    this.leak?.end()"
+        "    if (this.ended) {\n      this.item.key.counters.waited++\n      return\n    }\n    this.ended = true\n    this.leak?.end()"
       ]
     ]
   },

@@ -32,6 +32,8 @@ export class Acquire implements Holder {
   /** When it began there was room for it in the queue. */
   mayWait = true
   discards = false
+  /** Its fiber holds another lease meanwhile. */
+  nested = false
 
   constructor(
     readonly id: number,

@@ -11,7 +11,8 @@ export const checkLiveness = (model: Model): void => {
     if (!model.closed) fifo(model, queue, waiting)
     model.queues.set(name, waiting)
     for (const acquire of waiting) {
-      model.verdict.expect(14, now < acquire.latestDeadline, () => `${describe(acquire)} waits past its deadline`)
+      const law = acquire.nested ? 16 : 14
+      model.verdict.expect(law, now < acquire.latestDeadline, () => `${describe(acquire)} waits past its deadline`)
       model.verdict.expect(27, !model.closed, () => `${describe(acquire)} waits for a closed pool`)
       const fatalBefore = model.fatalBefore.get(name) ?? 0
       model.verdict.expect(23, acquire.id >= fatalBefore, () => `${describe(acquire)} outwaits a failure for good`)

@@ -262,6 +262,7 @@ export class Run {
           Effect.suspend(() => {
             const inner = model.begin(outer.key, "use")
             inner.called = true
+            inner.nested = true
             inner.fiber = outer.fiber
             return Effect.onExit(take(model, pool, inner), (exit) => Effect.sync(() => model.ended(inner, exit)))
           })
