@@ -330,7 +330,8 @@ export class Engine<in out K, in out A, in out E, in out R> {
     return (
       key.total < key.config.max &&
       key.connecting < key.config.maxConnecting &&
-      this.deadlines.now() >= Circuit.opensAt(key.circuit)
+      this.deadlines.now() >= Circuit.opensAt(key.circuit) &&
+      !isTrialAhead(key)
     )
   }
 
@@ -341,7 +342,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       if (opensAt !== Infinity && key.retry.heapIndex < 0) this.deadlines.add(key.retry, opensAt)
       return false
     }
-    if (!this.capacity.admit(key)) return false
+    if (isTrialAhead(key) || !this.capacity.admit(key)) return false
     this.lifecycle.connect(key)
     return true
   }
@@ -444,6 +445,9 @@ export class Engine<in out K, in out A, in out E, in out R> {
     for (const item of [...items]) this.lifecycle.revoke(item, why)
   }
 }
+
+/** The circuit may be tried, but an attempt from before is still in flight: it is the trial. */
+const isTrialAhead = <K, A, E>(key: KeyState<K, A, E>): boolean => key.circuit._tag === "Open" && key.connecting > 0
 
 const isOwnFailure = (error: unknown): error is ConnectTimeout | ItemEnded =>
   error instanceof Error && "_tag" in error && (error._tag === "ConnectTimeout" || error._tag === "ItemEnded")
