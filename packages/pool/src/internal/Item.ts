@@ -22,12 +22,8 @@ const next: Readonly<Record<ItemState, ReadonlyArray<ItemState>>> = {
 }
 
 export class Item<in out K, in out A, in out E> implements Deadline {
+  // What a borrow touches stands in front: with many keys, the memory touched is what a borrow costs.
   state: ItemState = "connecting"
-  /** Set when it becomes ready, and never taken away: a borrower may still hold it while it drains. */
-  value: A | undefined = undefined
-  /** How many acquires there had been when it began to open: those waiters are concerned if it fails. */
-  acquiresBefore = 0
-  wasOpen = false
   leases = 0
   concurrency: number
   /** Held by one borrower alone. */
@@ -36,13 +32,28 @@ export class Item<in out K, in out A, in out E> implements Deadline {
   reservedFor: Waiter<K, A, E> | undefined = undefined
   /** The check before a borrow that is running. */
   validation: Bounded | undefined = undefined
+  // Its place among the free items of its key (`FreeItems`).
+  bucket = -1
+  freePrev: Item<K, A, E> | undefined = undefined
+  freeNext: Item<K, A, E> | undefined = undefined
+  /** Set when it becomes ready, and never taken away: a borrower may still hold it while it drains. */
+  value: A | undefined = undefined
+  /** When it was last given back, and when it last answered something. Nanoseconds. */
+  idleSince = 0
+  provenAt = 0
+  failedProbes = 0
+
+  // Its place among the idle items of its group (`IdleList`).
+  idleListed = false
+  idlePrev: Item<K, A, E> | undefined = undefined
+  idleNext: Item<K, A, E> | undefined = undefined
+
+  /** How many acquires there had been when it began to open: those waiters are concerned if it fails. */
+  acquiresBefore = 0
+  wasOpen = false
   /** Opening or closing, while it runs. */
   task: Bounded | undefined = undefined
   health: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
-  failedProbes = 0
-  /** When it last answered something, and when it was last given back. Nanoseconds. */
-  provenAt = 0
-  idleSince = 0
   /** When it is to be replaced, and whether its replacement was asked for already. */
   expiresAt = Infinity
   replacing = false
@@ -57,17 +68,8 @@ export class Item<in out K, in out A, in out E> implements Deadline {
   revokedWhy: string | undefined = undefined
   revoked: Set<(reason: string) => void> | undefined = undefined
   closed: Set<() => void> | undefined = undefined
-
   /** Whose place it makes, when it was reclaimed. */
   claimedBy: "total" | "quota" | undefined = undefined
-
-  // Its place among the free items of its key (`FreeItems`), and among the idle items of its group (`IdleList`).
-  bucket = -1
-  freePrev: Item<K, A, E> | undefined = undefined
-  freeNext: Item<K, A, E> | undefined = undefined
-  idleListed = false
-  idlePrev: Item<K, A, E> | undefined = undefined
-  idleNext: Item<K, A, E> | undefined = undefined
 
   // Its one deadline at a time: of its lifetime.
   deadlineAt = Infinity
