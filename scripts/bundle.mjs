@@ -1,8 +1,9 @@
 // Bundles the command: one small entry that starts fast, and a chunk for each dynamic import, loaded when needed.
 // packages/cli/bin/mooring.js, which is committed so that pnpm can link it before the first build, imports the entry.
-import { existsSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs"
+import { existsSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { rolldown } from "rolldown"
+import { add } from "./generations.mjs"
 import { root } from "./processes.mjs"
 
 const out = join(root, "packages/cli/dist/bundle")
@@ -12,7 +13,7 @@ const entry = join(out, "bin.js")
 const stale = () => {
   if (!existsSync(entry)) return true
   const built = statSync(entry).mtimeMs
-  const inputs = [join(root, "pnpm-lock.yaml"), join(root, "scripts/bundle.mjs")]
+  const inputs = ["pnpm-lock.yaml", "scripts/bundle.mjs", "scripts/generations.mjs"].map((path) => join(root, path))
   for (const name of readdirSync(join(root, "packages"))) {
     const dist = join(root, "packages", name, "dist")
     if (!existsSync(dist)) continue
@@ -24,16 +25,14 @@ const stale = () => {
 }
 
 if (stale()) {
-  const started = new Date()
-  const bundle = await rolldown({
-    input: join(root, "packages/cli/dist/bin.js"),
-    platform: "node",
-    // Some packages have a "main" that finds its own files by computed names, which no bundler can follow.
-    resolve: { mainFields: ["module", "main"] }
+  await add(out, "bin.js", async (dir) => {
+    const bundle = await rolldown({
+      input: join(root, "packages/cli/dist/bin.js"),
+      platform: "node",
+      // Some packages have a "main" that finds its own files by computed names, which no bundler can follow.
+      resolve: { mainFields: ["module", "main"] }
+    })
+    await bundle.write({ dir, format: "esm", minify: true })
+    await bundle.close()
   })
-  rmSync(out, { force: true, recursive: true })
-  await bundle.write({ dir: out, format: "esm", minify: true })
-  await bundle.close()
-  // What changed while we worked counts as younger.
-  utimesSync(entry, started, started)
 }

@@ -5,12 +5,12 @@
  *
  * @since 0.1.0
  */
+import { Redaction } from "@mooring/mcp"
 import type { ErrorObject, Options } from "ajv"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import { suggestion } from "./Nearest.js"
-import { plain } from "./SafeText.js"
 
 /** The largest schema that is compiled, in characters of its JSON. */
 const maxSchema = 256 * 1024
@@ -24,6 +24,8 @@ const options: Options = {
   addUsedSchema: false,
   logger: false,
   messages: true,
+  // Or every object would have an argument "constructor", and it would be a function.
+  ownProperties: true,
   // Patterns are left to the server: any text passes.
   code: { regExp: Object.assign(() => ({ test: () => true }), { code: "() => ({ test: () => true })" }) }
 }
@@ -55,7 +57,7 @@ const problem = (error: ErrorObject, schema: Readonly<Record<string, unknown>>):
     case "additionalProperties": {
       const name = text("additionalProperty")
       const known = error.instancePath === "" && Predicate.isRecord(schema["properties"]) ? schema["properties"] : {}
-      return `${pathOf(error.instancePath, name)} is not an argument of it. ${suggestion(name, Object.keys(known), "arguments")}`
+      return `${pathOf(error.instancePath, name)} is not an argument of it. ${suggestion(name, Object.keys(known), "arguments").replace(/\.$/, "")}`
     }
     case "enum": {
       const allowed = Array.isArray(params["allowedValues"]) ? params["allowedValues"].slice(0, 20) : []
@@ -82,7 +84,7 @@ export const check = (
     if (!Predicate.isRecord(inputSchema)) return Option.none()
     const validate = yield* compile(inputSchema)
     if (yield* Effect.try(() => validate(args) === true)) return Option.none()
-    const problems = [...new Set((validate.errors ?? []).map((error) => plain(problem(error, inputSchema))))]
+    const problems = [...new Set((validate.errors ?? []).map((error) => Redaction.plain(problem(error, inputSchema))))]
     const more = problems.length - maxProblems
     return Option.some([...problems.slice(0, maxProblems), ...(more > 0 ? [`and ${more} more`] : [])].join("; "))
   }).pipe(

@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { type CommandSpec, commands, everywhere, find, names, type OptionSpec, optionsOf } from "./CommandLine.js"
+import { type CommandSpec, commands, everywhere, find, names, optionsOf, shells } from "./CommandLine.js"
 import { suggestion } from "./Nearest.js"
 
 /**
@@ -25,16 +25,24 @@ const wrong = (reason: string, hint: string): Line => ({ _tag: "Wrong", reason, 
 
 const isOption = (token: string): boolean => token.length > 1 && token.startsWith("-")
 
+/** Whether an option takes a value: `always`, for `some` commands (`--json` is a switch for others), or `never`. */
+const takesValue = (token: string): "always" | "some" | "never" => {
+  const meanings = Object.values<CommandSpec>(commands)
+    .flatMap(optionsOf)
+    .filter((option) => `--${option.name}` === token)
+  if (!meanings.some((option) => option.value !== undefined)) return "never"
+  return meanings.every((option) => option.value !== undefined) ? "always" : "some"
+}
+
 /** Where the command stands: the first token that is neither an option nor the value of one. */
 const commandIndex = (tokens: ReadonlyArray<string>): number => {
-  const values = Object.values<OptionSpec>(everywhere)
-    .filter((option) => option.value !== undefined)
-    .map((option) => `--${option.name}`)
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i]
     if (token === undefined || token === "--") break
     if (!isOption(token)) return i
-    if (values.includes(token)) i++
+    const takes = takesValue(token)
+    // What follows a switch is no value of it; which of both it is shows a command right behind it.
+    if (takes === "always" || (takes === "some" && find(tokens[i + 1] ?? "") === undefined)) i++
   }
   return -1
 }
@@ -42,7 +50,7 @@ const commandIndex = (tokens: ReadonlyArray<string>): number => {
 const unknownOption = (token: string, command: CommandSpec | undefined): Line => {
   const name = token.replace(/^-+/, "")
   const elsewhere = Object.values<CommandSpec>(commands).find((other) =>
-    other.options.some((option) => option.name === name)
+    optionsOf(other).some((option) => option.name === name)
   )
   const help = command === undefined ? "mooring --help" : `mooring ${command.name} --help`
   if (elsewhere !== undefined && elsewhere !== command) {
@@ -52,7 +60,7 @@ const unknownOption = (token: string, command: CommandSpec | undefined): Line =>
   const flags = [...optionsOf(command).map((option) => `--${option.name}`), "--help", "--version"]
   return wrong(
     `Unknown option "${token}".`,
-    `${suggestion(token, flags, "options")} An argument that begins with a dash goes after "--".`
+    `${suggestion(token, flags, "options")}\nAn argument that begins with a dash goes after "--".`
   )
 }
 
@@ -89,7 +97,7 @@ export const parse = (tokens: ReadonlyArray<string>): Line => {
     if (token === "--help" || token === "-h") return { _tag: "Help", command }
     if (token === "--version" || token === "-V") return { _tag: "Version" }
     if (token === "--completions" || token.startsWith("--completions=")) {
-      return { _tag: "Run", argv: tokens.slice(i), debug: false }
+      return completions(token === "--completions" ? tokens[i + 1] : token.slice("--completions=".length))
     }
     if (name !== undefined && command === undefined) continue
     const equals = token.indexOf("=")
@@ -103,11 +111,12 @@ export const parse = (tokens: ReadonlyArray<string>): Line => {
       options.push(flag)
       continue
     }
-    const value = equals < 0 ? tokens[++i] : token.slice(equals + 1)
+    // The command is nobody's value.
+    const value = equals >= 0 ? token.slice(equals + 1) : i + 1 === at ? undefined : tokens[++i]
     if (value === undefined) return wrong(`"${flag}" needs a value: ${flag} ${option.value}`, helpHint(command))
     const choices = option.value.split("|")
     if (choices.length > 1 && !choices.includes(value)) {
-      return wrong(`"${flag}" must be ${choices.join(" or ")}, not "${value}".`, helpHint(command))
+      return wrong(`"${flag}" must be ${listed(choices)}, not "${value}".`, helpHint(command))
     }
     options.push(flag, value)
   }
@@ -125,8 +134,21 @@ export const parse = (tokens: ReadonlyArray<string>): Line => {
   }
 }
 
+const completions = (shell: string | undefined): Line => {
+  if (shell !== undefined && shells.includes(shell)) {
+    return { _tag: "Run", argv: ["--completions", shell], debug: false }
+  }
+  const hint = `For example: mooring --completions ${shells[0]}`
+  if (shell === undefined) return wrong(`"--completions" needs a value: --completions ${shells.join("|")}`, hint)
+  return wrong(`"--completions" must be ${listed(shells)}, not "${shell}".`, hint)
+}
+
+/** `a, b or c`. */
+const listed = (words: ReadonlyArray<string>): string =>
+  [words.slice(0, -1).join(", "), ...words.slice(-1)].filter((part) => part !== "").join(" or ")
+
 const helpHint = (command: CommandSpec | undefined): string =>
   `See: mooring${command === undefined ? "" : ` ${command.name}`} --help`
 
 const unknownCommand = (name: string): Line =>
-  wrong(`There is no command "${name}".`, `${suggestion(name, names, "commands")} See: mooring --help`)
+  wrong(`There is no command "${name}".`, `${suggestion(name, names, "commands")}\nSee: mooring --help`)

@@ -10,8 +10,8 @@ import type { CliApp } from "@effect/cli/CliApp"
 import * as Options from "@effect/cli/Options"
 import type { ValidationError } from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
-import { commands, everywhere, json } from "./CommandLine.js"
-import type { Environment } from "./commands/Command.js"
+import { commands, everywhere, json, revoke } from "./CommandLine.js"
+import type { Command as Runs, Environment } from "./commands/Command.js"
 import type { KnownError } from "./ErrorText.js"
 import * as Package from "./Package.js"
 import type { Format } from "./Render.js"
@@ -33,20 +33,22 @@ const common = {
 const oneServer = Args.text({ name: "SERVER" })
 const anyServer = Args.optional(oneServer)
 
-const load = <A>(module: () => Promise<A>): Effect.Effect<A> => Effect.promise(module)
+/** Runs a command that is loaded then. */
+const later =
+  <I>(load: () => Promise<{ readonly run: (input: I) => Runs }>) =>
+  (input: I): Runs =>
+    Effect.flatMap(Effect.promise(load), (command) => command.run(input))
 
-const servers = Command.make("servers", common, (input) =>
-  Effect.flatMap(
-    load(() => import("./commands/servers.js")),
-    (command) => command.run(input)
-  )
+const servers = Command.make(
+  "servers",
+  common,
+  later(() => import("./commands/servers.js"))
 ).pipe(Command.withDescription(commands.servers.summary))
 
-const tools = Command.make("tools", { server: anyServer, ...common }, (input) =>
-  Effect.flatMap(
-    load(() => import("./commands/tools.js")),
-    (command) => command.run(input)
-  )
+const tools = Command.make(
+  "tools",
+  { server: anyServer, ...common },
+  later(() => import("./commands/tools.js"))
 ).pipe(Command.withDescription(commands.tools.summary))
 
 const call = Command.make(
@@ -58,38 +60,33 @@ const call = Command.make(
     json: Options.text("json").pipe(Options.withDescription(json.call.description), Options.optional),
     ...common
   },
-  (input) =>
-    Effect.flatMap(
-      load(() => import("./commands/call.js")),
-      (command) => command.run(input)
-    )
+  later(() => import("./commands/call.js"))
 ).pipe(Command.withDescription(commands.call.summary))
 
-const ping = Command.make("ping", { server: anyServer, ...common }, (input) =>
-  Effect.flatMap(
-    load(() => import("./commands/ping.js")),
-    (command) => command.run(input)
-  )
+const ping = Command.make(
+  "ping",
+  { server: anyServer, ...common },
+  later(() => import("./commands/ping.js"))
 ).pipe(Command.withDescription(commands.ping.summary))
 
-const trust = Command.make("trust", { file: Args.text({ name: "FILE" }).pipe(Args.optional), ...common }, (input) =>
-  Effect.flatMap(
-    load(() => import("./commands/trust.js")),
-    (command) => command.run(input)
-  )
+const trust = Command.make(
+  "trust",
+  {
+    file: Args.text({ name: "FILE" }).pipe(Args.optional),
+    revoke: Options.boolean("revoke").pipe(Options.withDescription(revoke.description)),
+    ...common
+  },
+  later(() => import("./commands/trust.js"))
 ).pipe(Command.withDescription(commands.trust.summary))
 
 const demo = Command.make(
   "demo",
   {
     json: Options.boolean("json").pipe(Options.withDescription(json.demo.description)),
-    ...common
+    output: common.output,
+    debug: common.debug
   },
-  (input) =>
-    Effect.flatMap(
-      load(() => import("./commands/demo.js")),
-      (command) => command.run(input)
-    )
+  later(() => import("./commands/demo.js"))
 ).pipe(Command.withDescription(commands.demo.summary))
 
 const root = Command.make("mooring").pipe(Command.withSubcommands([servers, tools, call, ping, trust, demo]))

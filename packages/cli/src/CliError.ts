@@ -103,7 +103,21 @@ export class DemoError extends Data.TaggedError("DemoError")<{
 }
 
 /**
+ * The result could not be written to stdout (a full disk). What was asked for may have been done all the same.
+ *
  * @since 0.1.0
  * @category errors
  */
-export type CliError = UsageError | NoConfig | NotTrusted | UnknownTool | SomeFailed | DemoError
+export class OutputFailed extends Data.TaggedError("OutputFailed")<{
+  readonly cause: Error
+}> {
+  override get message(): string {
+    return `The result could not be written to stdout: ${this.cause.message}`
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category errors
+ */
+export type CliError = UsageError | NoConfig | NotTrusted | UnknownTool | SomeFailed | DemoError | OutputFailed

@@ -1,15 +1,31 @@
 /**
- * The client that the command calls with, and asking several servers side by side.
+ * The client that the command calls with, and what the commands that ask servers do alike.
  *
  * @since 0.1.0
  */
 import { McpClient, type McpError, McpPool, type ServerConfig } from "@mooring/mcp"
 import { NodeConnector } from "@mooring/node"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import { SomeFailed } from "./CliError.js"
+import type * as Option from "effect/Option"
+import { type OutputFailed, SomeFailed } from "./CliError.js"
+import type { Command, Common } from "./commands/Command.js"
+import * as Configured from "./Configured.js"
 import * as ErrorText from "./ErrorText.js"
 import { Output } from "./Output.js"
+
+/**
+ * What one server answered, or why it did not.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Reply<A> {
+  readonly server: string
+  readonly answer: Either.Either<A, McpClient.CallError>
+}
 
 /**
  * A client with a pool of its own over these servers. Connects nothing before the first call, and tells the first
@@ -28,40 +44,35 @@ export const layer = (
   )
 
 /**
- * What several servers answered, in their order. `rest` fails if not all did: with the error itself where only one
- * server was asked, else with `SomeFailed`, after each error was written to stderr.
+ * Asks the server that the line names, or all, side by side, and shows the replies, in the order of the servers. Fails if not all did: with the error itself where only one server was asked, else with `SomeFailed`, after each error
+ * was written to stderr.
  *
  * @since 0.1.0
- * @category models
+ * @category constructors
  */
-export interface Asked<A, E> {
-  readonly answers: ReadonlyArray<{ readonly server: string; readonly answer: A }>
-  readonly rest: Effect.Effect<void, E | SomeFailed>
-}
-
-/**
- * Asks each server, side by side.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const each = <A, E>(
-  servers: ReadonlyArray<string>,
-  ask: (server: string) => Effect.Effect<A, E>
-): Effect.Effect<Asked<A, E>, never, Output> =>
+export const ask = <A>(
+  input: Common & { readonly server: Option.Option<string> },
+  question: (client: McpClient.Service, server: string) => Effect.Effect<A, McpClient.CallError>,
+  show: (replies: ReadonlyArray<Reply<A>>) => Effect.Effect<void, OutputFailed, Output>
+): Command =>
   Effect.gen(function* () {
-    const output = yield* Output
-    const [failures, answers] = yield* Effect.partition(
-      servers,
-      (server) => Effect.map(ask(server), (answer) => ({ server, answer })),
-      { concurrency: "unbounded" }
-    )
-    const [first] = failures
-    const rest = Effect.gen(function* () {
+    const configured = yield* Configured.locate(input.config)
+    const servers = yield* Configured.runnable(configured, input.server)
+    const asked = Effect.gen(function* () {
+      const client = yield* McpClient.McpClient
+      const replies = yield* Effect.forEach(
+        servers.keys(),
+        (server) => Effect.map(Effect.either(question(client, server)), (answer) => ({ server, answer })),
+        { concurrency: "unbounded" }
+      )
+      yield* show(replies)
+      const failures = Arr.getLefts(replies.map(({ answer }) => answer))
+      const [first] = failures
       if (first === undefined) return
-      if (servers.length === 1) return yield* Effect.fail(first)
+      if (servers.size === 1) return yield* Effect.fail(first)
+      const output = yield* Output
       for (const failure of failures) yield* output.note(ErrorText.render(failure))
-      return yield* new SomeFailed({ failed: failures.length, of: servers.length })
+      return yield* new SomeFailed({ failed: failures.length, of: servers.size })
     })
-    return { answers, rest }
+    yield* Effect.provide(asked, layer(servers))
   })

@@ -30,10 +30,12 @@ export interface CommandSpec {
   readonly details: ReadonlyArray<string>
   /** Its own options, before those that every command has. */
   readonly options: ReadonlyArray<OptionSpec>
+  /** Whether it works with a configuration, so that it takes `--config`. Default true. */
+  readonly configured?: boolean | undefined
 }
 
 /**
- * The options that every command has. They may stand anywhere on the line.
+ * The options that every command has; `--config` only where one is of use. They may stand anywhere on the line.
  *
  * @since 0.1.0
  * @category constants
@@ -58,6 +60,23 @@ export const json = {
   call: { name: "json", value: "JSON", description: "All arguments as one JSON object; - reads it from stdin" },
   demo: { name: "json", description: "Print one JSON document, as --output json does" }
 } satisfies Record<string, OptionSpec>
+
+/**
+ * @since 0.1.0
+ * @category constants
+ */
+export const revoke = {
+  name: "revoke",
+  description: "Take back what was accepted of the file, also when it is gone"
+} satisfies OptionSpec
+
+/**
+ * The shells that `--completions` knows.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const shells: ReadonlyArray<string> = ["bash", "zsh", "fish"]
 
 /**
  * Every command, in the order of help.
@@ -109,22 +128,17 @@ export const commands = {
       "A configuration names commands to run. One that was merely found is listed, and nothing in it is run before",
       "you accept its content; when it changes, accept it again. `mooring servers` shows what it would run."
     ],
-    options: []
+    options: [revoke]
   },
   demo: {
     name: "demo",
     usage: "",
     summary: "Measure fresh and pooled calls on real servers, and kill one of them in full run",
     details: ["Needs no configuration: it runs the servers that are installed with this workspace."],
-    options: [json.demo]
+    options: [json.demo],
+    configured: false
   }
 } satisfies Record<string, CommandSpec>
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type CommandName = keyof typeof commands
 
 /**
  * @since 0.1.0
@@ -149,5 +163,7 @@ export const find = (name: string): CommandSpec | undefined =>
  */
 export const optionsOf = (command: CommandSpec | undefined): ReadonlyArray<OptionSpec> => [
   ...(command?.options ?? []),
-  ...Object.values(everywhere)
+  ...Object.values<OptionSpec>(everywhere).filter(
+    (option) => option !== everywhere.config || command?.configured !== false
+  )
 ]

@@ -4,12 +4,11 @@
  *
  * @since 0.1.0
  */
-import type { McpClient, McpError } from "@mooring/mcp"
+import { type McpClient, type McpError, Redaction } from "@mooring/mcp"
 import type { PoolError } from "@mooring/pool"
 import * as Predicate from "effect/Predicate"
 import type { CliError } from "./CliError.js"
 import { nearest, suggestion } from "./Nearest.js"
-import { plain } from "./SafeText.js"
 
 /**
  * Every error that the command expects.
@@ -63,7 +62,7 @@ export const hint = (error: KnownError): string => {
         `Or name it yourself: --config ${quoted(error.file)}`
       )
     case "UnknownTool":
-      return `${suggestion(error.tool, error.known, "tools")} See: mooring tools ${quoted(error.server)}`
+      return `${suggestion(error.tool, error.known, "tools")}\nSee: mooring tools ${quoted(error.server)}`
     case "UnknownServer":
       // The message has all of them.
       return nearest(error.server, error.known).length === 0
@@ -73,6 +72,8 @@ export const hint = (error: KnownError): string => {
       return `See: mooring tools ${quoted(error.server)}`
     case "DemoError":
       return error.hint ?? ""
+    case "OutputFailed":
+      return "What was asked for may have been done: look before you do it again."
     case "McpConnectError":
       return connectHint(error)
     case "ConnectTimeout":
@@ -116,6 +117,7 @@ const tags: Readonly<Record<KnownError["_tag"], true>> = {
   UnknownTool: true,
   SomeFailed: true,
   DemoError: true,
+  OutputFailed: true,
   McpConnectError: true,
   CallTimeout: true,
   ConnectionLost: true,
@@ -138,13 +140,8 @@ const tags: Readonly<Record<KnownError["_tag"], true>> = {
   LeaseRevoked: true
 }
 
-/**
- * Whether there are words for it.
- *
- * @since 0.1.0
- * @category refinements
- */
-export const isKnown = (error: unknown): error is KnownError =>
+/** Whether there are words for it. */
+const isKnown = (error: unknown): error is KnownError =>
   error instanceof Error &&
   Predicate.hasProperty(error, "_tag") &&
   Predicate.isString(error._tag) &&
@@ -159,7 +156,7 @@ export const isKnown = (error: unknown): error is KnownError =>
 export const render = (error: unknown): string => {
   if (!isKnown(error)) {
     const what = error instanceof Error ? error.message : String(error)
-    return plain(`mooring: something unexpected happened: ${what}\nRun it again with --debug to see more.`)
+    return Redaction.plain(`mooring: something unexpected happened: ${what}\nRun it again with --debug to see more.`)
   }
-  return plain([`mooring: ${error.message}`, hint(error)].filter((part) => part !== "").join("\n"))
+  return Redaction.plain([`mooring: ${error.message}`, hint(error)].filter((part) => part !== "").join("\n"))
 }

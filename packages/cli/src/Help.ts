@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { commands, type CommandSpec, type OptionSpec, optionsOf } from "./CommandLine.js"
+import { commands, type CommandSpec, type OptionSpec, optionsOf, shells } from "./CommandLine.js"
 
 const columns = (rows: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> => {
   const width = Math.max(...rows.map(([left]) => left.length))
@@ -53,7 +53,7 @@ export const overview = (version: string): string =>
     ...columns([
       ...optionRows(undefined),
       ["--version", "Show the version"],
-      ["--completions SHELL", "Print a completion script for bash, fish or zsh"]
+      [`--completions ${shells.join("|")}`, "Print a completion script for that shell"]
     ]),
     "",
     "Without --config, the nearest mooring.json, .mcp.json, mcp.json or .vscode/mcp.json going up from the working",

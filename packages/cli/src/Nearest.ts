@@ -39,5 +39,5 @@ export const suggestion = (word: string, names: ReadonlyArray<string>, what: str
   if (near.length > 0) return `Did you mean ${near.map((name) => `"${name}"`).join(" or ")}?`
   if (names.length === 0) return `There are no ${what}.`
   const shown = names.slice(0, 20).join(", ")
-  return `The ${what}: ${shown}${names.length > 20 ? `, and ${names.length - 20} more` : ""}`
+  return `The ${what}: ${shown}${names.length > 20 ? `, and ${names.length - 20} more` : ""}.`
 }

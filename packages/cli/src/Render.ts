@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
+import { Redaction } from "@mooring/mcp"
 import * as Predicate from "effect/Predicate"
 import { typesOf } from "./Arguments.js"
-import { firstLine, plain } from "./SafeText.js"
 
 /**
  * @since 0.1.0
@@ -37,6 +37,10 @@ export const columns = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
     .join("\n")
 }
 
+/** The first line of a text that a server wrote, cut to at most `length` characters. */
+const firstLine = (text: string, length: number): string =>
+  Redaction.cut(Redaction.plain(text).trim().split("\n")[0]?.trim() ?? "", length)
+
 /**
  * The tools of several servers, one a line.
  *
@@ -44,17 +48,31 @@ export const columns = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
  * @category combinators
  */
 export const toolList = (tools: ReadonlyArray<Tool & { readonly server: string }>): string =>
-  columns(tools.map((tool) => [tool.server, plain(tool.name), firstLine(tool.description ?? tool.title ?? "", 100)]))
+  columns(
+    tools.map((tool) => [tool.server, Redaction.plain(tool.name), firstLine(tool.description ?? tool.title ?? "", 100)])
+  )
 
 const argumentRows = (inputSchema: unknown): ReadonlyArray<ReadonlyArray<string>> => {
   const schema = Predicate.isRecord(inputSchema) ? inputSchema : {}
   const properties = Predicate.isRecord(schema["properties"]) ? schema["properties"] : {}
   const required = Array.isArray(schema["required"]) ? schema["required"] : []
   return Object.entries(properties).map(([name, property]) => [
-    `  ${plain(name)}${required.includes(name) ? "*" : ""}`,
-    plain([...typesOf(property)].join(" or ")) || "any",
-    firstLine(Predicate.isRecord(property) ? String(property["description"] ?? "") : "", 100)
+    `  ${Redaction.plain(name)}${required.includes(name) ? "*" : ""}`,
+    Redaction.plain([...typesOf(property)].join(" or ")) || "any",
+    [allowed(property), firstLine(Predicate.isRecord(property) ? String(property["description"] ?? "") : "", 100)]
+      .filter((part) => part !== "")
+      .join("; ")
   ])
+}
+
+/** `one of "a", "b"` where the schema lists the values of an argument, or of the items of one; else nothing. */
+const allowed = (property: unknown): string => {
+  if (!Predicate.isRecord(property)) return ""
+  const { items } = property
+  const values = property["enum"] ?? (Predicate.isRecord(items) ? items["enum"] : undefined)
+  if (!Array.isArray(values)) return ""
+  const shown = values.slice(0, 20).map((value) => firstLine(JSON.stringify(value), 40))
+  return `one of ${shown.join(", ")}${values.length > 20 ? `, and ${values.length - 20} more` : ""}`
 }
 
 /**
@@ -67,7 +85,7 @@ export const toolDetails = (tools: ReadonlyArray<Tool>): string =>
   tools
     .map((tool) =>
       [
-        plain(tool.name),
+        Redaction.plain(tool.name),
         `  ${firstLine(tool.description ?? tool.title ?? "", 200)}`,
         columns(argumentRows(tool.inputSchema))
       ]

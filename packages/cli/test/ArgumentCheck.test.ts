@@ -74,6 +74,21 @@ describe("ArgumentCheck", () => {
     })
   )
 
+  it.effect("what every object inherits is no argument, whatever it is called", () =>
+    Effect.gen(function* () {
+      const integer = { type: "integer" }
+      const schema = {
+        type: "object",
+        properties: { constructor: integer, toString: integer },
+        additionalProperties: false
+      }
+      expect(yield* check(schema, {})).toBeUndefined()
+      expect(yield* check(schema, { constructor: 5 })).toBeUndefined()
+      expect(yield* check(schema, { constructor: "x" })).toBe("constructor must be integer")
+      expect(yield* check({ ...schema, required: ["toString"] }, {})).toBe("toString is required")
+    })
+  )
+
   it.effect("a pattern of the server's is not run, since it could hang the process", () =>
     Effect.gen(function* () {
       const schema = { type: "object", properties: { text: { type: "string", pattern: "^(a+)+$" } } }

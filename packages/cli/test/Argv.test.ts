@@ -36,6 +36,17 @@ describe("Argv", () => {
     expect(run("demo", "--json=x")).toMatchObject({ _tag: "Wrong", reason: '"--json" takes no value.' })
   })
 
+  it("a value may stand before the command, also of an option that only one command gives a value", () => {
+    expect(run("--json", "{}", "call", "fs", "tool")).toEqual(["call", "--json", "{}", "--", "fs", "tool"])
+    expect(run("--json={}", "call", "fs", "tool")).toEqual(["call", "--json", "{}", "--", "fs", "tool"])
+    expect(run("--json", "demo")).toEqual(["demo", "--json", "--"])
+    expect(run("--json", "call", "fs", "tool")).toMatchObject({ reason: '"--json" needs a value: --json JSON' })
+  })
+
+  it("a file may be called like a command", () => {
+    expect(run("--config", "ping", "ping")).toEqual(["ping", "--config", "ping", "--"])
+  })
+
   it("debug is known before the command runs", () => {
     expect(Argv.parse(["tools", "--debug"])).toMatchObject({ _tag: "Run", debug: true })
     expect(Argv.parse(["tools"])).toMatchObject({ _tag: "Run", debug: false })
@@ -58,13 +69,30 @@ describe("Argv", () => {
 
   it("completions are left to @effect/cli", () => {
     expect(run("--completions", "bash")).toEqual(["--completions", "bash"])
+    expect(run("--completions=fish")).toEqual(["--completions", "fish"])
+  })
+
+  it("a shell without completions is refused, with those that have them", () => {
+    expect(run("--completions", "zzz")).toMatchObject({
+      reason: '"--completions" must be bash, zsh or fish, not "zzz".'
+    })
+    expect(run("--completions")).toMatchObject({
+      reason: '"--completions" needs a value: --completions bash|zsh|fish'
+    })
+  })
+
+  it("what needs no configuration takes none", () => {
+    expect(run("demo", "--config", "x")).toMatchObject({
+      reason: 'Unknown option "--config".',
+      hint: expect.stringContaining('"demo" does not take it')
+    })
   })
 
   it("an unknown command is named once, with the nearest", () => {
     expect(run("toools", "--whatever")).toEqual({
       _tag: "Wrong",
       reason: 'There is no command "toools".',
-      hint: 'Did you mean "tools"? See: mooring --help'
+      hint: 'Did you mean "tools"?\nSee: mooring --help'
     })
     expect(run("xyzzy")).toMatchObject({ hint: expect.stringContaining("servers, tools, call, ping, trust, demo") })
   })
@@ -73,6 +101,9 @@ describe("Argv", () => {
     expect(run("tools", "--ouput", "json")).toMatchObject({
       reason: 'Unknown option "--ouput".',
       hint: expect.stringContaining('Did you mean "--output"')
+    })
+    expect(run("tools", "--zzzzzzzzzz")).toMatchObject({
+      hint: expect.stringContaining("--help, --version.\nAn argument that begins with a dash")
     })
   })
 

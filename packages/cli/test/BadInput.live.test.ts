@@ -153,7 +153,7 @@ describe.concurrent("bad input: the command line", () => {
     ["a value out of range", ["show", "count=0"], ["count must be >= 1"]],
     ["what is no argument", ["show", "hello"], ['"hello" is not an argument', "key=value"]],
     ["--json that is no JSON", ["show", "--json", "{"], ["--json is not JSON"]],
-    ["--json - without anything", ["show", "--json", "-"], ["--json is not JSON"]]
+    ["--json - without anything", ["show", "--json", "-"], ["standard input was empty", "mooring call SERVER TOOL"]]
   ]
   for (const [title, args, words] of calls) {
     it.live(`arguments: ${title}`, () =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { readdirSync } from "node:fs"
+import { readdirSync, rmSync } from "node:fs"
 import { place, type Ran } from "./support/Mooring.js"
 
 const parsed = (ran: Ran): unknown => JSON.parse(ran.stdout)
@@ -97,6 +97,74 @@ describe.concurrent("mooring trust", () => {
     )
   )
 
+  it.live("shows all that decides which code runs, and no secret", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const here = yield* place
+        here.write("local.env", "TOKEN_OF_FILE=canary-one\nLD_PRELOAD=./planted.so\n")
+        const env = { TOKEN: "canary-two", NODE_OPTIONS: "--require ./planted.js" }
+        here.write("mcp.json", {
+          mcpServers: {
+            tools: here.server("tools", { cwd: "sub", envFile: "local.env", env }),
+            web: { url: "http://h/", headers: { Authorization: "canary-three" } }
+          }
+        })
+        for (const command of ["servers", "trust"]) {
+          const text = yield* here.mooring([command])
+          for (const line of [
+            "  cwd: sub",
+            "  env: TOKEN",
+            "  envFile: local.env (TOKEN_OF_FILE)",
+            "! env: NODE_OPTIONS=--require ./planted.js",
+            "! envFile: LD_PRELOAD=./planted.so",
+            "  headers: Authorization"
+          ]) {
+            expect(text.stdout).toContain(`    ${line}`)
+          }
+          const json = yield* here.mooring([command, "--output", "json"])
+          expect(parsed(json)).toMatchObject({
+            servers: [
+              {
+                name: "tools",
+                cwd: "sub",
+                envFile: "local.env",
+                env: [
+                  { name: "TOKEN", from: "env" },
+                  { name: "NODE_OPTIONS", value: "--require ./planted.js", risk: "decides which code runs" },
+                  { name: "TOKEN_OF_FILE", from: "envFile" },
+                  { name: "LD_PRELOAD", from: "envFile", value: "./planted.so", risk: "decides which code runs" }
+                ]
+              },
+              { name: "web", headers: ["Authorization"] }
+            ]
+          })
+          expect(text.stdout + text.stderr + json.stdout + json.stderr).not.toContain("canary")
+        }
+      })
+    )
+  )
+
+  it.live("--revoke takes it back, also of a file that is gone", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const here = yield* place
+        const file = here.write("mcp.json", { mcpServers: { tools: here.server("tools") } })
+        yield* here.mooring(["trust"])
+        expect(yield* here.mooring(["trust", "--revoke"])).toMatchObject({
+          code: 0,
+          stdout: `${file} is not trusted any more.\n`
+        })
+        expect((yield* here.mooring(["servers"])).stderr).toContain("not trusted")
+        yield* here.mooring(["trust"])
+        rmSync(file)
+        const json = ["trust", "--revoke", "mcp.json", "--output", "json"]
+        expect(parsed(yield* here.mooring(json))).toEqual({ file, trusted: false, revoked: true })
+        expect(parsed(yield* here.mooring(json))).toEqual({ file, trusted: false, revoked: false })
+        expect(yield* here.mooring(["trust", "--revoke"])).toMatchObject({ code: 2, stdout: "" })
+      })
+    )
+  )
+
   it.live("a file that cannot be parsed is not trusted", () =>
     Effect.scoped(
       Effect.gen(function* () {
@@ -165,6 +233,22 @@ describe.concurrent("mooring ping", () => {
         expect(ran).toMatchObject({ code: 0, stderr: "", stdout: expect.stringMatching(/^tools {2}\d+\.\d\d ms\n$/) })
         const json = yield* here.mooring(["ping", "tools", ...config, "--output", "json"])
         expect(parsed(json)).toEqual([{ server: "tools", ms: expect.any(Number) }])
+      })
+    )
+  )
+
+  it.live("as JSON, a server that failed is there with its error", () =>
+    withPlace(({ here, both }) =>
+      Effect.gen(function* () {
+        const ran = yield* here.mooring(["ping", ...both, "--output", "json"])
+        expect(ran.code).toBe(1)
+        expect(parsed(ran)).toEqual([
+          { server: "tools", ms: expect.any(Number) },
+          {
+            server: "broken",
+            error: { tag: "McpConnectError", message: expect.stringContaining("cannot open the harbour") }
+          }
+        ])
       })
     )
   )
@@ -278,6 +362,16 @@ describe.concurrent("mooring", () => {
       Effect.gen(function* () {
         const ran = yield* here.mooring(["tools", "tools", ...config, "--output", "json"], { deaf: true })
         expect(ran).toMatchObject({ code: 0, stderr: "" })
+      })
+    )
+  )
+
+  it.live("a result that cannot be written is told, with exit code 1", () =>
+    withPlace(({ here, config }) =>
+      Effect.gen(function* () {
+        const ran = yield* here.mooring(["tools", "tools", ...config], { unwritable: true })
+        expect(ran.code).toBe(1)
+        expect(ran.stderr).toContain("mooring: The result could not be written to stdout: EBADF")
       })
     )
   )

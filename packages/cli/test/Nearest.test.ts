@@ -16,7 +16,7 @@ describe("Nearest", () => {
 
   it("suggests, or else lists what there is", () => {
     expect(suggestion("eco", ["echo"], "tools")).toBe('Did you mean "echo"?')
-    expect(suggestion("zzzzzz", ["echo", "add"], "tools")).toBe("The tools: echo, add")
+    expect(suggestion("zzzzzz", ["echo", "add"], "tools")).toBe("The tools: echo, add.")
     expect(suggestion("zzzzzz", [], "tools")).toBe("There are no tools.")
     expect(
       suggestion(

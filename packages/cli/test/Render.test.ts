@@ -1,7 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Help from "../src/Help.js"
 import * as Render from "../src/Render.js"
-import { firstLine, plain } from "../src/SafeText.js"
 import { commands, optionsOf } from "../src/CommandLine.js"
 
 describe("Render", () => {
@@ -32,6 +31,25 @@ describe("Render", () => {
     )
   })
 
+  it("the values that an argument may have are shown, a long list cut", () => {
+    const text = Render.toolDetails([
+      {
+        name: "paint",
+        inputSchema: {
+          type: "object",
+          properties: {
+            colour: { type: "string", enum: ["red", "blue\u001b[1m"], description: "Of the hull" },
+            sides: { type: "array", items: { enum: ["port"] } },
+            berth: { enum: Array.from({ length: 22 }, (_, i) => i) }
+          }
+        }
+      }
+    ])
+    expect(text).toContain('colour  string  one of "red", "blue\\u001b[1m"; Of the hull\n')
+    expect(text).toContain('sides   array   one of "port"\n')
+    expect(text).toMatch(/berth {3}number {2}one of 0, 1, .*19, and 2 more$/)
+  })
+
   it("text of an answer is kept to the letter; what is no text is named", () => {
     expect(Render.answer({ content: [{ type: "text", text: "  a \u001b[1m" }] })).toBe("  a \u001b[1m")
     expect(
@@ -48,19 +66,15 @@ describe("Render", () => {
     )
   })
 
+  it("a description is shown by its first line, cut to size and without escape sequences", () => {
+    const details = (description: string) =>
+      Render.toolDetails([{ name: "x", description, inputSchema: { type: "object" } }])
+    expect(details("\n  a\u001b[1mbc  \ndef")).toBe("x\n  abc")
+    expect(details("y".repeat(201))).toBe(`x\n  ${"y".repeat(199)}…`)
+  })
+
   it("structured content is shown where there is nothing else", () => {
     expect(Render.answer({ content: [], structuredContent: { a: 1 } })).toBe('{\n  "a": 1\n}')
-  })
-})
-
-describe("SafeText", () => {
-  it("takes out escape sequences and control characters", () => {
-    expect(plain("a\u001b[31mb\u001b]0;title\u0007c\u0000d\u009be\tf\r\ng\rh")).toBe("abcde\tf\ngh")
-  })
-
-  it("gives the first line, cut to size", () => {
-    expect(firstLine("\n  abc  \ndef", 10)).toBe("abc")
-    expect(firstLine("abcdef", 4)).toBe("abc…")
   })
 })
 
@@ -73,6 +87,11 @@ describe("Help", () => {
       for (const option of optionsOf(command)) expect(Help.of(command)).toContain(`--${option.name}`)
     }
     expect(text).toContain("Exit codes")
+  })
+
+  it("the demo, which needs no configuration, does not offer to take one", () => {
+    expect(Help.of(commands.demo)).not.toContain("--config")
+    expect(Help.of(commands.ping)).toContain("--config FILE")
   })
 
   it("fits a terminal of 120 columns", () => {

@@ -15,6 +15,7 @@ import {
   ResultSchema,
   type Result
 } from "@modelcontextprotocol/sdk/types.js"
+import * as Predicate from "effect/Predicate"
 
 /**
  * Not what the method's result must be. `reason` names places and types, never values.
@@ -94,7 +95,7 @@ export const describe = ({ issues: [first] }: Issues): string => {
 export const callTool: Answer<CallToolResult> = (result) => {
   if (isUsual(result)) return result
   const read = anyCallToolResult(result)
-  if (read instanceof Malformed || !isObject(result)) return read
+  if (read instanceof Malformed || !Predicate.isRecord(result)) return read
   // The schema has proved it to be one; the schema's copy would lack what it does not name.
   return { ...result, content: result["content"] ?? [] } as CallToolResult
 }
@@ -125,27 +126,18 @@ export const anything: Answer<Result> = fromSchema(ResultSchema)
  */
 export const progress: Answer<Progress> = fromSchema(ProgressSchema)
 
-/**
- * A non-null object that is no array. What it holds is not known yet.
- *
- * @since 0.1.0
- * @category refinements
- */
-export const isObject = (input: unknown): input is { readonly [key: string]: unknown } =>
-  typeof input === "object" && input !== null && !Array.isArray(input)
-
 /** Whether it is surely a `CallToolResult`: text blocks and structured content without annotations or `_meta`. */
 const isUsual = (input: unknown): input is CallToolResult => {
-  if (!isObject(input)) return false
+  if (!Predicate.isRecord(input)) return false
   const { content, isError, structuredContent } = input
   if (!Array.isArray(content) || input["_meta"] !== undefined) return false
   if (isError !== undefined && typeof isError !== "boolean") return false
-  if (structuredContent !== undefined && !isObject(structuredContent)) return false
+  if (structuredContent !== undefined && !Predicate.isRecord(structuredContent)) return false
   return content.every(isPlainText)
 }
 
 const isPlainText = (block: unknown): boolean =>
-  isObject(block) &&
+  Predicate.isRecord(block) &&
   block["type"] === "text" &&
   typeof block["text"] === "string" &&
   block["annotations"] === undefined &&

@@ -56,7 +56,6 @@ export const make = (session: Session, settled: (version: string) => void): Clie
         message: (message) => {
           if (!closed) transport.onmessage?.(readable(message))
         },
-        junk: (reason) => transport.onerror?.(new Error(reason)),
         closed: close
       })
       return Promise.resolve()

@@ -24,9 +24,9 @@ import { McpConnector } from "./McpConnector.js"
 import { malformedCode, McpConnectError, ProtocolError, type RequestError, UnsupportedCapability } from "./McpError.js"
 import type { McpTransport } from "./McpTransport.js"
 import type { RequestOptions } from "./PendingRequest.js"
+import * as Redaction from "./Redaction.js"
 import * as ServerConfig from "./ServerConfig.js"
 import type { ServerKey } from "./ServerKey.js"
-import * as ServerText from "./ServerText.js"
 import * as Session from "./Session.js"
 
 /**
@@ -155,7 +155,8 @@ const connect = (
 ): Effect.Effect<McpConnection, McpConnectError, Scope.Scope | McpConnector> =>
   Effect.gen(function* () {
     const server = key.toString()
-    const clean = ServerText.make(ServerConfig.secrets(config))
+    const redaction = Redaction.make(ServerConfig.secrets(config))
+    const clean = (text: string) => Redaction.passage(redaction, text)
     const connector = yield* McpConnector
     const transport = yield* connector.open(key, config)
     attempt.transport = transport

@@ -7,6 +7,7 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
 /**
@@ -113,7 +114,7 @@ export const structured = <A, I>(schema: Schema.Schema<A, I>): Success<A> => {
         : decode(result.structuredContent),
     encode: (value) =>
       Effect.flatMap(encode(value), (encoded) =>
-        isRecord(encoded)
+        Predicate.isRecord(encoded)
           ? Effect.succeed({ ...ofText(JSON.stringify(encoded)), structuredContent: encoded })
           : refuse(schema, value, "structuredContent must be an object")
       )
@@ -157,9 +158,6 @@ export const textOf = (result: CallToolResult): string =>
 type NeedsNothing<R> = [R] extends [never] ? unknown : never
 
 const ofText = (value: string): CallToolResult => ({ content: [{ type: "text", text: value }] })
-
-const isRecord = (input: unknown): input is Record<string, unknown> =>
-  typeof input === "object" && input !== null && !Array.isArray(input)
 
 const refusal = (schema: Schema.Schema.Any, actual: unknown, message: string): ParseResult.ParseError =>
   new ParseResult.ParseError({ issue: new ParseResult.Type(schema.ast, actual, message) })

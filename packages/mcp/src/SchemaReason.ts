@@ -17,19 +17,6 @@ import * as ParseResult from "effect/ParseResult"
 export const format = (error: ParseResult.ParseError): string =>
   ParseResult.TreeFormatter.formatIssueSync(withoutValues(error.issue, false))
 
-/**
- * The first thing that is wrong: its path (empty for the value itself), and what was expected.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const first = (
-  error: ParseResult.ParseError
-): { readonly path: ReadonlyArray<PropertyKey>; readonly message: string } => {
-  const [issue] = ParseResult.ArrayFormatter.formatIssueSync(withoutValues(error.issue, false))
-  return issue ?? { path: [], message: format(error) }
-}
-
 const withoutValues = (issue: ParseResult.ParseIssue, transformed: boolean): ParseResult.ParseIssue => {
   const actual = kindOf(issue.actual)
   switch (issue._tag) {

@@ -4,16 +4,16 @@
  *
  * @since 0.1.0
  */
-import { PoolConfig } from "@mooring/pool"
-import * as Effect from "effect/Effect"
+import type { PoolConfig } from "@mooring/pool"
+import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
-import type { ParseError } from "effect/ParseResult"
-import * as Schema from "effect/Schema"
-import { ConfigError } from "./McpError.js"
-import * as SchemaReason from "./SchemaReason.js"
+import * as Predicate from "effect/Predicate"
+import * as ConfigIssue from "./ConfigIssue.js"
+import type { ConfigError } from "./McpError.js"
+import * as Redaction from "./Redaction.js"
+import * as ServerCheck from "./ServerCheck.js"
 import * as ServerConfig from "./ServerConfig.js"
 import * as ServerKey from "./ServerKey.js"
-import * as ServerText from "./ServerText.js"
 
 /**
  * One server.
@@ -31,7 +31,7 @@ export interface Server {
   /** The key of a partition's connections; the same object while it is among the last 10,000 that were asked for. */
   readonly keyOf: (partition: ServerKey.Partition) => ServerKey.ServerKey
   /** Makes text that the server wrote fit to stand in an error. */
-  readonly clean: ServerText.ServerText
+  readonly clean: (text: string) => string
 }
 
 /**
@@ -47,60 +47,51 @@ export interface Servers {
 }
 
 /**
- * Checks every configuration, those that are disabled included, and keeps the others. Fails with the first
- * `ConfigError`.
+ * Checks every configuration, those that are disabled included, and keeps the others. Fails with one `ConfigError` that
+ * names all that is wrong. Types do not reach what comes from a file, a form or from JavaScript.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (
   configs: Readonly<Record<string, ServerConfig.ServerConfig>>
-): Effect.Effect<Servers, ConfigError> =>
-  Effect.map(
-    Effect.forEach(Object.entries(configs), ([name, config]) => check(name, config)),
-    (all) => {
-      const byName = new Map(
-        all.filter(({ config }) => config.disabled !== true).map((server) => [server.name, server])
-      )
-      return { names: [...byName.keys()], get: (name) => byName.get(name), values: () => byName.values() }
-    }
-  )
-
-const check = (name: string, input: unknown): Effect.Effect<Server, ConfigError> =>
-  Effect.gen(function* () {
-    const path = `servers.${name}`
-    if (name === "") return yield* new ConfigError({ path: "servers", reason: "a server needs a name" })
-    const config = yield* validate(path, input)
-    const settings = ServerConfig.resolve(config)
-    if (settings.isolation === "exclusive" && (config.concurrency ?? 1) !== 1) {
-      const reason = 'isolation "exclusive" means one call at a time on a connection: leave concurrency out'
-      return yield* new ConfigError({ path: `${path}.concurrency`, reason })
-    }
-    const pool = poolConfig(config, settings)
-    yield* Either.mapLeft(
-      PoolConfig.resolve(pool),
-      ({ field, reason }) => new ConfigError({ path: `${path}.${field}`, reason })
-    )
-    const key = ServerKey.shared(name)
-    const clean = ServerText.make(ServerConfig.secrets(config))
-    return { name, config, settings, pool, key, keyOf: interned(name), clean }
-  })
-
-const validate = (path: string, input: unknown): Effect.Effect<ServerConfig.ServerConfig, ConfigError> => {
-  const refuse = (at: string, reason: string) => Effect.fail(new ConfigError({ path: at, reason }))
-  if (typeof input !== "object" || input === null) return refuse(path, "must be an object with `command` or `url`")
-  const isProcess = "command" in input
-  if (isProcess === "url" in input) {
-    return refuse(path, isProcess ? "has both `command` and `url`; give one" : "needs `command` or `url`")
+): Either.Either<Servers, ConfigError> => {
+  const given: unknown = configs
+  if (!Predicate.isRecord(given)) {
+    const reason = `expected an object of servers by name, found ${ConfigIssue.found(given)}`
+    return Either.left(ConfigIssue.toError([{ path: ["servers"], reason }]))
   }
-  // One of the two, so that what is wrong is told of that one only.
-  const result: Either.Either<ServerConfig.ServerConfig, ParseError> = isProcess
-    ? Schema.validateEither(ServerConfig.StdioServer)(input)
-    : Schema.validateEither(ServerConfig.HttpServer)(input)
-  return Effect.catchAll(result, (error) => {
-    const { message, path: within } = SchemaReason.first(error)
-    return refuse([path, ...within.map(String)].join("."), message)
-  })
+  const [issues, servers] = Arr.partitionMap(Object.entries(given), ([name, value]) =>
+    Either.map(check(name, value), (config) => serverOf(name, config))
+  )
+  const all = issues.flat()
+  if (Arr.isNonEmptyReadonlyArray(all)) return Either.left(ConfigIssue.toError(all))
+  const byName = new Map(
+    servers.filter(({ config }) => config.disabled !== true).map((server) => [server.name, server])
+  )
+  return Either.right({ names: [...byName.keys()], get: (name) => byName.get(name), values: () => byName.values() })
+}
+
+const check = (
+  name: string,
+  value: unknown
+): Either.Either<ServerConfig.ServerConfig, Arr.NonEmptyReadonlyArray<ConfigIssue.ConfigIssue>> =>
+  name === ""
+    ? Either.left([{ path: ["servers", name], reason: "expected a server's name that is not empty" }])
+    : ServerCheck.server(value, ["servers", name])
+
+const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
+  const settings = ServerConfig.resolve(config)
+  const redaction = Redaction.make(ServerConfig.secrets(config))
+  return {
+    name,
+    config,
+    settings,
+    pool: poolConfig(config, settings),
+    key: ServerKey.shared(name),
+    keyOf: interned(name),
+    clean: (text) => Redaction.passage(redaction, text)
+  }
 }
 
 const poolConfig = (config: ServerConfig.ServerConfig, settings: ServerConfig.Settings): PoolConfig.PoolConfig => {

@@ -10,9 +10,11 @@ import { Deadlines } from "@mooring/pool"
 import type { JSONRPCMessage, JSONRPCNotification, JSONRPCRequest } from "@modelcontextprotocol/sdk/types.js"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Answer from "./Answer.js"
+import * as ErrorData from "./ErrorData.js"
 import { ConnectionLost, type McpConnectError, type RequestError } from "./McpError.js"
 import type { McpTransport, Outgoing, TransportFailure } from "./McpTransport.js"
 import { PendingRequest, type RequestOptions } from "./PendingRequest.js"
@@ -251,7 +253,7 @@ class Live implements Session {
 
   receive(received: unknown): void {
     if (this.ended !== undefined) return
-    if (!Answer.isObject(received)) return this.receiveJunk("a message that is no object")
+    if (!Predicate.isRecord(received)) return this.receiveJunk("a message that is no object")
     const { id, method } = received
     if (method === undefined && ("result" in received || "error" in received)) {
       if (typeof id === "number" && id >= firstId) this.receiveAnswer(id, received)
@@ -275,16 +277,16 @@ class Live implements Session {
     if (jsonrpc !== "2.0") request.misread('it does not say jsonrpc: "2.0"')
     else if ("result" in received && "error" in received) request.misread("it is both a result and an error")
     else if (!("error" in received)) request.succeed(result)
-    else if (Answer.isObject(error) && Number.isInteger(error["code"]) && typeof error["message"] === "string") {
+    else if (Predicate.isRecord(error) && Number.isInteger(error["code"]) && typeof error["message"] === "string") {
       // `isInteger` has proved it a number, which its type does not say.
-      request.refuse(error["code"] as number, this.clean(error["message"]), error["data"])
+      request.refuse(error["code"] as number, this.clean(error["message"]), ErrorData.clean(error["data"], this.clean))
     } else request.misread("its error has no code or no message")
     for (const listener of this.listeners) listener.alive?.()
   }
 
   /** Whether it was progress of a request of ours, wanted or not. */
   private receiveProgress(params: unknown): boolean {
-    const token = Answer.isObject(params) ? params["progressToken"] : undefined
+    const token = Predicate.isRecord(params) ? params["progressToken"] : undefined
     if (typeof token !== "number" || token < firstId) return false
     const request = this.requests.get(token)
     const progress = request === undefined ? undefined : Answer.progress(params)

@@ -3,6 +3,8 @@ export * as Answer from "./Answer.js"
 /** @since 0.1.0 */
 export * as ClientInfo from "./ClientInfo.js"
 /** @since 0.1.0 */
+export * as ConfigIssue from "./ConfigIssue.js"
+/** @since 0.1.0 */
 export * as CurrentPartition from "./CurrentPartition.js"
 /** @since 0.1.0 */
 export * as McpClient from "./McpClient.js"
@@ -20,6 +22,10 @@ export * as McpPool from "./McpPool.js"
 export * as McpTool from "./McpTool.js"
 /** @since 0.1.0 */
 export * as McpTransport from "./McpTransport.js"
+/** @since 0.1.0 */
+export * as Redaction from "./Redaction.js"
+/** @since 0.1.0 */
+export * as ServerCheck from "./ServerCheck.js"
 /** @since 0.1.0 */
 export * as ServerConfig from "./ServerConfig.js"
 /** @since 0.1.0 */

@@ -23,16 +23,36 @@ describe("McpPool", () => {
     it.effect("names the place and what was expected there, and never the value", () =>
       Effect.gen(function* () {
         const cases: ReadonlyArray<readonly [unknown, string, string]> = [
-          [null, "servers.files", "must be an object with `command` or `url`"],
-          [{}, "servers.files", "needs `command` or `url`"],
-          [{ command: "a", url: "b" }, "servers.files", "has both"],
-          [{ command: "" }, "servers.files.command", "an empty string"],
-          [{ command: "a", args: ["x", 5] }, "servers.files.args.1", "Expected string, actual a number"],
-          [{ command: "a", env: { TOKEN: ["hunter2"] } }, "servers.files.env.TOKEN", "actual an array"],
-          [{ url: "a", concurrency: 0 }, "servers.files.concurrency", "actual a number"],
-          [{ url: "a", callTimeout: "hunter2" }, "servers.files.callTimeout", "actual a string"],
-          [{ url: "a", min: 5, max: 2 }, "servers.files.min", "must not be above max"],
-          [{ url: "a", isolation: "exclusive", concurrency: 2 }, "servers.files.concurrency", "one call at a time"]
+          [null, "servers.files", "expected an object, found null"],
+          [{}, "servers.files", 'expected "command" (a program to start) or "url" (an HTTP address), found neither'],
+          [
+            { command: "a", url: "b" },
+            "servers.files",
+            'expected one way to reach the server, found "command" and "url"'
+          ],
+          [{ command: "" }, "servers.files.command", "found an empty string"],
+          [{ command: "a", args: ["x", 5] }, "servers.files.args[1]", "expected a string, found a number"],
+          [
+            { command: "a", env: { TOKEN: ["hunter2"] } },
+            "servers.files.env.TOKEN",
+            "expected a string, found an array"
+          ],
+          [{ command: "a", cwd: "hunter2\u0000" }, "servers.files.cwd", "without NUL characters"],
+          [{ command: "a", env: { "A=B": "hunter2" } }, 'servers.files.env["A=B"]', "not the name of a variable"],
+          [{ command: "a", concurency: 2 }, "servers.files.concurency", 'did you mean "concurrency"?'],
+          [{ url: "hunter2" }, "servers.files.url", "expected an address that begins with http:// or https://"],
+          [{ url: "FTP://hunter2" }, "servers.files.url", "found one that begins with ftp:"],
+          [
+            { url: "http://a", headers: { "a b": "hunter2" } },
+            'servers.files.headers["a b"]',
+            "not the name of a header"
+          ],
+          [{ url: "http://a", headers: { A: "hunter2\n" } }, "servers.files.headers.A", "without line breaks"],
+          [{ url: "http://a", concurrency: 0 }, "servers.files.concurrency", "found 0"],
+          [{ url: "http://a", callTimeout: "soon" }, "servers.files.callTimeout", "expected a duration"],
+          [{ url: "http://a", min: 5, max: 2 }, "servers.files.min", "must not be above max (2), not 5"],
+          [{ url: "http://a", min: 2, maxIdle: 1 }, "servers.files.maxIdle", "must not be below min (2), not 1"],
+          [{ url: "http://a", isolation: "exclusive", concurrency: 2 }, "servers.files.concurrency", "expected 1"]
         ]
         for (const [config, path, reason] of cases) {
           const error = yield* refused(config)
@@ -41,6 +61,10 @@ describe("McpPool", () => {
           expect(error.message).not.toContain("hunter2")
         }
         expect(yield* refused({ command: "a", disabled: true, args: 1 })).toMatchObject({ path: "servers.files.args" })
+        expect(yield* refused({ command: "", args: 1 })).toMatchObject({
+          path: "servers.files.command",
+          reason: expect.stringContaining("servers.files.args: expected an array, found a number")
+        })
       })
     )
 

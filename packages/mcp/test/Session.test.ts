@@ -95,6 +95,36 @@ describe("Session", () => {
     })
   )
 
+  it.scoped("cleans all that the server's error says, and keeps a measure of it", () =>
+    Effect.gen(function* () {
+      const transport = new FakeTransport(true)
+      const clean = (text: string) => text.replaceAll(/hunter22|1234567/g, "*")
+      const session = yield* Session.make(transport, { server: "fake", clean })
+      const dataOf = (data: unknown) =>
+        Effect.gen(function* () {
+          const fiber = yield* forked(request(session))
+          const id = transport.id(transport.messages.length - 1)
+          transport.deliver({ jsonrpc: "2.0", id, error: { code: 1, message: "no", data } })
+          const error = yield* failure(fiber)
+          return error._tag === "ProtocolError" ? error.data : error
+        })
+      expect(yield* dataOf({ env: ["KEY=hunter22", { hunter22: 1234567 }], line: 7, ok: false, none: null })).toEqual({
+        env: ["KEY=*", { "*": "*" }],
+        line: 7,
+        ok: false,
+        none: null
+      })
+      expect(Object.entries(Object(yield* dataOf(JSON.parse('{"__proto__":"hunter22"}'))))).toEqual([
+        ["__proto__", "*"]
+      ])
+      expect(yield* dataOf(undefined)).toBeUndefined()
+      const wide = yield* dataOf(Array.from({ length: 100_000 }, () => "hunter22"))
+      expect(wide).toEqual([...Array.from({ length: 999 }, () => "*"), "…"])
+      const deep = JSON.stringify(yield* dataOf(JSON.parse(`${"[".repeat(5000)}"hunter22"${"]".repeat(5000)}`)))
+      expect(deep).toBe(`${"[".repeat(16)}"…"${"]".repeat(16)}`)
+    })
+  )
+
   it.scoped("fails a request whose result runs its reader out of stack, and goes on", () =>
     Effect.gen(function* () {
       const { session, transport } = yield* start()

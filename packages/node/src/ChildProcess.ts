@@ -109,6 +109,37 @@ export const open = (options: Options): Effect.Effect<ChildProcess, SpawnFailure
   ).pipe(Effect.map(([child]) => child))
 
 /**
+ * Waits for the child to end, for as long as it may take. One that is ending by then, but whose end this process has
+ * not heard of, is waited for all the same: how long that takes says something about the machine, not about the child.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const exitWithin = (
+  child: ChildProcess,
+  duration: Duration.DurationInput
+): Effect.Effect<Option.Option<ExitStatus>> => {
+  // Interruptible, since a finalizer is not, and the clock could not end the wait.
+  const within = (duration: Duration.DurationInput) =>
+    Effect.timeoutOption(Effect.interruptible(Deferred.await(child.exited)), duration)
+  const late = Effect.suspend(() => within(ProcessGroup.isEnding(child.pid) ? endingFor : 0))
+  return Effect.flatMap(within(duration), (status) =>
+    Option.isSome(status) ? Effect.succeed(status) : Effect.zipRight(nextTurn, late)
+  )
+}
+
+/**
+ * Lets the event loop tell what has happened already. A timer that is over says nothing of events that did not come:
+ * a process that was busy hears of the timer first.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const nextTurn: Effect.Effect<void> = Effect.async<void>(
+  (resume) => void setImmediate(() => resume(Effect.void))
+)
+
+/**
  * An exit status for people.
  *
  * @since 0.1.0
@@ -160,16 +191,17 @@ const start = (options: Options): Effect.Effect<Started, SpawnFailure> =>
 // Whoever needs to know listens too; without any listener, a broken pipe would end this process.
 const ignore = (): void => {}
 
+// One that hangs in the kernel (a file system that does not answer) is not waited for much longer.
+const endingFor = "2 seconds"
+
 const close = (child: ChildProcess, node: NodeChildProcess.ChildProcess, times: CloseTimes): Effect.Effect<void> => {
-  const exitWithin = (duration: Duration.DurationInput) =>
-    // Interruptible, since a finalizer is not, and the clock could not end the wait.
-    Effect.map(Effect.timeoutOption(Effect.interruptible(Deferred.await(child.exited)), duration), Option.isSome)
+  const endsWithin = (duration: Duration.DurationInput) => Effect.map(exitWithin(child, duration), Option.isSome)
   const signal = (name: NodeJS.Signals) => Effect.sync(() => ProcessGroup.signal(child.pid, name))
   return Effect.gen(function* () {
     child.stdin.end()
-    if (!(yield* exitWithin(times.afterStdinEnd))) {
+    if (!(yield* endsWithin(times.afterStdinEnd))) {
       yield* signal("SIGTERM")
-      if (!(yield* exitWithin(times.afterSigterm))) {
+      if (!(yield* endsWithin(times.afterSigterm))) {
         yield* signal("SIGKILL")
         yield* Deferred.await(child.exited)
       }

@@ -11,7 +11,7 @@
  */
 import { FileSystem } from "@effect/platform/FileSystem"
 import { Path } from "@effect/platform/Path"
-import { McpError, type ServerConfig } from "@mooring/mcp"
+import { ConfigIssue, McpError, type ServerConfig } from "@mooring/mcp"
 import * as Arr from "effect/Array"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -21,7 +21,6 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as ConfigEntry from "./internal/ConfigEntry.js"
 import * as ConfigExpansion from "./internal/ConfigExpansion.js"
-import { type ConfigIssue, didYouMean, found, oneOf, showPath, toError } from "./internal/ConfigIssue.js"
 import * as ConfigSource from "./internal/ConfigSource.js"
 import * as JsonDocument from "./internal/JsonDocument.js"
 import * as Template from "./internal/Template.js"
@@ -97,13 +96,15 @@ export const parse = (source: {
 }): Either.Either<ConfigFile, McpError.ConfigError> =>
   Either.gen(function* () {
     const file = source.path
-    const document = yield* Either.mapLeft(JsonDocument.parse(source.text), (issues) => toError(issues, { file }))
-    const refuse = (...issues: Arr.NonEmptyReadonlyArray<ConfigIssue>) =>
-      Either.left(toError(issues, { file, positionOf: document.positionOf }))
+    const document = yield* Either.mapLeft(JsonDocument.parse(source.text), (issues) =>
+      ConfigIssue.toError(issues, { file })
+    )
+    const refuse = (...issues: Arr.NonEmptyReadonlyArray<ConfigIssue.ConfigIssue>) =>
+      Either.left(ConfigIssue.toError(issues, { file, positionOf: document.positionOf }))
 
     const root = document.value
     if (!Predicate.isRecord(root))
-      return yield* refuse({ path: [], reason: `expected an object, found ${found(root)}` })
+      return yield* refuse({ path: [], reason: `expected an object, found ${ConfigIssue.found(root)}` })
     const [key, other] = ["mcpServers", "servers"].filter((name) => Object.hasOwn(root, name))
     if (key === undefined) return yield* refuse({ path: [], reason: noServers(root) })
     if (other !== undefined) {
@@ -111,10 +112,13 @@ export const parse = (source: {
     }
     const listed = root[key]
     if (!Predicate.isRecord(listed)) {
-      return yield* refuse({ path: [key], reason: `expected an object of servers by name, found ${found(listed)}` })
+      return yield* refuse({
+        path: [key],
+        reason: `expected an object of servers by name, found ${ConfigIssue.found(listed)}`
+      })
     }
     const inputs = yield* Either.mapLeft(parseInputs(root["inputs"]), (issue) =>
-      toError([issue], { file, positionOf: document.positionOf })
+      ConfigIssue.toError([issue], { file, positionOf: document.positionOf })
     )
     const [issues, parsed] = Arr.separate(
       Object.entries(listed).map(([name, value]) => ConfigEntry.parse(name, value, [key, name]))
@@ -127,7 +131,9 @@ export const parse = (source: {
       content: source.text,
       entries: new Map(parsed.map(({ entry }) => [entry.name, entry])),
       warnings: parsed.flatMap(({ warnings }) =>
-        warnings.map((issue) => `${file}: ${showPath(issue.path)}: ${issue.reason}${document.positionOf(issue.path)}`)
+        warnings.map(
+          (issue) => `${file}: ${ConfigIssue.showPath(issue.path)}: ${issue.reason}${document.positionOf(issue.path)}`
+        )
       ),
       inputs,
       envFiles: new Map(),
@@ -185,7 +191,7 @@ export const servers = (
     const missing = selection?.only?.find((name) => !file.entries.has(name))
     if (missing !== undefined) {
       const has = known.length === 0 ? "it has none" : `it has ${known.map((name) => `"${name}"`).join(", ")}`
-      const reason = `there is no server "${missing}" in this file${didYouMean(missing, known)} (${has})`
+      const reason = `there is no server "${missing}" in this file${ConfigIssue.didYouMean(missing, known)} (${has})`
       return yield* new McpError.ConfigError({ file: file.path, reason })
     }
     const wanted = [...file.entries.values()].filter(
@@ -197,7 +203,7 @@ export const servers = (
     )
     const [first, ...rest] = issues.flat()
     if (first !== undefined) {
-      return yield* toError([first, ...rest], { file: file.path, positionOf: file.positionOf })
+      return yield* ConfigIssue.toError([first, ...rest], { file: file.path, positionOf: file.positionOf })
     }
     return new Map(configs)
   })
@@ -252,14 +258,16 @@ export const target = (entry: Entry): string =>
   entry._tag === "Stdio" ? [entry.command, ...entry.args].join(" ") : (entry.url ?? "")
 
 const noServers = (root: Readonly<Record<string, unknown>>): string => {
-  const hint = Object.keys(root).map((name) => didYouMean(name, ["mcpServers", "servers"]))
-  return `expected ${oneOf(["mcpServers", "servers"])}, found neither${hint.find((text) => text !== "") ?? ""}`
+  const hint = Object.keys(root).map((name) => ConfigIssue.didYouMean(name, ["mcpServers", "servers"]))
+  return `expected ${ConfigIssue.oneOf(["mcpServers", "servers"])}, found neither${hint.find((text) => text !== "") ?? ""}`
 }
 
-const parseInputs = (value: unknown): Either.Either<ReadonlyMap<string, string | undefined>, ConfigIssue> => {
+const parseInputs = (
+  value: unknown
+): Either.Either<ReadonlyMap<string, string | undefined>, ConfigIssue.ConfigIssue> => {
   if (value === undefined) return Either.right(new Map())
   if (!Array.isArray(value))
-    return Either.left({ path: ["inputs"], reason: `expected an array, found ${found(value)}` })
+    return Either.left({ path: ["inputs"], reason: `expected an array, found ${ConfigIssue.found(value)}` })
   return Either.right(
     new Map(
       value.flatMap((input: unknown): ReadonlyArray<readonly [string, string | undefined]> => {

@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import type { McpTransport } from "@mooring/mcp"
+import { type McpTransport, Redaction } from "@mooring/mcp"
 import type { JSONRPCMessage, JSONRPCRequest } from "@modelcontextprotocol/sdk/types.js"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -19,7 +19,6 @@ import * as HttpFailure from "./HttpFailure.js"
 import { HttpInbox, type Reader } from "./HttpInbox.js"
 import type { Settings } from "./HttpSettings.js"
 import { messagesIn } from "./JsonRpc.js"
-import * as Redaction from "./Redaction.js"
 
 /**
  * What the exchanges of one connection have in common.

@@ -5,11 +5,11 @@
  * @since 0.1.0
  */
 import type { JSONRPCMessage, JSONRPCRequest } from "@modelcontextprotocol/sdk/types.js"
+import { Redaction } from "@mooring/mcp"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import { messagesIn } from "./JsonRpc.js"
-import * as Redaction from "./Redaction.js"
 
 /**
  * Who takes what was received.

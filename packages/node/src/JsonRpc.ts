@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import { ErrorCode, type JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
+import * as Predicate from "effect/Predicate"
 
 /**
  * The messages in a parsed value: itself, or those of a batch (some servers of revision 2025-03-26 send them).
@@ -17,26 +18,24 @@ import { ErrorCode, type JSONRPCMessage } from "@modelcontextprotocol/sdk/types.
 export const messagesIn = (value: unknown): ReadonlyArray<JSONRPCMessage | undefined> =>
   Array.isArray(value) ? value.map(messageIn) : [messageIn(value)]
 
-/**
- * Whether a parsed value is a well-formed request, notification or response:
- * https://www.jsonrpc.org/specification
- *
- * @since 0.1.0
- * @category refinements
- */
-export const isMessage = (value: unknown): value is JSONRPCMessage => {
-  if (!isRecord(value) || value["jsonrpc"] !== "2.0") return false
+/** Whether it is a well-formed request, notification or response: https://www.jsonrpc.org/specification */
+const isMessage = (value: unknown): value is JSONRPCMessage => {
+  if (!Predicate.isRecord(value) || value["jsonrpc"] !== "2.0") return false
   const { error, id, method, params, result } = value
   if (method !== undefined) {
-    return typeof method === "string" && (id === undefined || isId(id)) && (params === undefined || isRecord(params))
+    return (
+      typeof method === "string" &&
+      (id === undefined || isId(id)) &&
+      (params === undefined || Predicate.isRecord(params))
+    )
   }
   if (error !== undefined) return isError(error) && (id === undefined || isId(id))
-  return isId(id) && isRecord(result)
+  return isId(id) && Predicate.isRecord(result)
 }
 
 const messageIn = (value: unknown): JSONRPCMessage | undefined => {
   if (isMessage(value)) return value
-  if (!isRecord(value) || value["jsonrpc"] !== "2.0" || "method" in value) return undefined
+  if (!Predicate.isRecord(value) || value["jsonrpc"] !== "2.0" || "method" in value) return undefined
   const { error, id, result } = value
   // An error that answers no request in particular has the id null, which the SDK's type leaves out.
   if (id === null && isError(error)) return { jsonrpc: "2.0", error }
@@ -45,10 +44,7 @@ const messageIn = (value: unknown): JSONRPCMessage | undefined => {
   return { jsonrpc: "2.0", id, error: { code: ErrorCode.InvalidRequest, message } }
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 const isId = (id: unknown): id is string | number => typeof id === "string" || typeof id === "number"
 
 const isError = (error: unknown): error is { readonly code: number; readonly message: string } =>
-  isRecord(error) && typeof error["code"] === "number" && typeof error["message"] === "string"
+  Predicate.isRecord(error) && typeof error["code"] === "number" && typeof error["message"] === "string"

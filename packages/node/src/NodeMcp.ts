@@ -27,15 +27,10 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { McpClient, McpError, McpPool } from "@mooring/mcp"
-import * as Arr from "effect/Array"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as Predicate from "effect/Predicate"
 import * as ConfigFile from "./ConfigFile.js"
-import { found, toError } from "./internal/ConfigIssue.js"
-import * as ServerCheck from "./internal/ServerCheck.js"
 import * as NodeConnector from "./NodeConnector.js"
 
 /**
@@ -62,7 +57,7 @@ export interface ConfigFileOptions extends Omit<McpPool.Options, "servers">, Con
  * @category layers
  */
 export const layer = (options: Options): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError> =>
-  Layer.unwrapEffect(Effect.map(check(options), assemble))
+  McpClient.layer.pipe(Layer.provideMerge(McpPool.layer(options)), Layer.provide(NodeConnector.layer))
 
 /**
  * Client and pool over the servers of a configuration file (see `ConfigFile` for the forms). A file that the program
@@ -83,7 +78,7 @@ export const layerConfigFile = (
   const { only, ...others } = options
   return ConfigFile.load(path, { only }).pipe(
     // `fromEntries` makes a server called `__proto__` one like any other.
-    Effect.map((servers) => assemble({ ...others, servers: Object.fromEntries(servers) })),
+    Effect.map((servers) => layer({ ...others, servers: Object.fromEntries(servers) })),
     Layer.unwrapEffect,
     Layer.provide([NodeFileSystem.layer, NodePath.layer])
   )
@@ -112,25 +107,6 @@ export const layerConfig = (
 ): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError> =>
   Config.unwrap(options).pipe(
     Effect.mapError((error) => new McpError.ConfigError({ reason: String(error) })),
-    Effect.flatMap(check),
-    Effect.map(assemble),
+    Effect.map(layer),
     Layer.unwrapEffect
   )
-
-const assemble = (options: Options): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError> =>
-  McpClient.layer.pipe(Layer.provideMerge(McpPool.layer(options)), Layer.provide(NodeConnector.layer))
-
-/** Types do not reach what comes from a file, a form or from JavaScript. */
-const check = (options: Options): Either.Either<Options, McpError.ConfigError> => {
-  const servers: unknown = options.servers
-  if (!Predicate.isRecord(servers)) {
-    const reason = `expected an object of servers by name, found ${found(servers)}`
-    return Either.left(toError([{ path: ["servers"], reason }]))
-  }
-  const issues = Object.entries(servers).flatMap(([name, value]) =>
-    name === ""
-      ? [{ path: ["servers", name], reason: "expected a server's name that is not empty" }]
-      : Either.match(ServerCheck.server(value, ["servers", name]), { onLeft: (all) => all, onRight: () => [] })
-  )
-  return Arr.isNonEmptyReadonlyArray(issues) ? Either.left(toError(issues)) : Either.right(options)
-}

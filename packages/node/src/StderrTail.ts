@@ -4,23 +4,23 @@
  *
  * @since 0.1.0
  */
+import type { Redaction } from "@mooring/mcp"
 import type { Buffer } from "node:buffer"
 import { StringDecoder } from "node:string_decoder"
-import type { Redaction } from "./Redaction.js"
 
 /**
  * @since 0.1.0
  * @category models
  */
 export class StderrTail {
-  readonly #redaction: Redaction
+  readonly #redaction: Redaction.Redaction
   readonly #onLine: (line: string) => void
   readonly #decoder = new StringDecoder("utf8")
   readonly #lines: Array<string> = []
   #pending = ""
 
   /** `onLine` is given each line, redacted. */
-  constructor(redaction: Redaction, onLine: (line: string) => void) {
+  constructor(redaction: Redaction.Redaction, onLine: (line: string) => void) {
     this.#redaction = redaction
     this.#onLine = onLine
   }

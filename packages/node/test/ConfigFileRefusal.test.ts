@@ -149,7 +149,7 @@ describe("what is refused", () => {
     [
       "more kept ready than allowed",
       one({ command: "x", mooring: { min: 3, max: 2 } }),
-      ['memory.mooring.min: expected at most 2, as "max" has it, found 3']
+      ["memory.mooring.min: must not be above max (2), not 3"]
     ],
     [
       "an exclusive connection for two at once",
@@ -159,7 +159,7 @@ describe("what is refused", () => {
     [
       "fewer idle than kept ready",
       one({ command: "x", mooring: { min: 2, maxIdle: 1 } }),
-      ['memory.mooring.maxIdle: expected at least 2, as "min" has it, found 1']
+      ["memory.mooring.maxIdle: must not be below min (2), not 1"]
     ],
     ["inputs that are no list", { inputs: {}, servers: {} }, ["inputs: expected an array, found an object"]],
     [

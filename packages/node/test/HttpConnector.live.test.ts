@@ -22,6 +22,7 @@ const ConnectorTest = NodeConnector.layer.pipe(Layer.provide(quick))
 interface Request {
   readonly method: string
   readonly headers: IncomingMessage["headers"]
+  readonly rawHeaders: ReadonlyArray<string>
   readonly message: { readonly id?: number; readonly method?: string }
 }
 type Handler = (request: Request, response: ServerResponse) => void
@@ -43,7 +44,12 @@ const web = (handler: Handler): Effect.Effect<Web, never, Scope.Scope> =>
         request.on("data", (chunk) => (body += String(chunk)))
         request.on("end", () => {
           const message: Request["message"] = body === "" ? {} : JSON.parse(body)
-          const seen = { method: request.method ?? "", headers: request.headers, message }
+          const seen = {
+            method: request.method ?? "",
+            headers: request.headers,
+            rawHeaders: request.rawHeaders,
+            message
+          }
           requests.push(seen)
           handler(seen, response)
         })
@@ -114,7 +120,7 @@ describe("an HTTP transport", () => {
         else if (message.id === undefined) response.writeHead(202).end()
         else json(response, message.id, message.method === "initialize" ? { "mcp-session-id": "s1" } : {})
       })
-      const { close, recorder, transport } = yield* opened(url, { headers: { "X-Key": "k1" } })
+      const { close, recorder, transport } = yield* opened(url, { headers: { "X-Key": "k1", ["__proto__"]: "k2" } })
       transport.send(recorder.outgoing(handshake))
       yield* recorder.untilAnswered(0)
       transport.setProtocolVersion?.("2025-11-25")
@@ -129,6 +135,7 @@ describe("an HTTP transport", () => {
         headers["mcp-protocol-version"]
       ])
       expect(seen[0]).toEqual(["POST", "k1", undefined, undefined])
+      expect(requests[0]?.rawHeaders).toEqual(expect.arrayContaining(["__proto__", "k2"]))
       expect(seen.slice(1).sort()).toEqual([
         ["DELETE", "k1", "s1", "2025-11-25"],
         ["POST", "k1", "s1", "2025-11-25"],
@@ -360,10 +367,14 @@ describe("a handshake over HTTP that fails", () => {
           return reason
         })
       expect(yield* refused("user:hunter22@host/mcp?key=hunter22")).not.toContain("hunter22")
-      expect(yield* refused("ftp://host/")).toContain('not with "ftp:"')
-      expect(yield* refused("http://host/", { headers: { "x y": "1" } })).toContain('"x y" is not a name')
+      expect(yield* refused("ftp://host/")).toBe(
+        "url: expected an address that begins with http:// or https://, found one that begins with ftp:"
+      )
+      expect(yield* refused("http://host/", { headers: { "x y": "1" } })).toBe(
+        'headers["x y"]: is not the name of a header'
+      )
       expect(yield* refused("http://host/", { headers: { key: "hunter\n22" } })).toBe(
-        'the value of header "key" has characters that a header may not have; correct `headers`'
+        "headers.key: expected text without line breaks and other characters that no header can hold"
       )
     })
   )

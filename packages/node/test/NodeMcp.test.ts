@@ -45,7 +45,11 @@ describe("NodeMcp.layer", () => {
     ],
     ["another type", { memory: { type: "http", command: "x" } }, 'servers.memory.type: expected "stdio", found "http"'],
     ["no address", { "my.server": { url: "nowhere" } }, 'servers["my.server"].url: expected an address'],
-    ["more ready than allowed", { memory: { command: "x", min: 2, max: 1 } }, "servers.memory.min: expected at most 1"]
+    [
+      "more ready than allowed",
+      { memory: { command: "x", min: 2, max: 1 } },
+      "servers.memory.min: must not be above max (1)"
+    ]
   ]
   for (const [title, servers, message] of refused) {
     it.effect(`${title} is refused by its path`, () =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { McpConnector, type McpError, type McpTransport, type ServerConfig, ServerKey } from "@mooring/mcp"
-import { NodeConnector, ProcessGroup, StdioSettings } from "@mooring/node"
+import { ChildProcess, NodeConnector, ProcessGroup, StdioSettings } from "@mooring/node"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -48,7 +48,10 @@ interface Opened {
   readonly close: Effect.Effect<void>
 }
 
-const opened = (config: ServerConfig.StdioServer): Effect.Effect<Opened, McpError.McpConnectError, Scope.Scope> =>
+const opened = (
+  config: ServerConfig.StdioServer,
+  connectorTest = ConnectorTest
+): Effect.Effect<Opened, McpError.McpConnectError, Scope.Scope> =>
   Effect.gen(function* () {
     const connector = yield* McpConnector.McpConnector
     const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
@@ -57,15 +60,16 @@ const opened = (config: ServerConfig.StdioServer): Effect.Effect<Opened, McpErro
     yield* transport.start(recorder)
     const pid = transport.pid ?? 0
     return { transport, recorder, pid, close: Scope.close(scope, Exit.void) }
-  }).pipe(Effect.provide(ConnectorTest))
+  }).pipe(Effect.provide(connectorTest))
 
 /** Opens, lets `use` look, closes, and checks that nothing of the process is left. */
 const withServer = <A, E>(
   config: ServerConfig.StdioServer,
-  use: (opened: Opened) => Effect.Effect<A, E, Scope.Scope>
+  use: (opened: Opened) => Effect.Effect<A, E, Scope.Scope>,
+  connectorTest = ConnectorTest
 ) =>
   Effect.gen(function* () {
-    const it = yield* opened(config)
+    const it = yield* opened(config, connectorTest)
     expect(isThere(it.pid)).toBe(true)
     const result = yield* use(it)
     yield* it.close
@@ -97,13 +101,17 @@ describe("a stdio transport", () => {
     Effect.gen(function* () {
       process.env["MOORING_TEST_SECRET"] = "ours"
       const look = (more: Partial<ServerConfig.StdioServer>) =>
-        withServer(server("environment", { env: { KEY: "theirs" }, cwd: "/", ...more }), ({ recorder, transport }) => {
-          transport.send(recorder.request(1))
-          return recorder.untilAnswered(1)
-        })
+        withServer(
+          server("environment", { env: { KEY: "theirs", ["__proto__"]: "odd" }, cwd: "/", ...more }),
+          ({ recorder, transport }) => {
+            transport.send(recorder.request(1))
+            return recorder.untilAnswered(1)
+          }
+        )
       const safe = yield* look({})
       expect(safe).toMatchObject({ cwd: "/", env: { KEY: "theirs", PATH: process.env["PATH"] } })
       expect(safe["env"]).not.toHaveProperty("MOORING_TEST_SECRET")
+      expect(Object.entries(Object(safe["env"]))).toContainEqual(["__proto__", "odd"])
       expect(yield* look({ inheritEnv: true })).toMatchObject({ env: { KEY: "theirs", MOORING_TEST_SECRET: "ours" } })
     })
   )
@@ -207,6 +215,46 @@ describe("a stdio transport", () => {
       ])
       expect(yield* end("closesStdout")).toEqual([["closed", "closed its stdout"]])
     })
+  )
+
+  it.scopedLive("tells how a process ended though nobody had the time to wait for it", () => {
+    // As on a machine that is so busy that all grace is over before anything of the end was heard.
+    const hasty = NodeConnector.layer.pipe(
+      Layer.provide(Layer.succeed(StdioSettings.StdioSettings, { ...StdioSettings.defaults, exitGrace: 0 }))
+    )
+    const end = (mode: string) =>
+      withServer(
+        server(mode),
+        ({ recorder, transport }) => {
+          transport.send(recorder.request(1))
+          return Effect.map(recorder.untilClosed, (reason) => [recorder.told.length, reason])
+        },
+        hasty
+      )
+    return Effect.gen(function* () {
+      expect(yield* end("killsItself")).toEqual([1, "killed by SIGKILL"])
+      expect(yield* end("exitsInCall")).toEqual([1, "exited with code 7"])
+      expect(yield* end("halfLine")).toEqual([2, "exited with code 0"])
+    }).pipe(Effect.repeatN(4))
+  })
+
+  it.scopedLive("sends nothing more to a server that has closed its stdout, since no answer can come", () =>
+    withServer(server("closesStdout"), ({ recorder, transport }) =>
+      Effect.gen(function* () {
+        const sent: Array<McpTransport.Outgoing> = []
+        const closed = yield* Effect.fork(recorder.untilClosed)
+        do {
+          const outgoing = recorder.request(sent.length)
+          sent.push(outgoing)
+          transport.send(outgoing)
+          yield* ChildProcess.nextTurn
+        } while (closed.unsafePoll() === null)
+        expect(yield* Fiber.join(closed)).toBe("closed its stdout")
+        expect(sent[0]?.handedOver).toBe(true)
+        // All but the last were sent while the transport still waited for the process to end.
+        expect(sent.slice(0, -1).filter(({ handedOver }) => !handedOver).length).toBeGreaterThan(0)
+      })
+    )
   )
 
   it.scopedLive("ends a server that answers nothing, one that ignores stdin's end, and one that ignores SIGTERM", () =>

@@ -103,13 +103,15 @@ export const resolve = (
     const min = whole("min", config.min ?? 0, 0)
     const max = whole("max", config.max ?? Math.max(1, min), 1)
     if (min > max) throw refuse("min", `must not be above max (${max}), not ${min}`)
+    const maxIdle = whole("maxIdle", config.maxIdle ?? max, 0)
+    if (maxIdle < min) throw refuse("maxIdle", `must not be below min (${min}), not ${maxIdle}`)
     const backoffMax = nanos("backoff.max", config.backoff?.max, 30 * second)
     const backoffBase = nanos("backoff.base", config.backoff?.base, Math.min(second / 4, backoffMax))
     if (backoffBase > backoffMax) throw refuse("backoff.base", "must not be above backoff.max")
     return Either.right({
       min,
       max,
-      maxIdle: whole("maxIdle", config.maxIdle ?? max, min),
+      maxIdle,
       concurrency: whole("concurrency", config.concurrency ?? 1, 1),
       maxWaiters: whole("maxWaiters", config.maxWaiters ?? 256, 0),
       acquireTimeout: nanos("acquireTimeout", config.acquireTimeout, 30 * second),

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { McpClient, McpError } from "@mooring/mcp"
+import { McpClient, McpError, Redaction } from "@mooring/mcp"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as ArgumentCheck from "../ArgumentCheck.js"
@@ -13,7 +13,6 @@ import * as Client from "../Client.js"
 import * as Configured from "../Configured.js"
 import { Output } from "../Output.js"
 import * as Render from "../Render.js"
-import { plain } from "../SafeText.js"
 import * as Stdin from "../Stdin.js"
 import type { Command, Common } from "./Command.js"
 
@@ -58,5 +57,5 @@ const call = (input: Input, json: string | undefined) =>
       return yield* new McpError.ToolFailed({ server, tool: tool.name, content: text })
     }
     // Programs get the answer to the letter; a terminal must not obey it.
-    if (input.output === "text") yield* output.result(output.terminal ? plain(text) : text)
+    if (input.output === "text") yield* output.result(output.terminal ? Redaction.plain(text) : text)
   })

@@ -14,7 +14,7 @@ import * as Render from "../Render.js"
 import type { Command, Common } from "./Command.js"
 
 /** @since 0.1.0 @category commands */
-export const run = (input: Common & { readonly json: boolean }): Command =>
+export const run = (input: Pick<Common, "output"> & { readonly json: boolean }): Command =>
   Effect.gen(function* () {
     const output = yield* Output
     const report = yield* Effect.scoped(Effect.flatMap(Progress.make, (progress) => Demo.run(Plan.standard, progress)))

@@ -3,7 +3,7 @@
  */
 import { Effect, Fiber } from "effect"
 import { execFile, spawn } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type RequestListener } from "node:http"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -44,6 +44,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Closes its end of stdout before the command writes to it. */
   readonly deaf?: boolean
+  /** Gives it a stdout that every write to it fails on, as on a full disk. */
+  readonly unwritable?: boolean
   /** Sends SIGINT as soon as this is true of the command lines of the processes under it. */
   readonly interruptWhen?: (family: ReadonlyArray<string>) => boolean
 }
@@ -76,19 +78,22 @@ export const processes: Effect.Effect<ReadonlyArray<string>> = Effect.promise(as
 const run = (
   cwd: string,
   args: ReadonlyArray<string>,
-  { below, deaf, env, input, interruptWhen }: RunOptions
+  { below, deaf, env, input, interruptWhen, unwritable }: RunOptions
 ): Effect.Effect<Ran> =>
   Effect.async<Ran>((resume) => {
     const folder = join(cwd, below ?? "")
     mkdirSync(folder, { recursive: true })
+    const target = unwritable === true ? openSync(bin, "r") : "pipe"
     const child = spawn(process.execPath, [bin, ...args], {
       cwd: folder,
-      env: { ...process.env, MOORING_STATE_DIR: join(cwd, "state"), ...env }
+      env: { ...process.env, MOORING_STATE_DIR: join(cwd, "state"), ...env },
+      stdio: ["pipe", target, "pipe"]
     })
+    if (target !== "pipe") closeSync(target)
     let stdout = ""
     let stderr = ""
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text))
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text))
     let family: ReadonlyArray<string> = []
     child.on("close", (code) =>
       resume(
@@ -100,8 +105,8 @@ const run = (
         }))
       )
     )
-    child.stdin.on("error", () => {}).end(input ?? "")
-    if (deaf === true) child.stdout.destroy()
+    child.stdin?.on("error", () => {}).end(input ?? "")
+    if (deaf === true) child.stdout?.destroy()
     if (interruptWhen !== undefined) {
       const running = processes.pipe(
         Effect.map((lines) => descendants(String(child.pid), lines)),

@@ -2,15 +2,13 @@
  * One server as it stands in a configuration file, checked but with nothing expanded yet: what a list of servers shows,
  * and what `ConfigExpansion` makes a `ServerConfig` of. Variables and headers are redacted from here on.
  */
-import { ServerConfig } from "@mooring/mcp"
+import { ConfigIssue, ServerCheck, ServerConfig } from "@mooring/mcp"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
-import { check, type ConfigIssue, type ConfigPath, didYouMean, found, oneOf } from "./ConfigIssue.js"
-import { reach } from "./ServerCheck.js"
 
 const StdioSettings = Schema.Struct(
   Struct.omit(ServerConfig.StdioServer.fields, "type", "command", "args", "cwd", "env")
@@ -52,7 +50,7 @@ const HttpFields = Schema.Struct({
 interface Common {
   readonly name: string
   /** From the root of the file, for messages. */
-  readonly path: ConfigPath
+  readonly path: ConfigIssue.ConfigPath
   readonly disabled: boolean
   /** What hosts call `timeout`. Milliseconds. */
   readonly timeout: number | undefined
@@ -89,20 +87,20 @@ export type ConfigEntry = StdioEntry | HttpEntry | UnsupportedEntry
 
 export interface Parsed {
   readonly entry: ConfigEntry
-  readonly warnings: ReadonlyArray<ConfigIssue>
+  readonly warnings: ReadonlyArray<ConfigIssue.ConfigIssue>
 }
 
 const kinds = ["stdio", "http", "streamable-http", "streamableHttp", "streamable_http", "sse"]
 
-export const parse = (name: string, value: unknown, path: ConfigPath): Either.Either<Parsed, Issues> => {
+export const parse = (name: string, value: unknown, path: ConfigIssue.ConfigPath): Either.Either<Parsed, Issues> => {
   if (name === "") return Either.left([{ path, reason: "expected a server's name that is not empty" }])
   if (!Predicate.isRecord(value)) {
-    return Either.left([{ path, reason: `expected an object, found ${found(value)}` }])
+    return Either.left([{ path, reason: `expected an object, found ${ConfigIssue.found(value)}` }])
   }
   const { type } = value
   if (type !== undefined && (typeof type !== "string" || !kinds.includes(type))) {
-    const hint = typeof type === "string" ? didYouMean(type, kinds) : ""
-    const reason = `expected ${oneOf(["stdio", "http", "sse"])}, found ${found(type)}${hint}`
+    const hint = typeof type === "string" ? ConfigIssue.didYouMean(type, kinds) : ""
+    const reason = `expected ${ConfigIssue.oneOf(["stdio", "http", "sse"])}, found ${ConfigIssue.found(type)}${hint}`
     return Either.left([{ path: [...path, "type"], reason }])
   }
   const remote = urlKeys.filter((key) => Object.hasOwn(value, key))
@@ -116,13 +114,13 @@ export const parse = (name: string, value: unknown, path: ConfigPath): Either.Ei
   if (type !== undefined && remote.length === 0) {
     return Either.left([{ path: [...path, "url"], reason: "expected a string that is not empty, found nothing" }])
   }
-  return Either.left([{ path, reason: reach(value, ["command", ...urlKeys]) }])
+  return Either.left([{ path, reason: ServerCheck.reach(value, ["command", ...urlKeys]) }])
 }
 
 type Fields = Readonly<Record<string, unknown>>
-type Issues = NonEmptyReadonlyArray<ConfigIssue>
+type Issues = NonEmptyReadonlyArray<ConfigIssue.ConfigIssue>
 
-const stdio = (name: string, value: Fields, path: ConfigPath) =>
+const stdio = (name: string, value: Fields, path: ConfigIssue.ConfigPath) =>
   Either.map(checkEntry(StdioFields, StdioSettings, value, path), (fields): Parsed => ({
     entry: {
       _tag: "Stdio",
@@ -139,7 +137,7 @@ const stdio = (name: string, value: Fields, path: ConfigPath) =>
     warnings: misplaced(value, path, StdioSettings)
   }))
 
-const http = (name: string, value: Fields, path: ConfigPath, urlKey: (typeof urlKeys)[number]) =>
+const http = (name: string, value: Fields, path: ConfigIssue.ConfigPath, urlKey: (typeof urlKeys)[number]) =>
   Either.map(checkEntry(HttpFields, HttpSettings, value, path), (fields): Parsed => ({
     entry: {
       _tag: "Http",
@@ -153,7 +151,7 @@ const http = (name: string, value: Fields, path: ConfigPath, urlKey: (typeof url
     warnings: misplaced(value, path, HttpSettings)
   }))
 
-const sse = (name: string, value: Fields, path: ConfigPath) =>
+const sse = (name: string, value: Fields, path: ConfigIssue.ConfigPath) =>
   Either.map(checkEntry(HttpFields, HttpSettings, value, path), (fields): Parsed => ({
     entry: { _tag: "Unsupported", ...common(name, path, fields), type: "sse", url: fields.url ?? fields.serverUrl },
     warnings: []
@@ -161,7 +159,7 @@ const sse = (name: string, value: Fields, path: ConfigPath) =>
 
 const common = (
   name: string,
-  path: ConfigPath,
+  path: ConfigIssue.ConfigPath,
   fields: {
     readonly disabled?: boolean | undefined
     readonly timeout?: number | undefined
@@ -179,27 +177,27 @@ const checkEntry = <A, I, S, J>(
   fields: Schema.Schema<A, I>,
   settings: Schema.Schema<S, J>,
   value: Fields,
-  path: ConfigPath
+  path: ConfigIssue.ConfigPath
 ): Either.Either<A, Issues> => {
   const { mooring, ...host } = value
   const [first, ...rest] = [
-    ...issuesOf(check(fields, host, path, { unknownKeys: "keep" })),
+    ...issuesOf(ConfigIssue.check(fields, host, path, { unknownKeys: "keep" })),
     ...(mooring === undefined
       ? []
-      : issuesOf(check(settings, mooring, [...path, "mooring"], { unknownKeys: "refuse" })))
+      : issuesOf(ConfigIssue.check(settings, mooring, [...path, "mooring"], { unknownKeys: "refuse" })))
   ]
   // Both parts were checked; the schema of `fields` names the type of the whole.
   return first === undefined ? Either.right(value as A) : Either.left([first, ...rest])
 }
 
-const issuesOf = <A>(checked: Either.Either<A, Issues>): ReadonlyArray<ConfigIssue> =>
+const issuesOf = <A>(checked: Either.Either<A, Issues>): ReadonlyArray<ConfigIssue.ConfigIssue> =>
   Either.match(checked, { onLeft: (issues) => issues, onRight: () => [] })
 
 const misplaced = (
   value: Fields,
-  path: ConfigPath,
+  path: ConfigIssue.ConfigPath,
   settings: { readonly fields: object }
-): ReadonlyArray<ConfigIssue> =>
+): ReadonlyArray<ConfigIssue.ConfigIssue> =>
   Object.keys(value)
     .filter((key) => key !== "disabled" && Object.hasOwn(settings.fields, key))
     .map((key) => ({ path: [...path, key], reason: `has no effect here; move it into "mooring": { "${key}": … }` }))

@@ -2,13 +2,11 @@
  * From a server as it stands in a file to the `ServerConfig` that it means: `${…}` replaced, the env file merged in,
  * folders made absolute. Pure: variables and env files were read before.
  */
-import type { ServerConfig } from "@mooring/mcp"
+import { type ConfigIssue, ServerCheck, type ServerConfig } from "@mooring/mcp"
 import { isNonEmptyReadonlyArray, type NonEmptyReadonlyArray } from "effect/Array"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { ConfigEntry, HttpEntry, StdioEntry } from "./ConfigEntry.js"
-import type { ConfigIssue, ConfigPath } from "./ConfigIssue.js"
-import { rules } from "./ServerCheck.js"
 import * as Template from "./Template.js"
 
 export interface ExpansionScope extends Template.Scope {
@@ -37,9 +35,9 @@ export const texts = (entry: ConfigEntry): ReadonlyArray<string> => {
 export const expand = (
   entry: ConfigEntry,
   scope: ExpansionScope
-): Either.Either<ServerConfig.ServerConfig, NonEmptyReadonlyArray<ConfigIssue>> => {
-  const issues: Array<ConfigIssue> = []
-  const replace = (text: string, ...path: ConfigPath): string =>
+): Either.Either<ServerConfig.ServerConfig, NonEmptyReadonlyArray<ConfigIssue.ConfigIssue>> => {
+  const issues: Array<ConfigIssue.ConfigIssue> = []
+  const replace = (text: string, ...path: ConfigIssue.ConfigPath): string =>
     Either.getOrElse(Template.expand(text, scope), (reason) => {
       issues.push({ path: [...entry.path, ...path], reason })
       return ""
@@ -52,17 +50,20 @@ export const expand = (
   }
   const config = entry._tag === "Stdio" ? stdio(entry, scope, replace, issues) : http(entry, replace)
   if (isNonEmptyReadonlyArray(issues)) return Either.left(issues)
-  const broken = rules(config).map((issue) => ({ ...issue, path: [...entry.path, ...inFile(entry, issue.path)] }))
+  const broken = ServerCheck.rules(config).map((issue) => ({
+    ...issue,
+    path: [...entry.path, ...inFile(entry, issue.path)]
+  }))
   return isNonEmptyReadonlyArray(broken) ? Either.left(broken) : Either.right(config)
 }
 
-type Replace = (text: string, ...path: ConfigPath) => string
+type Replace = (text: string, ...path: ConfigIssue.ConfigPath) => string
 
 const stdio = (
   entry: StdioEntry,
   scope: ExpansionScope,
   replace: Replace,
-  issues: Array<ConfigIssue>
+  issues: Array<ConfigIssue.ConfigIssue>
 ): ServerConfig.StdioServer => {
   const env = new Map<string, Redacted.Redacted<string>>()
   if (entry.envFile !== undefined) {
@@ -98,7 +99,7 @@ const http = (entry: HttpEntry, replace: Replace): ServerConfig.HttpServer => ({
 const timeout = (entry: ConfigEntry) => (entry.timeout === undefined ? {} : { callTimeout: entry.timeout })
 
 /** Where a field of a `ServerConfig` stands in the file. */
-const inFile = (entry: StdioEntry | HttpEntry, path: ConfigPath): ConfigPath => {
+const inFile = (entry: StdioEntry | HttpEntry, path: ConfigIssue.ConfigPath): ConfigIssue.ConfigPath => {
   const [field] = path
   if (entry._tag === "Http" && field === "url") return [entry.urlKey]
   return typeof field === "string" && Object.hasOwn(entry.settings, field) ? ["mooring", ...path] : path

@@ -9,7 +9,7 @@ import * as Either from "effect/Either"
 import { parseEnv } from "node:util"
 
 /** Bytes. Real files have a few kilobytes. */
-export const sizeLimit = 1_048_576
+const sizeLimit = 1_048_576
 
 /** Fails with the reason, in words for people. */
 export const read = (path: string): Effect.Effect<string, string, FileSystem> =>

@@ -2,6 +2,7 @@
  * JSON with comments and trailing commas, as VS Code writes it, together with where each value stands in the text.
  * Pure; nothing of the text is shown in an issue except punctuation, since a secret may stand anywhere in it.
  */
+import { ConfigIssue } from "@mooring/mcp"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Either from "effect/Either"
 import {
@@ -12,17 +13,16 @@ import {
   parseTree,
   printParseErrorCode
 } from "jsonc-parser"
-import { type ConfigIssue, type ConfigPath, found } from "./ConfigIssue.js"
 
 export interface JsonDocument {
   /** The value; its objects have no prototype, so that a key called `__proto__` is a key. */
   readonly value: unknown
   /** ` (line 3, column 7)` of the value at a path, or of the nearest value around it. */
-  readonly positionOf: (path: ConfigPath) => string
+  readonly positionOf: (path: ConfigIssue.ConfigPath) => string
 }
 
 /** What a text that is not JSON is refused with: the first problem only, since the others follow from it. */
-export const parse = (text: string): Either.Either<JsonDocument, NonEmptyReadonlyArray<ConfigIssue>> => {
+export const parse = (text: string): Either.Either<JsonDocument, NonEmptyReadonlyArray<ConfigIssue.ConfigIssue>> => {
   const errors: Array<ParseError> = []
   try {
     const root = parseTree(text, errors, { allowTrailingComma: true })
@@ -49,10 +49,11 @@ export const parse = (text: string): Either.Either<JsonDocument, NonEmptyReadonl
   }
 }
 
-const syntaxIssue = (text: string, error: ParseError): ConfigIssue => {
+const syntaxIssue = (text: string, error: ParseError): ConfigIssue.ConfigIssue => {
   const blank = text.trim() === ""
   const at = text.slice(error.offset, error.offset + 1)
-  const instead = at === "" ? ", found the end of the file" : /[{}[\]:,;'=]/.test(at) ? `, found ${found(at)}` : ""
+  const instead =
+    at === "" ? ", found the end of the file" : /[{}[\]:,;'=]/.test(at) ? `, found ${ConfigIssue.found(at)}` : ""
   return {
     path: [],
     reason: blank ? "the file is empty" : `not JSON: ${position(text, error.offset)}: ${wanted(error, at)}${instead}`
@@ -97,7 +98,7 @@ const wanted = (error: ParseError, at: string): string => {
   }
 }
 
-const duplicates = (node: Node, path: ConfigPath, text: string): ReadonlyArray<ConfigIssue> => {
+const duplicates = (node: Node, path: ConfigIssue.ConfigPath, text: string): ReadonlyArray<ConfigIssue.ConfigIssue> => {
   const children = node.children ?? []
   if (node.type === "array") return children.flatMap((child, index) => duplicates(child, [...path, index], text))
   if (node.type !== "object") return []

@@ -15,7 +15,7 @@ export interface Scope {
 }
 
 /** The names that `Scope.places` may hold. */
-export const placeNames = ["userHome", "workspaceFolder", "workspaceFolderBasename", "pathSeparator", "/"] as const
+const placeNames = ["userHome", "workspaceFolder", "workspaceFolderBasename", "pathSeparator", "/"] as const
 
 type Reference =
   | { readonly _tag: "Variable"; readonly name: string; readonly otherwise: string | undefined }

@@ -3,7 +3,6 @@
  * dropped when the key is idle, unpinned and past its time to live.
  */
 import * as Cause from "effect/Cause"
-import type { Deadline } from "../Deadlines.js"
 import type { ResolvedConfig } from "../PoolConfig.js"
 import type { PoolError } from "../PoolError.js"
 import type { CloseReason } from "../PoolEvent.js"
@@ -13,6 +12,7 @@ import { FreeItems } from "./FreeItems.js"
 import type { Group } from "./Capacity.js"
 import type { Item } from "./Item.js"
 import { RateLimit } from "./RateLimit.js"
+import { Timer } from "./Timer.js"
 import { WaiterQueue } from "./Waiter.js"
 
 /** Counts that only grow. */
@@ -58,13 +58,6 @@ export class Counters {
   }
 }
 
-/** A deadline of a key that calls one function. */
-export class KeyTimer implements Deadline {
-  deadlineAt = Infinity
-  heapIndex = -1
-  constructor(readonly onDeadline: () => void) {}
-}
-
 /** Somebody who waits for items to be ready, without borrowing one. */
 export interface Warming<in E> {
   /** Something about the key has changed. */
@@ -106,8 +99,8 @@ export class KeyState<in out K, in out A, in out E> {
   /** `pump` is at work on it, and has been asked to look once more. */
   pumping = false
   pumpAgain = false
-  readonly sweep: KeyTimer
-  readonly retry: KeyTimer
+  readonly sweep: Timer
+  readonly retry: Timer
   /** Who waits for its items to be warm. */
   readonly warming = new Set<Warming<E>>()
 
@@ -120,11 +113,11 @@ export class KeyState<in out K, in out A, in out E> {
     timers: { readonly sweep: (key: KeyState<K, A, E>) => void; readonly retry: (key: KeyState<K, A, E>) => void }
   ) {
     this.retirements = new RateLimit(retirements.limit, retirements.window)
-    this.sweep = new KeyTimer(() => {
+    this.sweep = new Timer(() => {
       this.sweeping = false
       timers.sweep(this)
     })
-    this.retry = new KeyTimer(() => timers.retry(this))
+    this.retry = new Timer(() => timers.retry(this))
   }
 
   /** Items that count against `max`. */

@@ -12,7 +12,7 @@ import { pipeArguments } from "effect/Pipeable"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { Deadline, Deadlines } from "../Deadlines.js"
+import type { Deadlines } from "../Deadlines.js"
 import { type Lease, Reuse, type ReuseDecision } from "../Lease.js"
 import type { Pool } from "../Pool.js"
 import type { PoolConfig } from "../PoolConfig.js"
@@ -24,6 +24,7 @@ import type { EventHub } from "./EventHub.js"
 import type { Item } from "./Item.js"
 import type { KeyState, Warming } from "./KeyState.js"
 import { LeakWatch, placeOfCall } from "./LeakWatch.js"
+import { Timer } from "./Timer.js"
 
 type Restore = <AX, EX, RX>(effect: Effect.Effect<AX, EX, RX>) => Effect.Effect<AX, EX, RX>
 
@@ -183,10 +184,11 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
       const items = new Set(state.items)
       const told = new Map<Item<K, A, E>, () => void>()
       const forget = () => {
-        timer.stop()
+        this.deadlines.remove(timer)
         for (const [item, tell] of told) item.closed?.delete(tell)
       }
-      const timer = new Timer(this.deadlines, timeout, () => this.engine.revokeAll(items, "its key was drained"))
+      const timer = new Timer(() => this.engine.revokeAll(items, "its key was drained"))
+      this.deadlines.add(timer, this.deadlines.now() + timeout)
       for (const item of items) {
         const tell = () => {
           items.delete(item)
@@ -231,12 +233,11 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
   /** Ends when every item is closed, or abandoned at its deadline. */
   get close(): Effect.Effect<void> {
     const drained = Effect.async<void>((resume) => {
-      const timer = new Timer(this.deadlines, this.shutdownTimeout, () =>
-        this.engine.revokeAll(this.engine.keys.items(), "the pool closed")
-      )
+      const timer = new Timer(() => this.engine.revokeAll(this.engine.keys.items(), "the pool closed"))
+      this.deadlines.add(timer, this.deadlines.now() + this.shutdownTimeout)
       const look = () => {
         for (const _ of this.engine.keys.items()) return
-        timer.stop()
+        this.deadlines.remove(timer)
         this.engine.onItemGone = undefined
         resume(Effect.void)
       }
@@ -252,18 +253,18 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
 class Warmup<K, A, E, R> implements Warming<E> {
   private readonly timeout: number
   private readonly startedAt: number
-  private readonly timer: Timer
+  private readonly timer = new Timer(() => this.tooLate())
   private ended = false
 
   constructor(
     private readonly engine: Engine<K, A, E, R>,
-    deadlines: Deadlines,
+    private readonly deadlines: Deadlines,
     private readonly key: KeyState<K, A, E>,
     private readonly told: (outcome: Effect.Effect<void, E | PoolError> | undefined) => void
   ) {
     this.timeout = Math.max(key.config.acquireTimeout, key.config.connectTimeout)
     this.startedAt = deadlines.now()
-    this.timer = new Timer(deadlines, this.timeout, () => this.tooLate())
+    deadlines.add(this.timer, this.startedAt + this.timeout)
   }
 
   begin(): void {
@@ -282,7 +283,7 @@ class Warmup<K, A, E, R> implements Warming<E> {
 
   stop(): void {
     this.ended = true
-    this.timer.stop()
+    this.deadlines.remove(this.timer)
     if (!this.key.warming.delete(this)) return
     this.engine.pump(this.key)
     this.engine.keys.tidy(this.key)
@@ -341,22 +342,5 @@ class Share<K, A, E, R> {
         return Effect.sync(() => item.revoked?.delete(tell))
       })
     }
-  }
-}
-
-/** A deadline that calls one function, once. */
-class Timer implements Deadline {
-  deadlineAt = Infinity
-  heapIndex = -1
-  constructor(
-    private readonly deadlines: Deadlines,
-    timeout: number,
-    readonly onDeadline: () => void
-  ) {
-    deadlines.add(this, deadlines.now() + timeout)
-  }
-
-  stop(): void {
-    this.deadlines.remove(this)
   }
 }

@@ -1,44 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
+import { Redaction } from "@mooring/mcp"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
-import * as Redaction from "../src/Redaction.js"
 import { StderrTail } from "../src/StderrTail.js"
 
 const secret = FastCheck.stringMatching(/^[a-zA-Z0-9+/=_. -]{8,40}$/).filter((text) => text.trim().length >= 8)
-
-describe("redaction", () => {
-  it("hides a secret in the forms in which a server may repeat it", () => {
-    const { apply } = Redaction.make(["Bearer abc+def/ghi", 'quo"ted', "first line\nsecond line"])
-    expect(apply("Bearer abc+def/ghi")).toBe("«redacted»")
-    expect(apply("token abc+def/ghi, ?t=abc%2Bdef%2Fghi")).toBe("token «redacted», ?t=«redacted»")
-    expect(apply('{"key":"quo\\"ted"}')).toBe('{"key":"«redacted»"}')
-    expect(apply("> second line <")).toBe("> «redacted» <")
-  })
-
-  it("hides the longer of two secrets that begin alike, and leaves what is too short to be one", () => {
-    const { apply } = Redaction.make(["abcd", "abcdefgh", "1", ""])
-    expect(apply("abcdefgh abcd 1 code 1")).toBe("«redacted» «redacted» 1 code 1")
-  })
-
-  it("takes out colours, control characters and marks of direction, but no tabs and line ends", () => {
-    const { apply } = Redaction.make([])
-    expect(apply("\u001b[31mred\u001b[0m\u0007\r\n\tnext\u202e\u0000")).toBe("red\n\tnext")
-    expect(apply("\u001b]0;title\u0007after")).toBe("after")
-  })
-
-  it("hides a secret that control characters cut up", () => {
-    expect(Redaction.make(["hunter22"]).apply("hun\u001b[1mter\u0008" + "22")).toBe("«redacted»")
-  })
-
-  it("cuts an excerpt to one line of its length, and never through a secret", () => {
-    const redaction = Redaction.make(["hunter22-hunter22"])
-    expect(Redaction.excerpt(redaction, "a\n  b\tc", 10)).toBe("a b c")
-    expect(Redaction.excerpt(redaction, "x".repeat(50), 10)).toBe(`${"x".repeat(9)}…`)
-    for (let at = 0; at < 60; at++) {
-      expect(Redaction.excerpt(redaction, `${" ".repeat(at)}hunter22-hunter22 end`, 10)).not.toContain("hunt")
-    }
-  })
-})
 
 describe("the tail of stderr", () => {
   const tailOf = (secrets: ReadonlyArray<string>) => {

@@ -1,8 +1,9 @@
 /**
  * One thing that is wrong in a configuration: where it stands, and what was expected there. Issues are plain values;
  * `toError` makes one `ConfigError` of all that were found. No issue shows a value that may be a secret.
+ *
+ * @since 0.1.0
  */
-import { McpError } from "@mooring/mcp"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -10,16 +11,31 @@ import type { ParseIssue } from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import { closest, distance } from "fastest-levenshtein"
+import { ConfigError } from "./McpError.js"
 
-/** From the root of the configuration: names of fields and places in lists. */
+/**
+ * From the root of the configuration: names of fields and places in lists.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ConfigPath = ReadonlyArray<string | number>
 
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export interface ConfigIssue {
   readonly path: ConfigPath
   readonly reason: string
 }
 
-/** `["mcpServers", "memory", "args", 1]` is shown as `mcpServers.memory.args[1]`. */
+/**
+ * `["mcpServers", "memory", "args", 1]` is shown as `mcpServers.memory.args[1]`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
 export const showPath = (path: ConfigPath): string =>
   path.reduce<string>((shown, part) => {
     if (typeof part === "number") return `${shown}[${part}]`
@@ -27,18 +43,23 @@ export const showPath = (path: ConfigPath): string =>
     return shown === "" ? part : `${shown}.${part}`
   }, "")
 
-/** One error that names the first issue by its path, and lists the others after it. */
+/**
+ * One error that names the first issue by its path, and lists the others after it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
 export const toError = (
   issues: NonEmptyReadonlyArray<ConfigIssue>,
   source: { readonly file?: string | undefined; readonly positionOf?: ((path: ConfigPath) => string) | undefined } = {}
-): McpError.ConfigError => {
+): ConfigError => {
   const reason = (issue: ConfigIssue) => `${issue.reason}${source.positionOf?.(issue.path) ?? ""}`
   const others = issues.slice(1).map((issue) => {
     const where = [source.file, showPath(issue.path)].filter((part) => part !== undefined && part !== "").join(": ")
     return `\n${where}: ${reason(issue)}`
   })
   const path = showPath(issues[0].path)
-  return new McpError.ConfigError({
+  return new ConfigError({
     ...(source.file === undefined ? {} : { file: source.file }),
     ...(path === "" ? {} : { path }),
     reason: reason(issues[0]) + others.join("")
@@ -46,27 +67,42 @@ export const toError = (
 }
 
 /** The known word that was probably meant. */
-export const nearest = (word: string, known: ReadonlyArray<string>): Option.Option<string> => {
+const nearest = (word: string, known: ReadonlyArray<string>): Option.Option<string> => {
   if (known.length === 0) return Option.none()
   const candidate = closest(word, known)
   const limit = Math.max(1, Math.min(3, Math.floor(word.length / 3)))
   return distance(word.toLowerCase(), candidate.toLowerCase()) <= limit ? Option.some(candidate) : Option.none()
 }
 
-/** `; did you mean "…"?`, or nothing when no known word is near. */
+/**
+ * `; did you mean "…"?`, or nothing when no known word is near.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
 export const didYouMean = (word: string, known: ReadonlyArray<string>): string =>
   Option.match(nearest(word, known), { onNone: () => "", onSome: (found) => `; did you mean "${found}"?` })
 
-/** `"a", "b" or "c"`. */
-export const oneOf = (words: ReadonlyArray<string>): string => {
-  const quoted = words.map((word) => JSON.stringify(word))
-  return quoted.length < 2 ? quoted.join("") : `${quoted.slice(0, -1).join(", ")} or ${quoted.slice(-1).join("")}`
-}
+/**
+ * `"a", "b" or "c"`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const oneOf = (words: ReadonlyArray<string>): string => either(words.map((word) => JSON.stringify(word)))
+
+const either = (names: ReadonlyArray<string>): string =>
+  names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} or ${names.slice(-1).join("")}`
 
 // Command lines, addresses, variables and headers may hold secrets: of these only the kind is shown.
 const mayBeSecret = new Set(["command", "args", "cwd", "env", "envFile", "url", "serverUrl", "httpUrl", "headers"])
 
-/** What stands there instead of what was expected. */
+/**
+ * What stands there instead of what was expected: the value where it cannot be a secret, else its kind.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
 export const found = (value: unknown, path: ConfigPath = []): string => {
   if (value === undefined) return "nothing"
   if (value === null) return "null"
@@ -83,8 +119,11 @@ export const found = (value: unknown, path: ConfigPath = []): string => {
 }
 
 /**
- * Checks a value against a schema that has no transformations; a key that the schema does not know is an issue too.
- * The right side is the value as it was given.
+ * Checks a value against a schema that has no transformations; a key that the schema does not know is one issue
+ * more, or kept. The right side is the value as it was given.
+ *
+ * @since 0.1.0
+ * @category combinators
  */
 export const check = <A, I>(
   schema: Schema.Schema<A, I>,
@@ -158,8 +197,7 @@ const expected = (ast: AST.AST): string => {
     const members = ast.types.filter(
       (type) => !AST.isUndefinedKeyword(type) && !(AST.isDeclaration(type) && type.typeParameters.length > 0)
     )
-    const names = members.map(expected)
-    return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} or ${names.slice(-1).join("")}`
+    return either(members.map(expected))
   }
   const description = Option.getOrElse(AST.getDescriptionAnnotation(ast), () => String(ast))
   return description.replace("a non empty string", "a string that is not empty")

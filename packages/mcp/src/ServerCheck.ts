@@ -1,16 +1,25 @@
 /**
  * Checks what one server was given, wherever it came from: the schema of `ServerConfig`, then what a schema does not
  * say (an address that is one, text that can be passed on, settings that fit together).
+ *
+ * @since 0.1.0
  */
-import { ServerConfig } from "@mooring/mcp"
+import * as Url from "@effect/platform/Url"
+import { PoolConfig } from "@mooring/pool"
 import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import { check, type ConfigIssue, type ConfigPath, didYouMean, found } from "./ConfigIssue.js"
+import * as ServerConfig from "./ServerConfig.js"
 
 type Issues = Arr.NonEmptyReadonlyArray<ConfigIssue>
 
-/** A server that a program gave: keys that are not known are refused, since all of them are ours. */
+/**
+ * A server that a program gave: keys that are not known are refused, since all of them are ours.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
 export const server = (value: unknown, path: ConfigPath): Either.Either<ServerConfig.ServerConfig, Issues> => {
   if (!Predicate.isRecord(value)) {
     return Either.left([{ path, reason: `expected an object, found ${found(value)}` }])
@@ -27,7 +36,12 @@ export const server = (value: unknown, path: ConfigPath): Either.Either<ServerCo
   })
 }
 
-/** Why it is not clear how a server is reached. `ways` are the names of fields that would say it. */
+/**
+ * Why it is not clear how a server is reached. `ways` are the names of fields that would say it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
 export const reach = (value: object, ways: ReadonlyArray<string> = ["command", "url"]): string => {
   const keys = Object.keys(value)
   const said = keys.filter((key) => ways.includes(key))
@@ -37,7 +51,12 @@ export const reach = (value: object, ways: ReadonlyArray<string> = ["command", "
   return `expected "command" (a program to start) or "url" (an HTTP address), found neither${hints.find((hint) => hint !== "") ?? ""}`
 }
 
-/** What the schema does not say. Paths are relative to the server. */
+/**
+ * What the schema does not say. Paths are relative to the server.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
 export const rules = (config: ServerConfig.ServerConfig): ReadonlyArray<ConfigIssue> => {
   const issues: Array<ConfigIssue> = []
   const text = (value: string, ...path: ConfigPath) => {
@@ -71,18 +90,16 @@ export const rules = (config: ServerConfig.ServerConfig): ReadonlyArray<ConfigIs
     issues.push({ path: ["concurrency"], reason })
   }
   const { max, maxIdle, min } = ServerConfig.resolve(config)
-  if (min > max) issues.push({ path: ["min"], reason: `expected at most ${max}, as "max" has it, found ${min}` })
-  else if (maxIdle < min) {
-    issues.push({ path: ["maxIdle"], reason: `expected at least ${min}, as "min" has it, found ${maxIdle}` })
-  }
+  // The pool has the rules of its own settings; our schema has looked at each of them by itself.
+  const pool = PoolConfig.resolve({ max, maxIdle, min })
+  if (Either.isLeft(pool)) issues.push({ path: [pool.left.field], reason: pool.left.reason })
   return issues
 }
 
 const address = (text: string): string | undefined => {
   const expected = "expected an address that begins with http:// or https://"
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined) return `${expected}, found ${found(text, ["url"])}`
-  if (url.protocol !== "http:" && url.protocol !== "https:")
-    return `${expected}, found one that begins with ${url.protocol}`
-  return undefined
+  const url = Either.map(Url.fromString(text), String)
+  if (Either.isLeft(url)) return `${expected}, found ${found(text, ["url"])}`
+  const scheme = url.right.slice(0, url.right.indexOf(":") + 1)
+  return scheme === "http:" || scheme === "https:" ? undefined : `${expected}, found one that begins with ${scheme}`
 }

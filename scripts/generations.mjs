@@ -1,0 +1,48 @@
+// A folder of a program that may be running while a new build of it is put in place. Each build has a folder of its
+// own beside the others, and the entry, which only names it, is replaced in one step: who starts finds the old build
+// or the new one, and who has started still finds what it loads later.
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+
+// Builds that are kept, the newest included. An older one is surely not started from any more.
+const kept = 3
+
+/**
+ * Puts a new build in place. Its time is that of the beginning: what changed since then is younger.
+ *
+ * @param {string} folder
+ * @param {string} entry The file that starts the program: `folder` has it after this, and every build must.
+ * @param {(path: string) => Promise<unknown>} build Writes the program into the folder that it is given.
+ */
+export const add = async (folder, entry, build) => {
+  const started = new Date()
+  const name = `${started.getTime().toString(36)}-${process.pid}`
+  mkdirSync(join(folder, name), { recursive: true })
+  try {
+    await build(join(folder, name))
+  } catch (error) {
+    rmSync(join(folder, name), { force: true, recursive: true })
+    throw error
+  }
+  const beside = join(folder, name, `.${entry}`)
+  writeFileSync(beside, `import "./${name}/${entry}"\n`)
+  utimesSync(beside, started, started)
+  renameSync(beside, join(folder, entry))
+  const stay = [entry, ...newest(folder)]
+  for (const each of readdirSync(folder)) {
+    if (!stay.includes(each)) rmSync(join(folder, each), { force: true, recursive: true })
+  }
+}
+
+/** @param {string} folder */
+const newest = (folder) => {
+  const builds = readdirSync(folder).flatMap((name) => {
+    // Another build that ends just now may have taken it away.
+    const stat = statSync(join(folder, name), { throwIfNoEntry: false })
+    return stat?.isDirectory() === true ? [{ name, at: stat.mtimeMs }] : []
+  })
+  return builds
+    .sort((a, b) => b.at - a.at)
+    .slice(0, kept)
+    .map(({ name }) => name)
+}
