@@ -1,10 +1,9 @@
 // Everything that `npm test` and `npm run check` look at. All checks run, whatever the others say, so that one run
 // shows all problems; each counts as one in the closing line `Tests: N passed, N failed, N skipped`.
 //   node scripts/checks.mjs [--tests [arguments of vitest…]]
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { availableParallelism, tmpdir } from "node:os"
-import { join } from "node:path"
+import { availableParallelism } from "node:os"
 import { linted, run, tools } from "./processes.mjs"
+import { runTests } from "./tests.mjs"
 
 /** @typedef {{ readonly name: string, readonly args: ReadonlyArray<string> }} Check */
 
@@ -58,31 +57,17 @@ const runChecks = async (checks) => {
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), 4) }, worker))
 }
 
-/** @param {ReadonlyArray<string>} args */
-const runTests = async (args) => {
-  const folder = mkdtempSync(join(tmpdir(), "mooring-tally-"))
-  const file = join(folder, "tally.json")
-  try {
-    const { code } = await run(process.execPath, tools.vitest("run", ...args), {
-      stdio: ["ignore", "inherit", "inherit"],
-      env: { ...process.env, TALLY_FILE: file }
-    })
-    const counted = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : { passed: 0, failed: 0, skipped: 0 }
-    tally.passed += counted.passed
-    tally.skipped += counted.skipped
-    // An exit that the count does not explain (a crash, no test found) is a failure too.
-    tally.failed += code === 0 ? counted.failed : Math.max(counted.failed, 1)
-    if (code !== 0) failed.push("tests")
-  } finally {
-    rmSync(folder, { force: true, recursive: true })
-  }
-}
-
 const [first, ...rest] = process.argv.slice(2)
 await runChecks(ofSources)
 await runChecks(bundle)
 await runChecks(ofBuild)
-if (first === "--tests") await runTests(rest)
+if (first === "--tests") {
+  const counted = await runTests(rest)
+  tally.passed += counted.passed
+  tally.failed += counted.failed
+  tally.skipped += counted.skipped
+  if (counted.failed > 0) failed.push("tests")
+}
 if (failed.length > 0) console.log(`\nFailed: ${failed.join(", ")}`)
 console.log(`\nTests: ${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`)
 process.exitCode = tally.failed === 0 ? 0 : 1

@@ -49,14 +49,21 @@ const runLaw = (law, source) =>
   new Promise((resolve) => {
     const args = ["run", "--config", "vitest.workspace.ts", "--project", "pool", "--reporter=json", "-t", `\\b${law}: `]
     const env = { ...process.env, MOORING_POOL_SRC: source, FC_SEED: process.env["FC_SEED"] ?? "42" }
-    const child = spawn(process.execPath, [join(root, "node_modules/vitest/vitest.mjs"), ...args], { cwd: root, env })
-    // A sabotaged engine may spin: that, too, is a failure of the law, but it has to be ended.
-    const timer = setTimeout(() => child.kill("SIGKILL"), 120_000)
+    const child = spawn(process.execPath, [join(root, "node_modules/vitest/vitest.mjs"), ...args], {
+      cwd: root,
+      env,
+      detached: true
+    })
+    // A sabotaged engine may spin: the run has to be ended with all its workers.
+    const end = () => child.pid !== undefined && process.kill(-child.pid, "SIGKILL")
+    const timer = setTimeout(end, 120_000)
+    process.once("exit", end)
     let out = ""
     child.stdout.on("data", (chunk) => (out += chunk))
     child.stderr.resume()
     child.on("close", () => {
       clearTimeout(timer)
+      process.removeListener("exit", end)
       resolve(tally(out))
     })
   })

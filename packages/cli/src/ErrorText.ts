@@ -84,8 +84,6 @@ export const hint = (error: KnownError): string => {
       return because(error.cause) ?? "Mend the server, then try again."
     case "PoolSaturated":
       return "Call less at once, or raise its maxWaiters."
-    case "CallTimeout":
-      return "If the tool needs longer, raise its callTimeout. It may have run: look before you call again."
     case "ConnectionLost":
       return error.delivery === "NotSent"
         ? "It is safe to call again."
@@ -94,6 +92,7 @@ export const hint = (error: KnownError): string => {
       return "Look at the server's state before you call again."
     case "UnsupportedCapability":
       return "Ask the server for something that it offers."
+    case "CallTimeout":
     case "PoolSuspended":
     case "PoolClosed":
     case "LeaseRevoked":

@@ -20,9 +20,21 @@ import * as ExitCode from "./ExitCode.js"
 import * as Help from "./Help.js"
 import * as Output from "./Output.js"
 
-/** `@effect/cli` prints its mistakes by itself, an unknown command even twice. Here they are errors like the others. */
-const mutedErrors = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Console.consoleWith((console) => Effect.withConsole(effect, { ...console, error: () => Effect.void }))
+/**
+ * `@effect/cli` prints its mistakes by itself, an unknown command even twice: here they are errors like the others. What
+ * else it prints (a completion script) is a result.
+ */
+const printing = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Output.Output> =>
+  Effect.flatMap(Output.Output, (output) =>
+    Console.consoleWith((console) =>
+      Effect.withConsole(effect, {
+        ...console,
+        error: () => Effect.void,
+        // A console cannot fail; the error is told as any other.
+        log: (...args) => Effect.orDie(output.result(args.map(String).join(" ")))
+      })
+    )
+  )
 
 const usageError = (argv: ReadonlyArray<string>, error: ValidationError.ValidationError): UsageError => {
   const command = find(argv[0] ?? "")
@@ -39,7 +51,7 @@ const usageError = (argv: ReadonlyArray<string>, error: ValidationError.Validati
  * @category constructors
  */
 export const main = (argv: ReadonlyArray<string>, debug: boolean): Effect.Effect<number> =>
-  mutedErrors(Cli.run(argv)).pipe(
+  printing(Cli.run(argv)).pipe(
     Effect.catchIf(ValidationError.isValidationError, (error) => Effect.fail(usageError(argv, error))),
     Effect.as(ExitCode.fine),
     Effect.catchAllCause((cause) =>

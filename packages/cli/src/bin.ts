@@ -11,10 +11,14 @@ import * as Help from "./Help.js"
 import * as Package from "./Package.js"
 
 const say = (stream: NodeJS.WriteStream, text: string, code: number): void => {
-  // A reader who has seen enough is no error.
-  stream.on("error", () => {})
-  stream.write(`${text}\n`)
   process.exitCode = code
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    // A reader who has seen enough is no error. Where stderr fails there is nobody left to tell.
+    if (error.code === "EPIPE" || stream === process.stderr) return
+    process.exitCode = ExitCode.failed
+    process.stderr.write(`mooring: The result could not be written to stdout: ${error.message}\n`)
+  })
+  stream.write(`${text}\n`)
 }
 
 const run = async (argv: ReadonlyArray<string>, debug: boolean): Promise<void> => {

@@ -131,8 +131,8 @@ describe.concurrent("mooring trust", () => {
                 env: [
                   { name: "TOKEN", from: "env" },
                   { name: "NODE_OPTIONS", value: "--require ./planted.js", risk: "decides which code runs" },
-                  { name: "TOKEN_OF_FILE", from: "envFile" },
-                  { name: "LD_PRELOAD", from: "envFile", value: "./planted.so", risk: "decides which code runs" }
+                  { name: "LD_PRELOAD", from: "envFile", value: "./planted.so", risk: "decides which code runs" },
+                  { name: "TOKEN_OF_FILE", from: "envFile" }
                 ]
               },
               { name: "web", headers: ["Authorization"] }
@@ -307,7 +307,11 @@ describe.concurrent("mooring call", () => {
           mcpServers: { tools: here.server("tools", { mooring: { callTimeout: "300 millis" } }) }
         })
         const ran = yield* here.mooring(["call", "tools", "hang", "--config", file])
-        expect(ran).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("300 ms") })
+        expect(ran).toMatchObject({
+          code: 1,
+          stdout: "",
+          stderr: expect.stringMatching(/Tool "hang".* 300 ms\..*may have run/)
+        })
       })
     )
   )
@@ -362,6 +366,22 @@ describe.concurrent("mooring", () => {
       Effect.gen(function* () {
         const ran = yield* here.mooring(["tools", "tools", ...config, "--output", "json"], { deaf: true })
         expect(ran).toMatchObject({ code: 0, stderr: "" })
+      })
+    )
+  )
+
+  it.live("help, the version and completions that cannot be written are told, with exit code 1", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const here = yield* place
+        for (const args of [["--help"], ["--version"], ["--completions", "bash"]]) {
+          const ran = yield* here.mooring(args, { unwritable: true })
+          expect(ran).toMatchObject({
+            code: 1,
+            stderr: expect.stringContaining("could not be written to stdout: EBADF")
+          })
+          expect((yield* here.mooring(args, { deaf: true })).code).toBe(0)
+        }
       })
     )
   )

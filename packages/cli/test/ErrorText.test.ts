@@ -52,9 +52,20 @@ const cases: ReadonlyArray<readonly [ErrorText.KnownError, number, ReadonlyArray
     ["exited", "boom"]
   ],
   [
-    new McpError.CallTimeout({ server: "files", method: "tools/call", timeoutMs: 5, delivery: "Unknown" }),
+    new McpError.CallTimeout({
+      server: "files",
+      method: "tools/call",
+      tool: "write",
+      timeoutMs: 5,
+      delivery: "Unknown"
+    }),
     1,
-    ["files", "5 ms", "callTimeout"]
+    ["files", 'Tool "write"', "5 ms", "callTimeout", "may have run", "before you call again"]
+  ],
+  [
+    new McpError.CallTimeout({ server: "files", method: "ping", timeoutMs: 5, delivery: "NotSent" }),
+    1,
+    ['"ping"', "5 ms", "was not sent", "safe to call again"]
   ],
   [lost, 1, ["files", "may have run", "Look at the server's state"]],
   [

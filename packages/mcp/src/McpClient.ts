@@ -261,12 +261,13 @@ const remembering = <A>(
 ): Effect.Effect<A, CallError> => {
   const { unknown } = call
   if (unknown === undefined) return again
-  return Effect.catchAll(again, (error) => {
+  return Effect.catchAll(again, (error): Effect.Effect<never, CallError> => {
     switch (error._tag) {
-      case "CallTimeout":
       case "OutcomeUnknown":
       case "ProtocolError":
         return Effect.fail(error)
+      case "CallTimeout":
+        return Effect.fail(error.delivery === "Unknown" ? error : unknown(lost))
       default:
         return Effect.fail(unknown(lost))
     }

@@ -57,12 +57,22 @@ export class McpConnectError extends Schema.TaggedError<McpConnectError>("@moori
 export class CallTimeout extends Schema.TaggedError<CallTimeout>("@mooring/mcp/CallTimeout")("CallTimeout", {
   server: Schema.String,
   method: Schema.String,
+  /** The tool, where a tool was called. */
+  tool: Schema.optional(Schema.String),
   /** The limit that passed. Milliseconds. */
   timeoutMs: Schema.Number,
   delivery: Delivery
 }) {
   override get message(): string {
-    return `"${this.method}" on MCP server "${this.server}" was not answered within ${this.timeoutMs} ms`
+    const what = this.tool === undefined ? `"${this.method}"` : `Tool "${this.tool}"`
+    const ran =
+      this.delivery === "NotSent"
+        ? "It was not sent, so it is safe to call again."
+        : "The server was told to cancel, but it may have run: look at the server's state before you call again."
+    return (
+      `${what} on MCP server "${this.server}" was not answered within ${this.timeoutMs} ms. ` +
+      `${ran} If it needs longer, raise its callTimeout or totalTimeout.`
+    )
   }
 }
 
@@ -181,7 +191,10 @@ export class InvalidResult extends Schema.TaggedError<InvalidResult>("@mooring/m
   reason: Schema.String
 }) {
   override get message(): string {
-    return `The result of "${this.tool}" on MCP server "${this.server}" is not what was declared: ${this.reason}`
+    return (
+      `The result of "${this.tool}" on MCP server "${this.server}" is not what was declared: ${this.reason}. ` +
+      "The tool has run; callTool gives the result as the server sent it."
+    )
   }
 }
 

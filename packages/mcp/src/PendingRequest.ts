@@ -147,8 +147,9 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     const timeoutMs = this.deadlineAt >= this.endsAt ? totalTimeoutMs : idleMs
     if (!this.withdraw(`not answered within ${timeoutMs} ms`)) return
     const { server } = this.holder
-    const { method } = this.message
-    this.end(Effect.fail(new CallTimeout({ server, method, timeoutMs, delivery: this.delivery })))
+    const { method, params } = this.message
+    const tool = method === "tools/call" && typeof params?.["name"] === "string" ? params["name"] : undefined
+    this.end(Effect.fail(new CallTimeout({ server, method, tool, timeoutMs, delivery: this.delivery })))
   }
 
   /** The caller was interrupted; nobody waits for an outcome. Does nothing when there is one. */

@@ -1,8 +1,18 @@
 import { describe, expect, it } from "@effect/vitest"
-import { McpClient, McpTool, type McpTransport, type ServerConfig } from "@mooring/mcp"
+import { McpClient, McpConnector, McpPool, McpTool, type McpTransport, type ServerConfig } from "@mooring/mcp"
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
-import { Cause, Effect, Exit, FastCheck, Fiber, FiberId, Option, Schema, TestClock } from "effect"
-import { client, type Handler, http, MemoryServer, nothing, type Options, stdio, text } from "./MemoryServer.js"
+import { Cause, Effect, Exit, FastCheck, Fiber, FiberId, Layer, Option, Schema, TestClock } from "effect"
+import {
+  client,
+  connector,
+  type Handler,
+  http,
+  MemoryServer,
+  nothing,
+  type Options,
+  stdio,
+  text
+} from "./MemoryServer.js"
 
 const Echo = McpTool.make("echo", {
   parameters: { message: Schema.String, times: Schema.optional(Schema.Int) },
@@ -286,6 +296,45 @@ describe("McpClient", () => {
       )
     })
 
+    it.effect("does not forget it either when the second try was not even sent in time", () => {
+      const server = serving((_, end) => {
+        end.close("it crashed")
+        return nothing
+      })
+      // The first connection is as it should be; on those after it, no call gets through.
+      let opened = 0
+      const clogged = (transport: McpTransport.McpTransport): McpTransport.McpTransport => ({
+        network: transport.network,
+        start: (receiver) => transport.start(receiver),
+        send: (outgoing) => {
+          if (!isCall(outgoing.message)) transport.send(outgoing)
+        }
+      })
+      const connectors = Layer.effect(
+        McpConnector.McpConnector,
+        Effect.map(McpConnector.McpConnector, ({ open }) => ({
+          open: (key, config) =>
+            Effect.map(open(key, config), (transport) => (++opened === 1 ? transport : clogged(transport)))
+        }))
+      ).pipe(Layer.provide(connector({ a: server })))
+      const layer = McpClient.layer.pipe(
+        Layer.provide(McpPool.layer({ servers: { a: stdio } })),
+        Layer.provide(connectors)
+      )
+      return Effect.gen(function* () {
+        const mcp = yield* McpClient.McpClient
+        const options = { mayRunTwice: true, timeout: "2 seconds" } as const
+        const fiber = yield* Effect.fork(Effect.flip(mcp.callTool("a", "pay", {}, options)))
+        yield* TestClock.adjust("3 seconds")
+        expect(yield* Fiber.join(fiber)).toMatchObject({
+          _tag: "OutcomeUnknown",
+          cause: { _tag: "ConnectionLost", delivery: "Unknown" }
+        })
+        expect(opened).toBe(2)
+        expect(server.count("tools/call")).toBe(1)
+      }).pipe(Effect.provide(layer))
+    })
+
     it.effect("never runs a call again that timed out", () => {
       const server = serving(() => nothing)
       return withClient(server, (mcp) =>
@@ -293,7 +342,9 @@ describe("McpClient", () => {
           const options = { mayRunTwice: true, timeout: "2 seconds" } as const
           const fiber = yield* Effect.fork(Effect.flip(mcp.callTool("a", "pay", {}, options)))
           yield* TestClock.adjust("2 seconds")
-          expect(yield* Fiber.join(fiber)).toMatchObject({ _tag: "CallTimeout", timeoutMs: 2000, delivery: "Unknown" })
+          const error = yield* Fiber.join(fiber)
+          expect(error).toMatchObject({ _tag: "CallTimeout", tool: "pay", timeoutMs: 2000, delivery: "Unknown" })
+          expect(error.message).toMatch(/^Tool "pay" on MCP server "a" was not answered within 2000 ms\..*may have run/)
           expect(server.methods).toEqual(["tools/call", "notifications/cancelled"])
         })
       )

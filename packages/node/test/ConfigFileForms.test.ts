@@ -113,7 +113,10 @@ describe("the forms that people have", () => {
         mcpServers: {
           a: { command: "x", disabled: true, env: { A: "${NOT_SET}" } },
           b: { type: "sse", url: "https://a.b", mooring: { disabled: true } },
-          c: { command: "x", disabled: true, mooring: { disabled: false } }
+          c: { command: "x", disabled: true, mooring: { disabled: false } },
+          d: { command: "x", args: "not a list", disabled: true, mooring: { concurency: 2 } },
+          e: { type: "websocket", mooring: { disabled: true } },
+          f: { disabled: true }
         }
       },
       { c: { command: "x", args: [], cwd: folder, env: {}, disabled: false } }

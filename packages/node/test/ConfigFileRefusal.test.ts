@@ -106,6 +106,11 @@ describe("what is refused", () => {
       ["memory.timeout: expected a positive number of milliseconds, found -1"]
     ],
     [
+      "a server that is enabled again, as one that never was disabled",
+      one({ command: "x", args: "y", disabled: true, mooring: { disabled: false } }),
+      ["memory.args"]
+    ],
+    [
       "disabled as text",
       one({ command: "x", disabled: "true" }),
       ['memory.disabled: expected a boolean, found "true"']

@@ -76,7 +76,10 @@ export interface HttpEntry extends Common {
   readonly settings: HttpSettings
 }
 
-/** A server of a kind that Mooring does not speak (`sse`): it is listed, and refused when it is to be used. */
+/**
+ * A server of a kind that Mooring does not speak (`sse`): it is listed, and refused when it is to be used. Or a
+ * disabled one that is not well-formed.
+ */
 export interface UnsupportedEntry extends Common {
   readonly _tag: "Unsupported"
   readonly type: string
@@ -92,7 +95,33 @@ export interface Parsed {
 
 const kinds = ["stdio", "http", "streamable-http", "streamableHttp", "streamable_http", "sse"]
 
-export const parse = (name: string, value: unknown, path: ConfigIssue.ConfigPath): Either.Either<Parsed, Issues> => {
+/** Nothing that stands in a disabled server matters: where it is not well-formed, it is listed as far as it can be. */
+export const parse = (name: string, value: unknown, path: ConfigIssue.ConfigPath): Either.Either<Parsed, Issues> =>
+  Either.orElse(parseUsed(name, value, path), (issues) =>
+    name !== "" && Predicate.isRecord(value) && isDisabled(value)
+      ? Either.right({ entry: malformed(name, value, path), warnings: [] })
+      : Either.left(issues)
+  )
+
+const isDisabled = ({ disabled, mooring }: Fields): boolean =>
+  ((Predicate.isRecord(mooring) ? mooring["disabled"] : undefined) ?? disabled) === true
+
+const malformed = (name: string, value: Fields, path: ConfigIssue.ConfigPath): UnsupportedEntry => {
+  const { type } = value
+  const implied = Object.hasOwn(value, "command") ? "stdio" : "http"
+  const url = urlKeys.map((key) => value[key]).find(Predicate.isString)
+  return {
+    _tag: "Unsupported",
+    name,
+    path,
+    disabled: true,
+    timeout: undefined,
+    type: Predicate.isString(type) ? type : implied,
+    url
+  }
+}
+
+const parseUsed = (name: string, value: unknown, path: ConfigIssue.ConfigPath): Either.Either<Parsed, Issues> => {
   if (name === "") return Either.left([{ path, reason: "expected a server's name that is not empty" }])
   if (!Predicate.isRecord(value)) {
     return Either.left([{ path, reason: `expected an object, found ${ConfigIssue.found(value)}` }])

@@ -1,0 +1,23 @@
+// Runs vitest, and counts what it says. Run by `checks.mjs`, which adds the count to its own.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { run, tools } from "./processes.mjs"
+
+/**
+ * @param {ReadonlyArray<string>} args of vitest
+ * @returns {Promise<{ readonly passed: number, readonly failed: number, readonly skipped: number }>}
+ */
+export const runTests = async (args) => {
+  const folder = mkdtempSync(join(tmpdir(), "mooring-tally-"))
+  // A signal ends this process while it waits for the tests: a "finally" would not be run.
+  process.once("exit", () => rmSync(folder, { force: true, recursive: true }))
+  const file = join(folder, "tally.json")
+  const { code } = await run(process.execPath, tools.vitest("run", ...args), {
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, TALLY_FILE: file }
+  })
+  const counted = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : { passed: 0, failed: 0, skipped: 0 }
+  // An exit that the count does not explain (a crash, no test found) is a failure too.
+  return { ...counted, failed: code === 0 ? counted.failed : Math.max(counted.failed, 1) }
+}
