@@ -9,6 +9,10 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { sabotages } from "./sabotages.mjs"
 
+// So that what is to be done at the exit is done when a signal ends this, too.
+for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]))
+  process.once(signal, () => process.exit(130))
+
 const root = fileURLToPath(new URL("..", import.meta.url))
 const cache = join(root, "node_modules/.cache/sabotage")
 const wanted = process.argv.slice(2)
