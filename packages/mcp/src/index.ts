@@ -7,6 +7,8 @@ export * as ConfigIssue from "./ConfigIssue.js"
 /** @since 0.1.0 */
 export * as CurrentPartition from "./CurrentPartition.js"
 /** @since 0.1.0 */
+export * as JsonRpc from "./JsonRpc.js"
+/** @since 0.1.0 */
 export * as McpClient from "./McpClient.js"
 /** @since 0.1.0 */
 export * as McpConnection from "./McpConnection.js"

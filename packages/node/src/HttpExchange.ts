@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { type McpTransport, Redaction } from "@mooring/mcp"
+import { JsonRpc, type McpTransport, Redaction } from "@mooring/mcp"
 import type { JSONRPCMessage, JSONRPCRequest } from "@modelcontextprotocol/sdk/types.js"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -18,7 +18,6 @@ import type { HttpAddress } from "./HttpAddress.js"
 import * as HttpFailure from "./HttpFailure.js"
 import { HttpInbox, type Reader } from "./HttpInbox.js"
 import type { Settings } from "./HttpSettings.js"
-import { messagesIn } from "./JsonRpc.js"
 
 /**
  * What the exchanges of one connection have in common.
@@ -277,7 +276,7 @@ const refused = (http: Http, response: Response, session: boolean): Effect.Effec
 /** The message of a JSON-RPC error, if the text is one. */
 const errorIn = (json: string): string | undefined => {
   try {
-    const [message] = messagesIn(JSON.parse(json))
+    const [message] = JsonRpc.messagesIn(JSON.parse(json))
     return message !== undefined && "error" in message ? message.error.message : undefined
   } catch {
     return undefined

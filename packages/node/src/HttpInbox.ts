@@ -5,11 +5,10 @@
  * @since 0.1.0
  */
 import type { JSONRPCMessage, JSONRPCRequest } from "@modelcontextprotocol/sdk/types.js"
-import { Redaction } from "@mooring/mcp"
+import { JsonRpc, Redaction } from "@mooring/mcp"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
-import { messagesIn } from "./JsonRpc.js"
 
 /**
  * Who takes what was received.
@@ -55,7 +54,7 @@ export class HttpInbox {
       this.#junk("text that is not JSON", json)
       return false
     }
-    for (const message of messagesIn(value)) {
+    for (const message of JsonRpc.messagesIn(value)) {
       if (message === undefined) this.#junk("JSON that is not JSON-RPC 2.0", json)
       else if ("method" in message) this.#reader.message(message)
       else if (!this.hasAnswer && message.id === this.#request.id) {

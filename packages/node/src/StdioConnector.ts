@@ -9,7 +9,7 @@
  * @since 0.1.0
  */
 import { getDefaultEnvironment } from "@modelcontextprotocol/sdk/client/stdio.js"
-import { McpError, type McpTransport, Redaction, ServerConfig, type ServerKey } from "@mooring/mcp"
+import { JsonRpc, McpError, type McpTransport, Redaction, ServerConfig, type ServerKey } from "@mooring/mcp"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
@@ -22,7 +22,6 @@ import type * as Scope from "effect/Scope"
 import type { Buffer } from "node:buffer"
 import process from "node:process"
 import * as ChildProcess from "./ChildProcess.js"
-import { messagesIn } from "./JsonRpc.js"
 import { LineReader } from "./LineReader.js"
 import { MessageWriter } from "./MessageWriter.js"
 import { StderrTail } from "./StderrTail.js"
@@ -199,7 +198,7 @@ class Pipes implements McpTransport.McpTransport {
       if (line.trim() !== "") this.#junk("a line that is not JSON", line)
       return
     }
-    for (const message of messagesIn(value)) {
+    for (const message of JsonRpc.messagesIn(value)) {
       if (this.#ended) return
       if (message === undefined) this.#junk("JSON that is not JSON-RPC 2.0", line)
       else this.#tell((receiver) => receiver.message(message))

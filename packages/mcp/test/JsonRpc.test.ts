@@ -1,5 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { messagesIn } from "../src/JsonRpc.js"
+import { JsonRpc } from "@mooring/mcp"
+
+const { messagesIn } = JsonRpc
 
 describe("JSON-RPC", () => {
   it.each([
