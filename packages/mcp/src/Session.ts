@@ -15,6 +15,7 @@ import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Answer from "./Answer.js"
 import * as ErrorData from "./ErrorData.js"
+import { PendingTable } from "./internal/PendingTable.js"
 import { ConnectionLost, type McpConnectError, type RequestError } from "./McpError.js"
 import type { McpTransport, Outgoing, TransportFailure } from "./McpTransport.js"
 import { PendingRequest, type RequestOptions } from "./PendingRequest.js"
@@ -128,7 +129,7 @@ class Live implements Session {
     strayProgress: 0,
     junk: 0
   }
-  private readonly requests = new Map<number, PendingRequest>()
+  private readonly requests = new PendingTable<PendingRequest>()
   private readonly listeners: Array<Listener> = []
   private nextId = firstId
   private ended: { readonly reason: string; readonly cause: unknown } | undefined
@@ -176,13 +177,14 @@ class Live implements Session {
     answer: Answer.Answer<unknown>,
     options: RequestOptions
   ): PendingRequest {
-    const id = this.nextId++
+    const id = this.requests.freeFrom(this.nextId)
+    this.nextId = id + 1
     const { onProgress, resetOnProgress, timeoutMs, totalTimeoutMs } = options
     const asks = onProgress !== undefined || (resetOnProgress === true && timeoutMs < totalTimeoutMs)
     const now = this.deadlines.now()
     const endsAt = now + totalTimeoutMs * 1e6
     const request = new PendingRequest(this, id, message(id, method, params, asks), answer, options, endsAt)
-    this.requests.set(id, request)
+    this.requests.add(request)
     this.deadlines.add(request, Math.min(now + timeoutMs * 1e6, endsAt))
     try {
       this.transport.send(request)
@@ -218,7 +220,7 @@ class Live implements Session {
   }
 
   release(request: PendingRequest, answered: boolean): boolean {
-    if (!this.requests.delete(request.id)) return false
+    if (!this.requests.delete(request)) return false
     this.deadlines.remove(request)
     if (answered) this.counters.answered++
     else this.counters.unanswered++
@@ -237,7 +239,7 @@ class Live implements Session {
   close(reason: string, cause: unknown): void {
     if (this.ended !== undefined) return
     this.ended = { reason, cause }
-    const requests = [...this.requests.values()]
+    const requests = this.requests.values()
     if (requests.length > 0) {
       const said = this.transport.diagnostics?.() ?? ""
       const explained = said === "" ? reason : `${reason}\nIts last words on stderr:\n${said}`
