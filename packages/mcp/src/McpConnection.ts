@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import type { Pool } from "@mooring/pool"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import type {
   CallToolResult,
@@ -84,6 +85,13 @@ export interface McpConnection {
   ) => Effect.Effect<A, RequestError>
   /** Calls a tool as MCP has it: `isError` is a value of the result. Asks for progress, which resets the timeout. */
   readonly callTool: (
+    tool: string,
+    args?: Readonly<Record<string, unknown>>,
+    limits?: CallLimits
+  ) => Effect.Effect<CallToolResult, RequestError | UnsupportedCapability>
+  /** `callTool`, once, for a caller that has masked interruption already. See `Pool.useMasked`. */
+  readonly callToolMasked: (
+    restore: Pool.Restore,
     tool: string,
     args?: Readonly<Record<string, unknown>>,
     limits?: CallLimits
@@ -295,9 +303,18 @@ class Live implements McpConnection {
     args?: Readonly<Record<string, unknown>>,
     limits?: CallLimits
   ): Effect.Effect<CallToolResult, RequestError | UnsupportedCapability> {
+    return Effect.uninterruptibleMask((restore) => this.callToolMasked(restore, tool, args, limits))
+  }
+
+  callToolMasked(
+    restore: Pool.Restore,
+    tool: string,
+    args?: Readonly<Record<string, unknown>>,
+    limits?: CallLimits
+  ): Effect.Effect<CallToolResult, RequestError | UnsupportedCapability> {
     if (this.capabilities.tools === undefined) return this.withoutTools
     const params = args === undefined ? { name: tool } : { name: tool, arguments: args }
-    return this.session.request("tools/call", params, Answer.callTool, this.limited(limits))
+    return this.session.requestMasked(restore, "tools/call", params, Answer.callTool, this.limited(limits))
   }
 
   private limited(limits: CallLimits | undefined): RequestOptions {

@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { Deadlines } from "@mooring/pool"
+import { Deadlines, type Pool } from "@mooring/pool"
 import type { JSONRPCMessage, JSONRPCNotification, JSONRPCRequest } from "@modelcontextprotocol/sdk/types.js"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -69,6 +69,14 @@ export interface Session {
    * once. Fails with `CallTimeout`, `ConnectionLost` or `ProtocolError`.
    */
   readonly request: <A>(
+    method: string,
+    params: JSONRPCRequest["params"],
+    answer: Answer.Answer<A>,
+    options: RequestOptions
+  ) => Effect.Effect<A, RequestError>
+  /** `request`, once, for a caller that has masked interruption already. See `Pool.useMasked`. */
+  readonly requestMasked: <A>(
+    restore: Pool.Restore,
     method: string,
     params: JSONRPCRequest["params"],
     answer: Answer.Answer<A>,
@@ -152,23 +160,34 @@ class Live implements Session {
     answer: Answer.Answer<A>,
     options: RequestOptions
   ): Effect.Effect<A, RequestError> {
-    // What is registered is released whatever happens next: an interruption can come at any step from here.
-    return Effect.uninterruptibleMask((restore) => {
-      if (this.ended !== undefined) {
-        this.counters.unanswered++
-        const { cause, reason } = this.ended
-        return Effect.fail(new ConnectionLost({ server: this.server, reason, delivery: "NotSent", cause }))
+    return Effect.uninterruptibleMask((restore) => this.requestMasked(restore, method, params, answer, options))
+  }
+
+  requestMasked<A>(
+    restore: Pool.Restore,
+    method: string,
+    params: JSONRPCRequest["params"],
+    answer: Answer.Answer<A>,
+    options: RequestOptions
+  ): Effect.Effect<A, RequestError> {
+    let request: PendingRequest | undefined
+    // One parameter only: with two, Effect would make an `AbortController` for every call.
+    const outcome = Effect.async<unknown, RequestError>((resume) => {
+      if (this.ended === undefined) {
+        request = this.start(method, params, answer, options)
+        return request.await(resume)
       }
-      const request = this.start(method, params, answer, options)
-      // One parameter only: with two, Effect would make an `AbortController` for every call.
-      const outcome = Effect.async<unknown, RequestError>((resume) => request.await(resume))
-      const waiting = Effect.catchAllCause(restore(outcome), (cause) => {
-        request.cancel()
-        return Effect.failCause(cause)
-      })
-      // A request ends in nothing but what its `answer` gave, which is an `A`; the map of all of them cannot say so.
-      return waiting as Effect.Effect<A, RequestError>
+      this.counters.unanswered++
+      const { cause, reason } = this.ended
+      return resume(Effect.fail(new ConnectionLost({ server: this.server, reason, delivery: "NotSent", cause })))
     })
+    // Outside of what can be interrupted: what was registered is released whatever happens, at any step.
+    const waiting = Effect.catchAllCause(restore(outcome), (cause) => {
+      request?.cancel()
+      return Effect.failCause(cause)
+    })
+    // A request ends in nothing but what its `answer` gave, which is an `A`; the table of all of them cannot say so.
+    return waiting as Effect.Effect<A, RequestError>
   }
 
   private start(
@@ -183,7 +202,8 @@ class Live implements Session {
     const asks = onProgress !== undefined || (resetOnProgress === true && timeoutMs < totalTimeoutMs)
     const now = this.deadlines.now()
     const endsAt = now + totalTimeoutMs * 1e6
-    const request = new PendingRequest(this, id, message(id, method, params, asks), answer, options, endsAt)
+    const message = new Request(id, method, asks ? asking(params, id) : params)
+    const request = new PendingRequest(this, id, message, answer, options, endsAt)
     this.requests.add(request)
     this.deadlines.add(request, Math.min(now + timeoutMs * 1e6, endsAt))
     try {
@@ -323,15 +343,21 @@ class Live implements Session {
   }
 }
 
-const message = (
-  id: number,
-  method: string,
-  params: JSONRPCRequest["params"],
-  asksForProgress: boolean
-): JSONRPCRequest => {
-  const jsonrpc = "2.0"
-  if (asksForProgress) {
-    return { jsonrpc, id, method, params: { ...params, _meta: { ...params?._meta, progressToken: id } } }
-  }
-  return params === undefined ? { jsonrpc, id, method } : { jsonrpc, id, method, params }
+/**
+ * A class, and not an object in braces: V8 takes those on a busy path for long-lived and puts them where only a full
+ * collection finds them, which costs more than all else that is done with them.
+ */
+class Request implements JSONRPCRequest {
+  readonly [other: string]: unknown
+  readonly jsonrpc = "2.0"
+  constructor(
+    readonly id: number,
+    readonly method: string,
+    readonly params: JSONRPCRequest["params"]
+  ) {}
 }
+
+const asking = (params: JSONRPCRequest["params"], progressToken: number): JSONRPCRequest["params"] => ({
+  ...params,
+  _meta: { ...params?._meta, progressToken }
+})
