@@ -313,7 +313,7 @@ class Live implements McpConnection {
     limits?: CallLimits
   ): Effect.Effect<CallToolResult, RequestError | UnsupportedCapability> {
     if (this.capabilities.tools === undefined) return this.withoutTools
-    const params = args === undefined ? { name: tool } : { name: tool, arguments: args }
+    const params = new ToolParams(tool, args)
     return this.session.requestMasked(restore, "tools/call", params, Answer.callTool, this.limited(limits))
   }
 
@@ -364,6 +364,18 @@ class Live implements McpConnection {
         error.code === malformedCode ? Effect.fail(error) : Effect.sync(took)
       )
     )
+  }
+}
+
+/** A class, since objects in braces are dear on a busy path: see `Session`. */
+class ToolParams {
+  readonly [other: string]: unknown
+  readonly arguments: Readonly<Record<string, unknown>> | undefined
+  constructor(
+    readonly name: string,
+    args: Readonly<Record<string, unknown>> | undefined
+  ) {
+    this.arguments = args
   }
 }
 

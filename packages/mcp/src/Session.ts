@@ -202,7 +202,7 @@ class Live implements Session {
     const asks = onProgress !== undefined || (resetOnProgress === true && timeoutMs < totalTimeoutMs)
     const now = this.deadlines.now()
     const endsAt = now + totalTimeoutMs * 1e6
-    const message = new Request(id, method, asks ? asking(params, id) : params)
+    const message = new Request(id, method, asks ? new Asking(params, id) : params)
     const request = new PendingRequest(this, id, message, answer, options, endsAt)
     this.requests.add(request)
     this.deadlines.add(request, Math.min(now + timeoutMs * 1e6, endsAt))
@@ -357,7 +357,22 @@ class Request implements JSONRPCRequest {
   ) {}
 }
 
-const asking = (params: JSONRPCRequest["params"], progressToken: number): JSONRPCRequest["params"] => ({
-  ...params,
-  _meta: { ...params?._meta, progressToken }
-})
+/** The parameters of a request with its token for progress. Classes for the same reason. */
+class Asking {
+  readonly [other: string]: unknown
+  readonly _meta: Meta
+  constructor(params: JSONRPCRequest["params"], progressToken: number) {
+    Object.assign(this, params)
+    this._meta = new Meta(params?._meta, progressToken)
+  }
+}
+
+class Meta {
+  readonly [other: string]: unknown
+  constructor(
+    meta: { readonly [other: string]: unknown } | undefined,
+    readonly progressToken: number
+  ) {
+    if (meta !== undefined) Object.assign(this, meta, { progressToken })
+  }
+}
