@@ -15,20 +15,16 @@
 export const exceeds = (text: string, depth: number): boolean => {
   // From level n it takes `depth + 1 - n` more to open one too many, and `depth + 1` to close them all.
   const last = text.length - 2 * (depth + 1)
+  // Nearly every text is done with here: too short, or too plain.
+  if (last < 0 || !opensMore(text, depth)) return false
   let level = 0
   for (let at = 0; at <= last + level; at++) {
-    switch (text.charCodeAt(at)) {
-      case quote:
-        at = stringEnd(text, at)
-        break
-      case openBracket:
-      case openBrace:
-        if (++level > depth) return true
-        break
-      case closeBracket:
-      case closeBrace:
-        level--
-    }
+    const unit = text.charCodeAt(at)
+    if (unit === quote) at = stringEnd(text, at)
+    // Brackets and braces differ by this bit.
+    else if ((unit | 0x20) === openBrace) {
+      if (++level > depth) return true
+    } else if ((unit | 0x20) === closeBrace) level--
   }
   return false
 }
@@ -92,6 +88,15 @@ const stringEnd = (text: string, start: number): number => {
     // An odd number of backslashes: the quote belongs to the string.
     from = end + 1
   }
+}
+
+/** Whether the text has more brackets and braces that open than `most`, those in strings included. */
+const opensMore = (text: string, most: number): boolean => {
+  let left = most
+  for (const opening of ["{", "["]) {
+    for (let at = text.indexOf(opening); at !== -1; at = text.indexOf(opening, at + 1)) if (left-- === 0) return true
+  }
+  return false
 }
 
 const pastSpace = (text: string, from: number): number => {

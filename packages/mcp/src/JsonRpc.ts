@@ -36,8 +36,9 @@ const notMessage = new Junk("JSON that is not JSON-RPC 2.0")
  * not the form of one, or that is nested deeper than `depth` levels, is given as an error with `malformedCode`: its
  * caller must not wait for what has come already.
  *
- * A text that is nested too deep is never parsed. A short one cannot be; a longer one is looked through first, which
- * costs a fraction of the parse.
+ * A text that is nested too deep is never parsed. One that is short, or has few brackets and braces, cannot be; any
+ * other is looked through first, which costs a fraction of the parse (as much again where most of it is JSON that is
+ * quoted in a string).
  *
  * @since 0.1.0
  * @category combinators
@@ -89,7 +90,10 @@ export const write = (message: JSONRPCMessage, maxBytes: number): string | Trans
     const text = JSON.stringify(message)
     return isLonger(text, maxBytes) ? unfit(`is longer than ${maxBytes} bytes`) : text
   } catch (cause) {
-    return unfit(`cannot be written as JSON (${cause instanceof Error ? firstLine(cause.message) : "it throws"})`, cause)
+    return unfit(
+      `cannot be written as JSON (${cause instanceof Error ? firstLine(cause.message) : "it throws"})`,
+      cause
+    )
   }
 }
 

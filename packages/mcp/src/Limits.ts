@@ -110,5 +110,4 @@ export class Limits extends Context.Reference<Limits>()("@mooring/mcp/Limits", {
  * @since 0.1.0
  * @category layers
  */
-export const layer = (limits: Partial<Values>): Layer.Layer<never> =>
-  Layer.succeed(Limits, { ...defaults, ...limits })
+export const layer = (limits: Partial<Values>): Layer.Layer<never> => Layer.succeed(Limits, { ...defaults, ...limits })

@@ -4,7 +4,12 @@
  *
  * @since 0.1.0
  */
-import { ErrorCode, type JSONRPCErrorResponse, type JSONRPCRequest, type RequestId } from "@modelcontextprotocol/sdk/types.js"
+import {
+  ErrorCode,
+  type JSONRPCErrorResponse,
+  type JSONRPCRequest,
+  type RequestId
+} from "@modelcontextprotocol/sdk/types.js"
 import type { Values } from "./Limits.js"
 import { RateLimit } from "./RateLimit.js"
 import * as SessionEvent from "./SessionEvent.js"

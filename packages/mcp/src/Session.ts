@@ -7,7 +7,13 @@
  * @since 0.1.0
  */
 import { Deadlines } from "@mooring/pool"
-import type { JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, RequestId } from "@modelcontextprotocol/sdk/types.js"
+import {
+  ErrorCode,
+  type JSONRPCMessage,
+  type JSONRPCNotification,
+  type JSONRPCRequest,
+  type RequestId
+} from "@modelcontextprotocol/sdk/types.js"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as LogLevel from "effect/LogLevel"
@@ -247,6 +253,8 @@ class Live implements Session, Holder, Host {
         if (id !== undefined) this.foreign.delete(id)
         failed?.(failure)
         if (failure.fatal) this.broken(failure)
+        // The server waits for an answer; better one that says why than none.
+        else if (failure.unfit === true && "result" in message) this.send(unanswerable(message.id, failure.reason))
       }
     }
     try {
@@ -365,7 +373,8 @@ class Live implements Session, Holder, Host {
     const { id, method, params } = received
     if (id === undefined) {
       if (!this.traffic.admits("notifications")) return
-      const cancelled = method === "notifications/cancelled" && Predicate.isRecord(params) ? params["requestId"] : undefined
+      const cancelled =
+        method === "notifications/cancelled" && Predicate.isRecord(params) ? params["requestId"] : undefined
       if (isId(cancelled)) this.traffic.settle(cancelled)
     } else if (isId(id) && typeof method === "string") {
       const opened = this.traffic.open({ jsonrpc: "2.0", id, method })
@@ -413,3 +422,9 @@ const message = (
 }
 
 const isId = (id: unknown): id is RequestId => typeof id === "string" || typeof id === "number"
+
+const unanswerable = (id: RequestId, reason: string): JSONRPCMessage => ({
+  jsonrpc: "2.0",
+  id,
+  error: { code: ErrorCode.InternalError, message: `the answer cannot be sent: ${reason}` }
+})

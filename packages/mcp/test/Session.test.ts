@@ -412,7 +412,13 @@ describe("Session", () => {
       transport.receiver?.junk("a line")
       transport.answer(transport.id(0))
       yield* Fiber.join(fiber)
-      expect(heard).toEqual([listChanged, "notifications/tools/list_changed", sampling, SessionEvent.Junk({ reason: "a line" }), "alive"])
+      expect(heard).toEqual([
+        listChanged,
+        "notifications/tools/list_changed",
+        sampling,
+        SessionEvent.Junk({ reason: "a line" }),
+        "alive"
+      ])
     })
   )
 })
