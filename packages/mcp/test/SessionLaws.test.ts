@@ -57,6 +57,22 @@ const step: FastCheck.Arbitrary<Step> = FastCheck.oneof(
   { weight: 1, arbitrary: FastCheck.record({ _tag: of("junk" as const) }) }
 )
 
+const request: Step = { _tag: "request" }
+const advance = (ms: number): Step => ({ _tag: "advance", ms })
+const to = (_tag: "handOver" | "answer" | "error" | "interrupt" | "fail" | "progress", back: number): Step => ({
+  _tag,
+  request: back
+})
+
+/** The rarer ways in which a request ends, whatever is generated. */
+const examples: Array<[Array<Step>]> = [
+  [[request, to("handOver", 0), advance(600), to("progress", 0), advance(1000)]],
+  [[request, advance(1000), request, to("handOver", 0), advance(1000), request, to("answer", 0)]],
+  [[...Array.from({ length: 7 }, () => request), to("handOver", 2), to("interrupt", 0), to("fail", 1), to("fail", 2)]],
+  [[request, to("answer", 0), to("answer", 0)]],
+  [[request, to("error", 0)]]
+]
+
 /** What is known of one request from what was done alone. */
 interface Modelled {
   readonly id: number
@@ -311,7 +327,7 @@ describe("the laws of a session", () => {
     "each request ends exactly once with what came first, says truly whether it was sent, and leaves nothing behind",
     [FastCheck.array(step, { minLength: 1, maxLength: 60, size: "max" })],
     ([steps]) => run(steps, reached),
-    { fastCheck: { numRuns: 60 }, timeout: 120_000 }
+    { fastCheck: { numRuns: 60, examples }, timeout: 120_000 }
   )
 
   // In every way in which a request can end; a generator that never came there would prove little.
