@@ -9,9 +9,10 @@ import * as Exit from "effect/Exit"
 import type { Benchmark, Report } from "./Goal.js"
 import { B1 } from "./goals/B1.js"
 import { B2 } from "./goals/B2.js"
+import { FreshCalls } from "./goals/FreshCalls.js"
 import { StdioCalls } from "./goals/StdioCalls.js"
 
-const benchmarks: ReadonlyArray<Benchmark> = [B1, B2, StdioCalls]
+const benchmarks: ReadonlyArray<Benchmark> = [B1, B2, StdioCalls, FreshCalls]
 
 const { values } = parseArgs({
   options: { only: { type: "string" }, json: { type: "string" }, full: { type: "boolean", default: false } }
@@ -63,5 +64,7 @@ const program = Effect.gen(function* () {
 // On Ctrl-C what was started is ended first, then this process.
 NodeRuntime.runMain(program, {
   teardown: (exit, onExit) =>
-    onExit(Exit.match(exit, { onSuccess: (met) => (met ? 0 : 1), onFailure: () => (Exit.isInterrupted(exit) ? 130 : 1) }))
+    onExit(
+      Exit.match(exit, { onSuccess: (met) => (met ? 0 : 1), onFailure: () => (Exit.isInterrupted(exit) ? 130 : 1) })
+    )
 })

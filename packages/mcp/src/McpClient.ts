@@ -242,8 +242,7 @@ const bind = (pool: McpPool.Service, nowMs: () => number, bound: Partition | und
     })
   }
 
-  const callTool: Service["callTool"] = (name, tool, args, options) =>
-    run(name, new ToolCall(tool, args, options))
+  const callTool: Service["callTool"] = (name, tool, args, options) => run(name, new ToolCall(tool, args, options))
 
   return {
     servers: servers.names,

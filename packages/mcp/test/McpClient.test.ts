@@ -162,7 +162,9 @@ describe("McpClient", () => {
               for (const fiber of fibers) {
                 for (let task = 0; task <= budget % 7; task++) yield* Effect.yieldNow()
                 const exit = yield* Fiber.interrupt(fiber)
-                expect(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : exit).toBe("All fibers interrupted without errors.")
+                expect(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : exit).toBe(
+                  "All fibers interrupted without errors."
+                )
               }
               const { failed, leases, released, started, waiting } = yield* mcp.stats
               expect({ failed, leases, waiting }).toEqual({ failed: 0, leases: 0, waiting: 0 })

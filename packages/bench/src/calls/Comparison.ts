@@ -15,6 +15,8 @@ export interface Entry {
   readonly name: string
   /** Its file in `subjects/`. */
   readonly file: string
+  /** What it calls, where that is not what the others call. */
+  readonly target?: Target
 }
 
 /** A subject whose client is open. */
@@ -35,9 +37,9 @@ export const open = (
   entries: ReadonlyArray<Entry>,
   target: Target
 ): Effect.Effect<ReadonlyArray<Opened>, never, Scope.Scope> =>
-  Effect.forEach(entries, ({ file, name }) =>
+  Effect.forEach(entries, ({ file, name, target: own }) =>
     Effect.map(
-      Forked.start("calls/main", [file, JSON.stringify(target)], Schema.Struct({ ready: Schema.Literal(true) })),
+      Forked.start("calls/main", [file, JSON.stringify(own ?? target)], Schema.Struct({ ready: Schema.Literal(true) })),
       ([, client]): Opened => ({ name, run: (load) => client.ask(load, Sample) })
     )
   )

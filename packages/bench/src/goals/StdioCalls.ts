@@ -1,10 +1,27 @@
 /** B3 and the stdio half of B5: calls over stdio, 64 at once and one at a time, beside the SDK's client and the floor. */
 import * as Effect from "effect/Effect"
+import { existsSync } from "node:fs"
 import * as Comparison from "../calls/Comparison.js"
 import * as Forked from "../calls/Forked.js"
 import { atMost, type Benchmark } from "../Goal.js"
 
 const names = { ours: "Mooring: McpClient.callTool", sdk: "SDK client, held open" }
+
+/**
+ * Mooring starts a server in a session of its own, so that it can end all that the server has started. Linux shares out
+ * the processor by session (autogroup): on a machine that is busy with other things, a server in another session waits
+ * longer for its turn than one in the client's. This row shows how much of a difference that is; on a quiet machine none.
+ */
+const apart = (target: { readonly command: string; readonly args: ReadonlyArray<string> }) =>
+  existsSync("/usr/bin/setsid")
+    ? [
+        {
+          name: "SDK client, server in its own session",
+          file: "sdkHeld",
+          target: { command: "/usr/bin/setsid", args: [target.command, ...target.args] }
+        }
+      ]
+    : []
 
 const subjects: ReadonlyArray<Comparison.Entry> = [
   { name: names.sdk, file: "sdkHeld" },
@@ -27,7 +44,7 @@ export const StdioCalls: Benchmark = {
         Effect.scoped(
           Effect.gen(function* () {
             const target = { command: process.execPath, args: [Forked.fileOf(server.file)] }
-            const opened = yield* Comparison.open(subjects, target)
+            const opened = yield* Comparison.open([...subjects, ...apart(target)], target)
             const together = yield* Comparison.compare(opened, { atOnce: 64, timed: false }, options)
             const alone = yield* Comparison.compare(opened, { atOnce: 1, timed: true }, options)
             const cpu = Comparison.scenario(`${server.name}, 64 at once`, together, Comparison.cpuPerCall)

@@ -3,9 +3,9 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
 import * as Loop from "../calls/Loop.js"
-import type { Open } from "../calls/Subject.js"
+import type { Open, Target } from "../calls/Subject.js"
 
-export const open: Open = async (target) => {
+export const connect = async (target: Target): Promise<Client> => {
   const transport =
     "url" in target
       ? new StreamableHTTPClientTransport(new URL(target.url))
@@ -13,6 +13,11 @@ export const open: Open = async (target) => {
   const client = new Client({ name: "bench", version: "1.0.0" })
   // Its `sessionId?: string` and the interface's `sessionId?: string | undefined` are two to exactOptionalPropertyTypes.
   await client.connect(transport as Parameters<Client["connect"]>[0])
+  return client
+}
+
+export const open: Open = async (target) => {
+  const client = await connect(target)
   return {
     run: Loop.promises((text) => client.callTool({ name: "echo", arguments: { text } })),
     close: () => client.close()
