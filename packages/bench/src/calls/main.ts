@@ -4,12 +4,16 @@
  * Arguments: the subject's file, the target as JSON.
  */
 import * as Schema from "effect/Schema"
-import { type Client, Load, type Open, Sample, Target } from "./Subject.js"
+import { type Client, Load, type Open, type Sample, Target } from "./Subject.js"
 
 const [file = "", target = ""] = process.argv.slice(2)
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {})
 
-const disconnected = new Promise<void>((resolve) => process.once("disconnect", resolve))
+const disconnected = new Promise<void>((resolve) => {
+  // It may have happened while the imports were loading.
+  if (process.connected) process.once("disconnect", resolve)
+  else resolve()
+})
 const tell = (message: object): void => {
   if (process.connected) process.send?.(message)
 }
