@@ -10,9 +10,10 @@ import type { Benchmark, Report } from "./Goal.js"
 import { B1 } from "./goals/B1.js"
 import { B2 } from "./goals/B2.js"
 import { FreshCalls } from "./goals/FreshCalls.js"
+import { HttpCalls } from "./goals/HttpCalls.js"
 import { StdioCalls } from "./goals/StdioCalls.js"
 
-const benchmarks: ReadonlyArray<Benchmark> = [B1, B2, StdioCalls, FreshCalls]
+const benchmarks: ReadonlyArray<Benchmark> = [B1, B2, StdioCalls, HttpCalls, FreshCalls]
 
 const { values } = parseArgs({
   options: { only: { type: "string" }, json: { type: "string" }, full: { type: "boolean", default: false } }
