@@ -104,16 +104,23 @@ const inTurn = <A>(items: ReadonlyArray<A>, round: number): ReadonlyArray<A> => 
   return round % 2 === 0 ? turned : turned.reverse()
 }
 
-/** Until it has run for ten rounds' time; compilers are done by then. Gives the calls that fill a round. */
+/**
+ * Until it has used five rounds' worth of processor time (compilers are done by then), or has waited forty rounds. Gives
+ * the calls that fill a round: by processor time, since on a busy machine a stretch of time holds few of them.
+ */
 const warmUp = (subject: Opened, load: Omit<Load, "calls">, roundMs: number): Effect.Effect<number> =>
   Effect.gen(function* () {
     let calls = load.atOnce
+    let cpuMs = 0
     let spentMs = 0
     for (;;) {
-      const { wallMs } = yield* subject.run({ ...load, calls })
-      spentMs += wallMs
-      const fitting = Math.max(load.atOnce, Math.round((calls * roundMs) / wallMs))
-      if (spentMs >= 10 * roundMs) return fitting
+      const sample = yield* subject.run({ ...load, calls })
+      cpuMs += sample.cpuUs / 1000
+      spentMs += sample.wallMs
+      const byCpu = (calls * roundMs) / 2 / (sample.cpuUs / 1000)
+      const byTime = (calls * 4 * roundMs) / sample.wallMs
+      const fitting = Math.max(load.atOnce, Math.round(Math.min(byCpu, byTime)))
+      if (cpuMs >= 5 * roundMs || spentMs >= 40 * roundMs) return fitting
       calls = Math.min(fitting, 4 * calls)
     }
   })
