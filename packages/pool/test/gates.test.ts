@@ -19,7 +19,7 @@ const endings = ["ok", "error", "slow", "never", "defect", "interrupt"] as const
 type Ending = (typeof endings)[number]
 
 /** Milliseconds. */
-const limits = { connect: 200, probe: 80, close: 150, acquire: 1_000, shutdown: 500 }
+const limits = { connect: 200, probe: 80, reset: 80, close: 150, acquire: 1_000, shutdown: 500 }
 
 /** How slow is slow: longer than a moment, shorter than any limit. */
 const slow = 40
@@ -45,6 +45,7 @@ interface Gates {
   readonly acquire: Ending
   readonly validate: Ending
   readonly probe: Ending
+  readonly reset: Ending
   readonly close: Ending
 }
 
@@ -89,6 +90,7 @@ const pass = (gates: Gates): void => {
           threshold: 2,
           onBorrow: true
         },
+        reset: { run: () => Effect.suspend(() => gate(gates.reset, freezer)), timeout: limits.reset },
         config: {
           max: 2,
           connectTimeout: limits.connect,
@@ -144,7 +146,7 @@ const pass = (gates: Gates): void => {
   if (gates.acquire === "never") expect(stats.abandoned, `${where}: abandoned`).toBeGreaterThan(0)
 
   const done = stage.fork(Scope.close(scope, Exit.void))
-  stage.advance(limits.connect + limits.probe + limits.close)
+  stage.advance(limits.connect + limits.probe + limits.reset + limits.close)
   expect(done.unsafePoll(), `${where}: closing does not end`).toMatchObject({ _tag: "Success" })
   // What hung comes back at last: it is closed, too, and nothing is left.
   for (let round = 0; round < 3; round++) {
@@ -159,9 +161,11 @@ const pass = (gates: Gates): void => {
 describe("whatever the gates of a pool do, it goes on", () => {
   for (const acquire of endings) {
     for (const close of endings) {
-      it(`acquire: ${acquire}, close: ${close}, with every kind of check`, () => {
+      it(`acquire: ${acquire}, close: ${close}, with every kind of check and reset`, () => {
         for (const validate of endings) {
-          for (const probe of endings) pass({ acquire, validate, probe, close })
+          for (const probe of endings) {
+            for (const reset of endings) pass({ acquire, validate, probe, reset, close })
+          }
         }
       })
     }

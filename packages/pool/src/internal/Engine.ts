@@ -65,6 +65,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     })
     this.lifecycle = new Lifecycle(options, runtime, deadlines, events, this.capacity, options.random, {
       pump: (key) => this.pump(key),
+      checked: (item) => this.checked(item),
       relieve: () => this.relieve(),
       connectFailed: (item, cause) => this.connectFailed(item, cause),
       closed: (item) => this.itemGone(item),
@@ -236,8 +237,19 @@ export class Engine<in out K, in out A, in out E, in out R> {
       item.provenAt = now
       item.failedProbes = 0
     }
+    if (item.leases === 0 && this.lifecycle.resets) {
+      this.lifecycle.reset(item)
+      return
+    }
     item.key.free.place(item)
     this.lifecycle.trackIdle(item)
+  }
+
+  private checked(item: Item<K, A, E>): void {
+    this.pump(item.key)
+    this.relieve()
+    // Nobody took it: it has been idle since before others that are, and may be due before them.
+    if (item.isIdle) this.keys.sweepAnew(item.key)
   }
 
   private wentIdle(item: Item<K, A, E>): void {

@@ -5,6 +5,11 @@
  */
 import type { Item } from "./Item.js"
 
+interface Ends<in out K, in out A, in out E> {
+  head: Item<K, A, E> | undefined
+  tail: Item<K, A, E> | undefined
+}
+
 class List<K, A, E> {
   head: Item<K, A, E> | undefined = undefined
   tail: Item<K, A, E> | undefined = undefined
@@ -22,19 +27,35 @@ export class FreeItems<in out K, in out A, in out E> {
   /** No list below this load has an item in it. */
   private lowest = 1
 
-  /** Puts the item where its load says, in front; takes it out when it is not free. */
+  /** Puts the item where its load says; takes it out when it is not free. */
   place(item: Item<K, A, E>): void {
     if (item.bucket >= 0) this.remove(item)
     if (!item.isFree) return
     const load = item.leases
     const list = this.at(load)
     item.bucket = load
-    item.freeNext = list.head
-    if (list.head === undefined) list.tail = item
-    else list.head.freePrev = item
-    list.head = item
-    if (load === 0) this.idle++
-    else if (load < this.lowest) this.lowest = load
+    if (load === 0) {
+      this.idle++
+      // In front, but for one that was checked while others came back.
+      let before = list.head
+      if (before !== undefined && before.idleSince > item.idleSince) {
+        while (before.freeNext !== undefined && before.freeNext.idleSince > item.idleSince) before = before.freeNext
+        this.link(list, item, before)
+        return
+      }
+    } else if (load < this.lowest) this.lowest = load
+    this.link(list, item, undefined)
+  }
+
+  /** Puts the item behind `before`, or in front of all. */
+  private link(list: Ends<K, A, E>, item: Item<K, A, E>, before: Item<K, A, E> | undefined): void {
+    const after = before === undefined ? list.head : before.freeNext
+    item.freePrev = before
+    item.freeNext = after
+    if (before === undefined) list.head = item
+    else before.freeNext = item
+    if (after === undefined) list.tail = item
+    else after.freePrev = item
   }
 
   remove(item: Item<K, A, E>): void {
@@ -65,7 +86,7 @@ export class FreeItems<in out K, in out A, in out E> {
     return this.tail
   }
 
-  private at(load: number): { head: Item<K, A, E> | undefined; tail: Item<K, A, E> | undefined } {
+  private at(load: number): Ends<K, A, E> {
     if (load === 0) return this
     while (this.loaded.length < load) this.loaded.push(new List())
     return this.loaded[load - 1] ?? this

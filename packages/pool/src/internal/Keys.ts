@@ -136,8 +136,7 @@ export class Keys<in out K, in out A, in out E> {
     }
     this.trim(state)
     this.shedBusy(state)
-    this.stopSweep(state)
-    this.armSweep(state)
+    this.sweepAnew(state)
     this.host.pump(state)
     this.host.relieve()
     return Either.right(undefined)
@@ -165,6 +164,12 @@ export class Keys<in out K, in out A, in out E> {
       if (oldest === undefined) return
       this.host.retire(oldest, "surplus", "more items were idle than maxIdle allows")
     }
+  }
+
+  /** Items have come back that may be due before the one that was looked for. */
+  sweepAnew(key: KeyState<K, A, E>): void {
+    this.stopSweep(key)
+    this.armSweep(key)
   }
 
   /** Looks again when the item that has been idle for longest is due. */

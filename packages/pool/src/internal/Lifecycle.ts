@@ -18,6 +18,7 @@ import type { HealthCheck } from "../HealthCheck.js"
 import type { ItemHandle } from "../Pool.js"
 import { ConnectTimeout, ItemEnded } from "../PoolError.js"
 import { type CloseReason, PoolEvent } from "../PoolEvent.js"
+import type { Reset } from "../Reset.js"
 import * as Bounded from "./Bounded.js"
 import type { Capacity } from "./Capacity.js"
 import * as Circuit from "./Circuit.js"
@@ -30,12 +31,15 @@ export interface Behaviour<K, A, E, R> {
   readonly acquire: (key: K, handle: ItemHandle) => Effect.Effect<A, E, R | Scope.Scope>
   readonly isOpen: ((item: A) => boolean) | undefined
   readonly health: HealthCheck<A, R> | undefined
+  readonly reset: Reset<A, R> | undefined
 }
 
 /** Who decides what happens next. */
 export interface Host<K, A, E> {
   /** Something about the key has changed: hand out and grow. */
   readonly pump: (key: KeyState<K, A, E>) => void
+  /** An item may be lent again, or was found unfit. */
+  readonly checked: (item: Item<K, A, E>) => void
   /** Capacity that all keys share was freed. */
   readonly relieve: () => void
   /** An attempt to open an item has failed. */
@@ -50,6 +54,7 @@ export interface Host<K, A, E> {
 
 const defaultProbeTimeout = Duration.seconds(5)
 const defaultThreshold = 2
+const defaultResetTimeout = Duration.seconds(5)
 const defaultSchedule = Schedule.jittered(Schedule.spaced("30 seconds"))
 /** Before a health schedule that has ended is started again. */
 const scheduleRestart = Duration.seconds(1)
@@ -210,33 +215,52 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     return this.validates && this.deadlines.now() - item.provenAt > item.key.config.validationBypass
   }
 
-  /** Asks an item before it is lent. It is lent to nobody meanwhile; the host is told when it has answered. */
+  /** Asks an item before it is lent. */
   validate(item: Item<K, A, E>): void {
     const { health } = this.behaviour
-    if (health === undefined) return
+    if (health !== undefined) this.check(item, "invalid", health.probe, this.probeTimeout)
+  }
+
+  /** Whether items are brought back to a clean state when their last lease has ended. */
+  get resets(): boolean {
+    return this.behaviour.reset !== undefined
+  }
+
+  /** Brings an item that nobody holds any more back to a clean state. */
+  reset(item: Item<K, A, E>): void {
+    const { reset } = this.behaviour
+    if (reset !== undefined) this.check(item, "unclean", reset.run, nanos(reset.timeout ?? defaultResetTimeout))
+  }
+
+  /** Has the item do something before it is lent again; nobody gets it meanwhile, and the host is told in the end. */
+  private check(
+    item: Item<K, A, E>,
+    otherwise: CloseReason,
+    run: (item: A) => Effect.Effect<unknown, unknown, R>,
+    timeout: number
+  ): void {
     const { key } = item
     key.validating++
     key.counters.checks++
-    const over = (invalid: string | undefined) => {
+    const over = (failure: string | undefined) => {
       item.validation = undefined
       key.validating--
-      if (invalid === undefined) this.proven(item)
-      else this.retire(item, "invalid", invalid)
+      if (failure === undefined) this.proven(item)
+      else this.retire(item, otherwise, failure)
       if (item.state === "ready") {
         key.free.place(item)
         this.trackIdle(item)
       }
-      this.host.pump(key)
-      this.host.relieve()
+      this.host.checked(item)
     }
     // A ready item has its value.
-    const probe = Effect.suspend(() => health.probe(item.value as A))
-    item.validation = Bounded.run(this.runtime, this.deadlines, probe, this.probeTimeout, {
+    const checked = Effect.suspend(() => run(item.value as A))
+    item.validation = Bounded.run(this.runtime, this.deadlines, checked, timeout, {
       done: (exit) => over(Exit.isSuccess(exit) ? undefined : Cause.pretty(exit.cause)),
       timedOut: () => over("it did not answer in time")
     })
     key.free.remove(item)
-    item.key.group.idle.remove(item)
+    key.group.idle.remove(item)
   }
 
   proven(item: Item<K, A, E>): void {
