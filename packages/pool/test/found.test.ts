@@ -74,6 +74,26 @@ describe("what the laws have found", () => {
     )
   })
 
+  it("L15: keys whose acquires were turned away do not stand in the way of another", () => {
+    const items = new Counter()
+    onBench(
+      () => ({ acquire: () => items.acquire, maxTotal: 1, config: { maxWaiters: 0 } }),
+      ({ stage, pool }) => {
+        const holder = stage.run(Scope.make())
+        stage.run(Scope.extend(pool.lease("k0"), holder))
+        for (let n = 1; n <= 20; n++) {
+          expect(stage.run(Effect.flip(pool.use(`k${n}`, () => Effect.void)))).toMatchObject({ _tag: "PoolSaturated" })
+        }
+        stage.fork(Scope.close(holder, Exit.void))
+        stage.fork(pool.drain("k0"))
+        stage.settle()
+        const served = stage.call(pool.use("late", () => Effect.void))
+        stage.settle()
+        expect(served.unsafePoll()).toMatchObject({ _tag: "Success" })
+      }
+    )
+  })
+
   it("L13: two keys that need room get it at once when two items idle", () => {
     const closing: Array<string> = []
     onBench(

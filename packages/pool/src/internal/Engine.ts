@@ -120,6 +120,8 @@ export class Engine<in out K, in out A, in out E, in out R> {
     }
     if (waiter.queued && this.isOverfull(state, state.counters.connects + state.counters.checks > tasks)) {
       this.unqueue(waiter)
+      // The place that it has taken among those who wait for room goes with it.
+      if (this.wanted(state) <= 0) this.capacity.forget(state)
       return this.refuse(state, new PoolSaturated({ key: state.name, maxWaiters: state.config.maxWaiters }))
     }
     if (waiter.queued) this.deadlines.add(waiter, now + waiter.timeout)
