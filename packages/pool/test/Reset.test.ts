@@ -1,6 +1,6 @@
 import { Lease, Pool, type PoolEvent } from "@mooring/pool"
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Schedule, Stream, TestClock } from "effect"
+import { Deferred, type Duration, Effect, Fiber, Schedule, Stream, TestClock } from "effect"
 
 /** A pool of numbered items that notes what is done with them. */
 const noting = (options: {
@@ -11,8 +11,8 @@ const noting = (options: {
   Effect.gen(function* () {
     const log: Array<string> = []
     let opened = 0
-    const pool = yield* Pool.make({
-      acquire: (_: string) =>
+    const pool = yield* Pool.make<string, number, never, never>({
+      acquire: () =>
         Effect.acquireRelease(
           Effect.sync(() => {
             opened++
@@ -179,8 +179,8 @@ describe("the check before a borrow", () => {
     Effect.gen(function* () {
       const asked: Array<number> = []
       let opened = 0
-      const pool = yield* Pool.make({
-        acquire: (_: string) => Effect.sync(() => ++opened),
+      const pool = yield* Pool.make<string, number, never, never>({
+        acquire: () => Effect.sync(() => ++opened),
         health: {
           probe: (item) => Effect.sync(() => asked.push(item)),
           schedule: Schedule.spaced("1 hour")
