@@ -38,6 +38,12 @@ export interface EngineOptions<K, A, E, R> extends Behaviour<K, A, E, R>, KeysOp
   readonly random: () => number
 }
 
+/**
+ * How a lease ended. `answered`: the item served, and need not be asked again for a while. `unused`: it was passed to
+ * somebody who had left by then, and has idled all the time.
+ */
+export type LeaseEnding = "answered" | "failed" | "unused"
+
 export class Engine<in out K, in out A, in out E, in out R> {
   readonly keys: Keys<K, A, E>
   readonly lifecycle: Lifecycle<K, A, E, R>
@@ -167,7 +173,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     if (item !== undefined) {
       key.counters.waited--
       key.counters.cancelled++
-      this.release(item, undefined, false)
+      this.release(item, undefined, "unused")
     } else if (waiter.queued) {
       key.counters.cancelled++
       this.unqueue(waiter)
@@ -210,15 +216,15 @@ export class Engine<in out K, in out A, in out E, in out R> {
     if (item.leases === 1) this.lifecycle.trackIdle(item)
   }
 
-  /** A lease has ended. `answered` says that the item served, and need not be asked again for a while. */
-  release(item: Item<K, A, E>, discard: string | undefined, answered: boolean): void {
+  /** A lease has ended. */
+  release(item: Item<K, A, E>, discard: string | undefined, ending: LeaseEnding): void {
     const { key } = item
     item.leases--
     item.exclusive = false
     key.leases--
     if (item.state === "ready") {
       if (discard !== undefined) this.lifecycle.retire(item, "discarded", discard)
-      else if (this.lifecycle.isOpen(item)) this.returned(item, answered)
+      else if (this.lifecycle.isOpen(item)) this.returned(item, ending)
       if (item.state !== "ready") this.pump(key)
     } else if (item.state === "draining" && item.leases === 0) {
       this.lifecycle.closeDrained(item)
@@ -229,10 +235,10 @@ export class Engine<in out K, in out A, in out E, in out R> {
     if (item.isIdle) this.wentIdle(item)
   }
 
-  private returned(item: Item<K, A, E>, answered: boolean): void {
+  private returned(item: Item<K, A, E>, ending: LeaseEnding): void {
     const now = this.deadlines.now()
-    item.idleSince = now
-    if (answered && this.lifecycle.watchesHealth) {
+    if (ending !== "unused") item.idleSince = now
+    if (ending === "answered" && this.lifecycle.watchesHealth) {
       item.provenAt = now
       item.failedProbes = 0
     }
