@@ -417,6 +417,54 @@ describe("what the laws have found", () => {
     })
   }
 
+  it("L18: what is due while it is checked goes when the check has ended, whatever else idles", () => {
+    const items = new Counter()
+    onBench(
+      () => ({
+        acquire: () => items.acquire,
+        config: idling,
+        health: { probe: (item) => Effect.sleep(item === 2 ? 50 : 100), schedule: Schedule.stop }
+      }),
+      ({ stage, pool }) => {
+        const [one, two] = [stage.run(Scope.make()), stage.run(Scope.make())]
+        stage.run(Scope.extend(pool.lease("k"), one))
+        stage.run(Scope.extend(pool.lease("k"), two))
+        stage.run(Scope.close(one, Exit.void))
+        stage.advance(1_000)
+        stage.run(Scope.close(two, Exit.void))
+        stage.advance(3_980)
+        const waiter = stage.call(pool.use("k", () => Effect.void))
+        stage.settle()
+        waiter.unsafeInterruptAsFork(FiberId.none)
+        stage.advance(99)
+        expect(items.closed).toEqual([])
+        stage.advance(1)
+        expect(items.closed).toEqual([1])
+      }
+    )
+  })
+
+  it("L15: keys whose callers were turned away do not stand in the way of one that has room", () => {
+    const items = new Counter()
+    onBench(
+      () => ({ acquire: () => items.acquire, config: { max: 2, maxWaiters: 0 }, maxTotal: 3 }),
+      ({ stage, pool }) => {
+        const holder = stage.run(Scope.make())
+        const borrow = (key: string) => stage.run(Scope.extend(pool.lease(key), holder))
+        borrow("a")
+        borrow("b")
+        const lease = borrow("c")
+        for (const key of ["a", "b"]) {
+          expect(stage.run(Effect.flip(pool.use(key, () => Effect.void)))).toMatchObject({ _tag: "PoolSaturated" })
+        }
+        stage.run(pool.invalidate(lease.item))
+        stage.run(lease.release)
+        expect(items.closed).toEqual([3])
+        expect(stage.run(pool.use("d", (item) => Effect.succeed(item)))).toBe(4)
+      }
+    )
+  })
+
   it("L13: room is taken from what has idled for longest, though it was checked meanwhile", () => {
     const closed: Array<string> = []
     onBench(

@@ -125,6 +125,8 @@ export class Engine<in out K, in out A, in out E, in out R> {
     }
     if (waiter.queued && this.isOverfull(state, state.counters.connects + state.counters.checks > tasks)) {
       this.unqueue(waiter)
+      // It must not stand in the way of other keys on account of somebody who was turned away.
+      this.grow(state)
       return this.refuse(state, new PoolSaturated({ key: state.name, maxWaiters: state.config.maxWaiters }))
     }
     if (waiter.queued) this.deadlines.add(waiter, now + waiter.timeout)
@@ -361,18 +363,19 @@ export class Engine<in out K, in out A, in out E, in out R> {
     const { key } = item
     key.lastFailure = cause
     key.lastFailedAt = this.deadlines.now()
-    if (!this.isWorthWaiting(cause)) {
+    if (!this.isWorthWaiting(item, cause)) {
       // Whoever came after the attempt began has not been refused by it.
       // A failure that is not one of ours is the resource's own, or a defect.
       this.failWaiting(key, cause as Cause.Cause<E>, (waiter) => waiter.number <= item.acquiresBefore)
     }
   }
 
-  private isWorthWaiting(cause: Cause.Cause<E | ConnectTimeout | ItemEnded>): boolean {
+  private isWorthWaiting(item: Item<K, A, E>, cause: Cause.Cause<E | ConnectTimeout | ItemEnded>): boolean {
     const failure = Cause.failureOption(cause)
     if (failure._tag === "None") return Cause.isInterruptedOnly(cause)
     const error = failure.value
-    return isOwnFailure(error) || this.options.isRetryable(error)
+    if (isOwnFailure(error)) return true
+    return this.lifecycle.ask(item, "isRetryable threw; it will be tried again", true, this.options.isRetryable, error)
   }
 
   /** Ends the wait of those whom `which` names, and of whoever warms the key. */
