@@ -18,6 +18,7 @@ export default defineConfig({
     // Effect is loaded once a run, not once a file. Stryker's own set-up must still run for each, wherever it lies.
     isolate: false,
     server: { deps: { inline: [/stryker-setup-\d+\.js$/] } },
-    sequence: { sequencer: FastFirst }
+    sequence: { sequencer: FastFirst },
+    testTimeout: 60_000
   }
 })
