@@ -190,18 +190,18 @@ export const make = <K, A, E, R>(
 const check = <K, A, E, R>(options: PoolOptions<K, A, E, R>) =>
   Effect.try({
     try: () => {
-      const { nanos, whole } = checks(undefined)
-      whole("health.threshold", options.health?.threshold ?? 1, 1)
+      const { limit, nanos } = checks(undefined)
+      limit("health.threshold", options.health?.threshold ?? 1, 1)
       nanos("health.timeout", options.health?.timeout, 0)
       nanos("reset.timeout", options.reset?.timeout, 0)
       if (typeof options.config !== "function") Either.getOrThrowWith(resolve(options.config ?? {}), (error) => error)
       return {
-        maxTotal: whole("maxTotal", options.maxTotal ?? Infinity, 1),
-        maxConnecting: whole("maxConnecting", options.maxConnecting ?? 16, 1),
-        quota: whole("group.quota", options.group?.quota ?? Infinity, 1),
+        maxTotal: limit("maxTotal", options.maxTotal ?? Infinity, 1),
+        maxConnecting: limit("maxConnecting", options.maxConnecting ?? 16, 1),
+        quota: limit("group.quota", options.group?.quota ?? Infinity, 1),
         shutdownTimeout: nanos("shutdownTimeout", options.shutdownTimeout, 30e9),
         retirements: {
-          limit: whole("retirements.limit", options.retirements?.limit ?? 1, 1),
+          limit: limit("retirements.limit", options.retirements?.limit ?? 1, 1),
           window: nanos("retirements.window", options.retirements?.window, 1e9)
         }
       }

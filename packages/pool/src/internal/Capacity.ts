@@ -140,7 +140,7 @@ export class Capacity<in out K, in out A, in out E> {
     for (const queue of this.queues()) {
       for (const key of queue) {
         if (this.host.tryGrow(key)) return true
-        // One that still wants to grow stays in front, and nobody overtakes it; one that no longer does is gone.
+        // Who still wants to grow, and may not, stays in front; who no longer wants to was taken out.
         if (queue.has(key)) break
       }
     }

@@ -1,14 +1,9 @@
 /**
  * The items of one key that can be lent, in order of choice: least loaded first, among equals the most recently used,
- * so that surplus items go idle and expire. Entering, leaving and choosing cost the same whatever their number: a list
+ * so that surplus items go idle and expire; the last one idles for longest, whatever order they came in. Entering, leaving and choosing cost the same whatever their number: a list
  * for each load, linked through the items themselves.
  */
 import type { Item } from "./Item.js"
-
-interface Ends<in out K, in out A, in out E> {
-  head: Item<K, A, E> | undefined
-  tail: Item<K, A, E> | undefined
-}
 
 class List<K, A, E> {
   head: Item<K, A, E> | undefined = undefined
@@ -33,29 +28,19 @@ export class FreeItems<in out K, in out A, in out E> {
     if (!item.isFree) return
     const load = item.leases
     const list = this.at(load)
+    let prev: Item<K, A, E> | undefined = undefined
+    let next = list.head
+    // What was given back just now goes in front. What has been checked, kept or set anew idles as long as before.
+    for (; load === 0 && next !== undefined && next.idleSince > item.idleSince; next = next.freeNext) prev = next
     item.bucket = load
-    if (load === 0) {
-      this.idle++
-      // In front, but for one that was checked while others came back.
-      let before = list.head
-      if (before !== undefined && before.idleSince > item.idleSince) {
-        while (before.freeNext !== undefined && before.freeNext.idleSince > item.idleSince) before = before.freeNext
-        this.link(list, item, before)
-        return
-      }
-    } else if (load < this.lowest) this.lowest = load
-    this.link(list, item, undefined)
-  }
-
-  /** Puts the item behind `before`, or in front of all. */
-  private link(list: Ends<K, A, E>, item: Item<K, A, E>, before: Item<K, A, E> | undefined): void {
-    const after = before === undefined ? list.head : before.freeNext
-    item.freePrev = before
-    item.freeNext = after
-    if (before === undefined) list.head = item
-    else before.freeNext = item
-    if (after === undefined) list.tail = item
-    else after.freePrev = item
+    item.freePrev = prev
+    item.freeNext = next
+    if (prev === undefined) list.head = item
+    else prev.freeNext = item
+    if (next === undefined) list.tail = item
+    else next.freePrev = item
+    if (load === 0) this.idle++
+    else if (load < this.lowest) this.lowest = load
   }
 
   remove(item: Item<K, A, E>): void {
@@ -86,7 +71,7 @@ export class FreeItems<in out K, in out A, in out E> {
     return this.tail
   }
 
-  private at(load: number): Ends<K, A, E> {
+  private at(load: number): { head: Item<K, A, E> | undefined; tail: Item<K, A, E> | undefined } {
     if (load === 0) return this
     while (this.loaded.length < load) this.loaded.push(new List())
     return this.loaded[load - 1] ?? this

@@ -38,8 +38,6 @@ export interface Behaviour<K, A, E, R> {
 export interface Host<K, A, E> {
   /** Something about the key has changed: hand out and grow. */
   readonly pump: (key: KeyState<K, A, E>) => void
-  /** An item may be lent again, or was found unfit. */
-  readonly checked: (item: Item<K, A, E>) => void
   /** Capacity that all keys share was freed. */
   readonly relieve: () => void
   /** An attempt to open an item has failed. */
@@ -178,6 +176,8 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     key.lastUsed = now
     const retryAfterMs = Math.max(0, (Circuit.opensAt(key.circuit) - now) / 1e6)
     this.publish(PoolEvent.ConnectFailed({ key: key.name, item: item.id, cause, retryAfterMs }))
+    // A failure is for who waits, and may pass; a defect is for who wrote it.
+    if (Cause.isDie(cause)) this.log("opening an item died", key.name, cause)
     this.giveUpConnecting(item, "connectFailed", before)
     this.host.connectFailed(item, cause)
     this.host.pump(key)
@@ -201,12 +201,17 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   }
 
   private answersOpen(item: Item<K, A, E>, value: A): boolean {
-    if (this.behaviour.isOpen === undefined) return true
+    const { isOpen } = this.behaviour
+    return isOpen === undefined || this.ask(item, "isOpen threw; the item counts as closed", false, isOpen, value)
+  }
+
+  /** Asks a function that the pool was given. If it throws, that is reported, and the answer is `otherwise`. */
+  ask<B>(item: Item<K, A, E>, fault: string, otherwise: boolean, question: (about: B) => boolean, about: B): boolean {
     try {
-      return this.behaviour.isOpen(value)
+      return question(about)
     } catch (error) {
-      this.fault(item, "isOpen threw; the item counts as closed", Cause.die(error))
-      return false
+      this.fault(item, fault, Cause.die(error))
+      return otherwise
     }
   }
 
@@ -251,7 +256,8 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
         key.free.place(item)
         this.trackIdle(item)
       }
-      this.host.checked(item)
+      this.host.pump(key)
+      this.host.relieve()
     }
     // A ready item has its value.
     const checked = Effect.suspend(() => run(item.value as A))
@@ -427,8 +433,13 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   /** One fiber for each open item, driven by the schedule. */
   private watchHealth(item: Item<K, A, E>): void {
     const { health } = this.behaviour
+    if (health === undefined) return
+    const { probesIdle } = health
     // A ready item has its value.
-    if (health === undefined || health.probesIdle?.(item.value as A) === false) return
+    const value = item.value as A
+    if (probesIdle !== undefined && !this.ask(item, "probesIdle threw; the item is probed", true, probesIdle, value)) {
+      return
+    }
     const probe = Effect.suspend(() => {
       // A busy item proves itself by answering.
       if (!item.isIdle || item.validation !== undefined) return Effect.void
