@@ -176,7 +176,7 @@ export const sabotages = [
       [
         "internal/Keys.ts",
         'this.host.retire(oldest, "idle", "it was idle for longer than idleTimeToLive")',
-        'this.host.retire(oldest, "idle", "it was idle for longer than idleTimeToLive")\n      this.setSweep(key, now + 1e12)\n      return'
+        'this.host.retire(oldest, "idle", "it was idle for longer than idleTimeToLive")\n      this.sweepBy(key, now + 1e12)\n      return'
       ]
     ]
   },

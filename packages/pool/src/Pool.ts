@@ -26,6 +26,7 @@ import { type PoolConfig, resolve } from "./PoolConfig.js"
 import { PoolConfigError, type PoolError } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"
 import type { KeyStats, PoolStats } from "./PoolStats.js"
+import type { Reset } from "./Reset.js"
 
 /**
  * What a live item can say to the pool that holds it. Every function is synchronous and may be called from anywhere.
@@ -61,6 +62,8 @@ export interface PoolOptions<in K, in out A, in out E, out R> {
   readonly isOpen?: ((item: A) => boolean) | undefined
   /** Probes idle items, and items that have not answered for long before they are borrowed. Default: none. */
   readonly health?: HealthCheck<A, R> | undefined
+  /** Brings an item back to a clean state when its last lease has ended, before it is lent again. Default: nothing. */
+  readonly reset?: Reset<A, R> | undefined
   /** The group a key counts for, and how many items a group may hold. Default: none. */
   readonly group?: { readonly of: (key: K) => string; readonly quota?: number | undefined } | undefined
   /**
@@ -179,6 +182,7 @@ export const make = <K, A, E, R>(
         // What is left of `R` when the item's own scope is taken away is what the runtime has.
         acquire: options.acquire as EngineOptions<K, A, E, Exclude<R, Scope.Scope>>["acquire"],
         health: options.health as EngineOptions<K, A, E, Exclude<R, Scope.Scope>>["health"],
+        reset: options.reset as EngineOptions<K, A, E, Exclude<R, Scope.Scope>>["reset"],
         isOpen: options.isOpen,
         config: typeof config === "function" ? config : constant(config ?? {}),
         groupOf: options.group?.of ?? (() => ""),
@@ -204,17 +208,18 @@ export const make = <K, A, E, R>(
 const check = <K, A, E, R>(options: PoolOptions<K, A, E, R>) =>
   Effect.try({
     try: () => {
-      const { nanos, whole } = checks(undefined)
-      whole("health.threshold", options.health?.threshold ?? 1, 1)
+      const { limit, nanos } = checks(undefined)
+      limit("health.threshold", options.health?.threshold ?? 1, 1)
       nanos("health.timeout", options.health?.timeout, 0)
+      nanos("reset.timeout", options.reset?.timeout, 0)
       if (typeof options.config !== "function") Either.getOrThrowWith(resolve(options.config ?? {}), (error) => error)
       return {
-        maxTotal: whole("maxTotal", options.maxTotal ?? Infinity, 1),
-        maxConnecting: whole("maxConnecting", options.maxConnecting ?? 16, 1),
-        quota: whole("group.quota", options.group?.quota ?? Infinity, 1),
+        maxTotal: limit("maxTotal", options.maxTotal ?? Infinity, 1),
+        maxConnecting: limit("maxConnecting", options.maxConnecting ?? 16, 1),
+        quota: limit("group.quota", options.group?.quota ?? Infinity, 1),
         shutdownTimeout: nanos("shutdownTimeout", options.shutdownTimeout, 30e9),
         retirements: {
-          limit: whole("retirements.limit", options.retirements?.limit ?? 1, 1),
+          limit: limit("retirements.limit", options.retirements?.limit ?? 1, 1),
           window: nanos("retirements.window", options.retirements?.window, 1e9)
         }
       }

@@ -16,21 +16,35 @@ export interface Items<K, A, E> {
 export class Choice<in out K, in out A, in out E> {
   constructor(private readonly items: Items<K, A, E>) {}
 
-  /** A free item that is open and needs no check; those that need one are asked, and come back when they answer. */
+  /**
+   * A free item that is open and needs no check. Those that need one are asked, one for each who waits, and come back
+   * when they answer.
+   */
   share(key: KeyState<K, A, E>): Item<K, A, E> | undefined {
     for (;;) {
       const item = key.free.best()
       if (item === undefined) return undefined
       if (!this.items.isOpen(item)) continue
       if (!this.items.isStale(item)) return item
+      if (key.validating >= key.queue.size) return this.fresh(key)
       this.items.validate(item)
     }
+  }
+
+  /** The least loaded of those that need no check, wherever it stands. */
+  private fresh(key: KeyState<K, A, E>): Item<K, A, E> | undefined {
+    let best: Item<K, A, E> | undefined
+    for (const item of key.items) {
+      const better = item.isFree && !this.items.isStale(item) && (best === undefined || item.leases < best.leases)
+      if (better && this.items.isOpen(item)) best = item
+    }
+    return best
   }
 
   /** An item that nobody holds; if there is none, the least loaded one is kept for this waiter. */
   whole(key: KeyState<K, A, E>, waiter: Waiter<K, A, E>): Item<K, A, E> | undefined {
     const kept = waiter.reserved
-    if (kept !== undefined && kept.leases === 0 && this.items.isOpen(kept)) return kept
+    if (kept !== undefined && isWhole(kept) && this.items.isOpen(kept)) return kept
     for (let item = key.free.best(); item !== undefined && item.leases === 0; item = key.free.best()) {
       if (!this.items.isOpen(item)) continue
       if (!this.items.isStale(item)) return item
@@ -57,7 +71,7 @@ export class Choice<in out K, in out A, in out E> {
     if (key.queue.exclusives < 2) return undefined
     for (const item of key.items) {
       const later = item.reservedFor
-      if (later === undefined || later === waiter || item.leases > 0 || !this.items.isOpen(item)) continue
+      if (later === undefined || later === waiter || !isWhole(item) || !this.items.isOpen(item)) continue
       const kept = waiter.reserved
       later.reserved = kept
       if (kept !== undefined) kept.reservedFor = later
@@ -76,3 +90,6 @@ export class Choice<in out K, in out A, in out E> {
     reserved.key.free.place(reserved)
   }
 }
+
+/** Whether nobody holds it, and nothing is done with it either. */
+const isWhole = <K, A, E>(item: Item<K, A, E>): boolean => item.leases === 0 && item.validation === undefined

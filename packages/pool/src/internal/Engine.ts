@@ -38,6 +38,12 @@ export interface EngineOptions<K, A, E, R> extends Behaviour<K, A, E, R>, KeysOp
   readonly random: () => number
 }
 
+/**
+ * How a lease ended. `answered`: the item served, and need not be asked again for a while. `unused`: it was passed to
+ * somebody who had left by then, and has idled all the time.
+ */
+export type LeaseEnding = "answered" | "failed" | "unused"
+
 export class Engine<in out K, in out A, in out E, in out R> {
   readonly keys: Keys<K, A, E>
   readonly lifecycle: Lifecycle<K, A, E, R>
@@ -119,6 +125,8 @@ export class Engine<in out K, in out A, in out E, in out R> {
     }
     if (waiter.queued && this.isOverfull(state, state.counters.connects + state.counters.checks > tasks)) {
       this.unqueue(waiter)
+      // It must not stand in the way of other keys on account of somebody who was turned away.
+      this.grow(state)
       return this.refuse(state, new PoolSaturated({ key: state.name, maxWaiters: state.config.maxWaiters }))
     }
     if (waiter.queued) this.deadlines.add(waiter, now + waiter.timeout)
@@ -167,7 +175,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     if (item !== undefined) {
       key.counters.waited--
       key.counters.cancelled++
-      this.release(item, undefined, false)
+      this.release(item, undefined, "unused")
     } else if (waiter.queued) {
       key.counters.cancelled++
       this.unqueue(waiter)
@@ -210,15 +218,15 @@ export class Engine<in out K, in out A, in out E, in out R> {
     if (item.leases === 1) this.lifecycle.trackIdle(item)
   }
 
-  /** A lease has ended. `answered` says that the item served, and need not be asked again for a while. */
-  release(item: Item<K, A, E>, discard: string | undefined, answered: boolean): void {
+  /** A lease has ended. */
+  release(item: Item<K, A, E>, discard: string | undefined, ending: LeaseEnding): void {
     const { key } = item
     item.leases--
     item.exclusive = false
     key.leases--
     if (item.state === "ready") {
       if (discard !== undefined) this.lifecycle.retire(item, "discarded", discard)
-      else if (this.lifecycle.isOpen(item)) this.returned(item, answered)
+      else if (this.lifecycle.isOpen(item)) this.returned(item, ending)
       if (item.state !== "ready") this.pump(key)
     } else if (item.state === "draining" && item.leases === 0) {
       this.lifecycle.closeDrained(item)
@@ -229,12 +237,16 @@ export class Engine<in out K, in out A, in out E, in out R> {
     if (item.isIdle) this.wentIdle(item)
   }
 
-  private returned(item: Item<K, A, E>, answered: boolean): void {
+  private returned(item: Item<K, A, E>, ending: LeaseEnding): void {
     const now = this.deadlines.now()
-    item.idleSince = now
-    if (answered && this.lifecycle.watchesHealth) {
+    if (ending !== "unused") item.idleSince = now
+    if (ending === "answered" && this.lifecycle.watchesHealth) {
       item.provenAt = now
       item.failedProbes = 0
+    }
+    if (item.leases === 0 && this.lifecycle.resets) {
+      this.lifecycle.reset(item)
+      return
     }
     item.key.free.place(item)
     this.lifecycle.trackIdle(item)
@@ -355,18 +367,19 @@ export class Engine<in out K, in out A, in out E, in out R> {
     const { key } = item
     key.lastFailure = cause
     key.lastFailedAt = this.deadlines.now()
-    if (!this.isWorthWaiting(cause)) {
+    if (!this.isWorthWaiting(item, cause)) {
       // Whoever came after the attempt began has not been refused by it.
       // A failure that is not one of ours is the resource's own, or a defect.
       this.failWaiting(key, cause as Cause.Cause<E>, (waiter) => waiter.number <= item.acquiresBefore)
     }
   }
 
-  private isWorthWaiting(cause: Cause.Cause<E | ConnectTimeout | ItemEnded>): boolean {
+  private isWorthWaiting(item: Item<K, A, E>, cause: Cause.Cause<E | ConnectTimeout | ItemEnded>): boolean {
     const failure = Cause.failureOption(cause)
     if (failure._tag === "None") return Cause.isInterruptedOnly(cause)
     const error = failure.value
-    return isOwnFailure(error) || this.options.isRetryable(error)
+    if (isOwnFailure(error)) return true
+    return this.lifecycle.ask(item, "isRetryable threw; it will be tried again", true, this.options.isRetryable, error)
   }
 
   /** Ends the wait of those whom `which` names, and of whoever warms the key. */

@@ -1,6 +1,6 @@
 /**
  * The items of one key that can be lent, in order of choice: least loaded first, among equals the most recently used,
- * so that surplus items go idle and expire. Entering, leaving and choosing cost the same whatever their number: a list
+ * so that surplus items go idle and expire; the last one idles for longest, whatever order they came in. Entering, leaving and choosing cost the same whatever their number: a list
  * for each load, linked through the items themselves.
  */
 import type { Item } from "./Item.js"
@@ -22,17 +22,23 @@ export class FreeItems<in out K, in out A, in out E> {
   /** No list below this load has an item in it. */
   private lowest = 1
 
-  /** Puts the item where its load says, in front; takes it out when it is not free. */
+  /** Puts the item where its load says; takes it out when it is not free. */
   place(item: Item<K, A, E>): void {
     if (item.bucket >= 0) this.remove(item)
     if (!item.isFree) return
     const load = item.leases
     const list = this.at(load)
+    let prev: Item<K, A, E> | undefined = undefined
+    let next = list.head
+    // What was given back just now goes in front. What has been checked, kept or set anew idles as long as before.
+    for (; load === 0 && next !== undefined && next.idleSince > item.idleSince; next = next.freeNext) prev = next
     item.bucket = load
-    item.freeNext = list.head
-    if (list.head === undefined) list.tail = item
-    else list.head.freePrev = item
-    list.head = item
+    item.freePrev = prev
+    item.freeNext = next
+    if (prev === undefined) list.head = item
+    else prev.freeNext = item
+    if (next === undefined) list.tail = item
+    else next.freePrev = item
     if (load === 0) this.idle++
     else if (load < this.lowest) this.lowest = load
   }

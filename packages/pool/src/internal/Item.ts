@@ -30,7 +30,7 @@ export class Item<in out K, in out A, in out E> implements Deadline {
   exclusive = false
   /** The waiting exclusive acquire that nobody may be let in before. */
   reservedFor: Waiter<K, A, E> | undefined = undefined
-  /** The check before a borrow that is running. */
+  /** The check before a borrow, or the reset after one, while it runs: nobody gets the item meanwhile. */
   validation: Bounded | undefined = undefined
   // Its place among the free items of its key (`FreeItems`).
   bucket = -1

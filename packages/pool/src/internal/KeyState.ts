@@ -75,8 +75,8 @@ export class KeyState<in out K, in out A, in out E> {
   /** Items that serve; with those that drain, `open`. */
   ready = 0
   connecting = 0
-  /** Whether `sweep` is set. */
-  sweeping = false
+  /** When `sweep` is due. */
+  sweepAt = Infinity
   readonly items = new Set<Item<K, A, E>>()
   readonly free = new FreeItems<K, A, E>()
   readonly queue = new WaiterQueue<K, A, E>()
@@ -114,7 +114,7 @@ export class KeyState<in out K, in out A, in out E> {
   ) {
     this.retirements = new RateLimit(retirements.limit, retirements.window)
     this.sweep = new Timer(() => {
-      this.sweeping = false
+      this.sweepAt = Infinity
       timers.sweep(this)
     })
     this.retry = new Timer(() => timers.retry(this))

@@ -136,7 +136,6 @@ export class Keys<in out K, in out A, in out E> {
     }
     this.trim(state)
     this.shedBusy(state)
-    this.stopSweep(state)
     this.armSweep(state)
     this.host.pump(state)
     this.host.relieve()
@@ -169,20 +168,15 @@ export class Keys<in out K, in out A, in out E> {
 
   /** Looks again when the item that has been idle for longest is due. */
   private armSweep(key: KeyState<K, A, E>): void {
-    if (key.sweeping || key.config.idleTimeToLive === Infinity) return
     const oldest = key.free.oldestIdle()
     if (oldest === undefined || (key.pinned && key.ready <= key.config.min)) return
-    this.setSweep(key, oldest.idleSince + key.config.idleTimeToLive)
+    this.sweepBy(key, oldest.idleSince + key.config.idleTimeToLive)
   }
 
-  private setSweep(key: KeyState<K, A, E>, at: number): void {
-    key.sweeping = true
+  private sweepBy(key: KeyState<K, A, E>, at: number): void {
+    if (at >= key.sweepAt) return
+    key.sweepAt = at
     this.deadlines.add(key.sweep, at)
-  }
-
-  private stopSweep(key: KeyState<K, A, E>): void {
-    key.sweeping = false
-    this.deadlines.remove(key.sweep)
   }
 
   private sweep(key: KeyState<K, A, E>): void {
@@ -201,11 +195,11 @@ export class Keys<in out K, in out A, in out E> {
     // What is known of its failures is kept until another attempt may be made.
     const due = Math.max(key.lastUsed + key.config.idleTimeToLive, Circuit.opensAt(key.circuit))
     if (this.deadlines.now() < due && !this.host.isClosing()) {
-      if (!key.sweeping && due !== Infinity) this.setSweep(key, due)
+      this.sweepBy(key, due)
       return
     }
     key.dropped = true
-    this.stopSweep(key)
+    this.deadlines.remove(key.sweep)
     this.deadlines.remove(key.retry)
     this.capacity.forget(key)
     this.capacity.leave(key.group)

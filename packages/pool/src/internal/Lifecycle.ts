@@ -18,6 +18,7 @@ import type { HealthCheck } from "../HealthCheck.js"
 import type { ItemHandle } from "../Pool.js"
 import { ConnectTimeout, ItemEnded } from "../PoolError.js"
 import { type CloseReason, PoolEvent } from "../PoolEvent.js"
+import type { Reset } from "../Reset.js"
 import * as Bounded from "./Bounded.js"
 import type { Capacity } from "./Capacity.js"
 import * as Circuit from "./Circuit.js"
@@ -30,6 +31,7 @@ export interface Behaviour<K, A, E, R> {
   readonly acquire: (key: K, handle: ItemHandle) => Effect.Effect<A, E, R | Scope.Scope>
   readonly isOpen: ((item: A) => boolean) | undefined
   readonly health: HealthCheck<A, R> | undefined
+  readonly reset: Reset<A, R> | undefined
 }
 
 /** Who decides what happens next. */
@@ -50,6 +52,7 @@ export interface Host<K, A, E> {
 
 const defaultProbeTimeout = Duration.seconds(5)
 const defaultThreshold = 2
+const defaultResetTimeout = Duration.seconds(5)
 const defaultSchedule = Schedule.jittered(Schedule.spaced("30 seconds"))
 /** Before a health schedule that has ended is started again. */
 const scheduleRestart = Duration.seconds(1)
@@ -173,6 +176,8 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     key.lastUsed = now
     const retryAfterMs = Math.max(0, (Circuit.opensAt(key.circuit) - now) / 1e6)
     this.publish(PoolEvent.ConnectFailed({ key: key.name, item: item.id, cause, retryAfterMs }))
+    // A failure is for who waits, and may pass; a defect is for who wrote it.
+    if (Cause.isDie(cause)) this.log("opening an item died", key.name, cause)
     this.giveUpConnecting(item, "connectFailed", before)
     this.host.connectFailed(item, cause)
     this.host.pump(key)
@@ -196,12 +201,17 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   }
 
   private answersOpen(item: Item<K, A, E>, value: A): boolean {
-    if (this.behaviour.isOpen === undefined) return true
+    const { isOpen } = this.behaviour
+    return isOpen === undefined || this.ask(item, "isOpen threw; the item counts as closed", false, isOpen, value)
+  }
+
+  /** Asks a function that the pool was given. If it throws, that is reported, and the answer is `otherwise`. */
+  ask<B>(item: Item<K, A, E>, fault: string, otherwise: boolean, question: (about: B) => boolean, about: B): boolean {
     try {
-      return this.behaviour.isOpen(value)
+      return question(about)
     } catch (error) {
-      this.fault(item, "isOpen threw; the item counts as closed", Cause.die(error))
-      return false
+      this.fault(item, fault, Cause.die(error))
+      return otherwise
     }
   }
 
@@ -210,18 +220,38 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     return this.validates && this.deadlines.now() - item.provenAt > item.key.config.validationBypass
   }
 
-  /** Asks an item before it is lent. It is lent to nobody meanwhile; the host is told when it has answered. */
+  /** Asks an item before it is lent. */
   validate(item: Item<K, A, E>): void {
     const { health } = this.behaviour
-    if (health === undefined) return
+    if (health !== undefined) this.check(item, "invalid", health.probe, this.probeTimeout)
+  }
+
+  /** Whether items are brought back to a clean state when their last lease has ended. */
+  get resets(): boolean {
+    return this.behaviour.reset !== undefined
+  }
+
+  /** Brings an item that nobody holds any more back to a clean state. */
+  reset(item: Item<K, A, E>): void {
+    const { reset } = this.behaviour
+    if (reset !== undefined) this.check(item, "unclean", reset.run, nanos(reset.timeout ?? defaultResetTimeout))
+  }
+
+  /** Has the item do something before it is lent again; nobody gets it meanwhile, and the host is told in the end. */
+  private check(
+    item: Item<K, A, E>,
+    otherwise: CloseReason,
+    run: (item: A) => Effect.Effect<unknown, unknown, R>,
+    timeout: number
+  ): void {
     const { key } = item
     key.validating++
     key.counters.checks++
-    const over = (invalid: string | undefined) => {
+    const over = (failure: string | undefined) => {
       item.validation = undefined
       key.validating--
-      if (invalid === undefined) this.proven(item)
-      else this.retire(item, "invalid", invalid)
+      if (failure === undefined) this.proven(item)
+      else this.retire(item, otherwise, failure)
       if (item.state === "ready") {
         key.free.place(item)
         this.trackIdle(item)
@@ -230,13 +260,13 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
       this.host.relieve()
     }
     // A ready item has its value.
-    const probe = Effect.suspend(() => health.probe(item.value as A))
-    item.validation = Bounded.run(this.runtime, this.deadlines, probe, this.probeTimeout, {
+    const checked = Effect.suspend(() => run(item.value as A))
+    item.validation = Bounded.run(this.runtime, this.deadlines, checked, timeout, {
       done: (exit) => over(Exit.isSuccess(exit) ? undefined : Cause.pretty(exit.cause)),
       timedOut: () => over("it did not answer in time")
     })
     key.free.remove(item)
-    item.key.group.idle.remove(item)
+    key.group.idle.remove(item)
   }
 
   proven(item: Item<K, A, E>): void {
@@ -403,8 +433,13 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   /** One fiber for each open item, driven by the schedule. */
   private watchHealth(item: Item<K, A, E>): void {
     const { health } = this.behaviour
+    if (health === undefined) return
+    const { probesIdle } = health
     // A ready item has its value.
-    if (health === undefined || health.probesIdle?.(item.value as A) === false) return
+    const value = item.value as A
+    if (probesIdle !== undefined && !this.ask(item, "probesIdle threw; the item is probed", true, probesIdle, value)) {
+      return
+    }
     const probe = Effect.suspend(() => {
       // A busy item proves itself by answering.
       if (!item.isIdle || item.validation !== undefined) return Effect.void

@@ -19,7 +19,7 @@ import type { PoolConfig } from "../PoolConfig.js"
 import { AcquireTimeout, LeaseRevoked, type PoolConfigError, type PoolError, PoolSuspended } from "../PoolError.js"
 import type { PoolEvent } from "../PoolEvent.js"
 import type { KeyStats, PoolStats } from "../PoolStats.js"
-import type { Engine } from "./Engine.js"
+import type { Engine, LeaseEnding } from "./Engine.js"
 import type { EventHub } from "./EventHub.js"
 import type { Item } from "./Item.js"
 import type { KeyState, Warming } from "./KeyState.js"
@@ -90,12 +90,12 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
     return Effect.matchCauseEffect(body, {
       onFailure: (cause) => {
         leak?.end()
-        this.engine.release(item, undefined, false)
+        this.engine.release(item, undefined, "failed")
         return Effect.failCause(cause)
       },
       onSuccess: (result) => {
         leak?.end()
-        this.engine.release(item, undefined, true)
+        this.engine.release(item, undefined, "answered")
         return Effect.succeed(result)
       }
     })
@@ -146,7 +146,7 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
       Effect.flatMap(this.acquire(key, exclusive, restore), (item) => {
         const share = new Share(this.engine, item, this.watch(item, taken))
         return Effect.as(
-          Effect.addFinalizer((exit) => Effect.sync(() => share.end(Exit.isSuccess(exit)))),
+          Effect.addFinalizer((exit) => Effect.sync(() => share.end(Exit.isSuccess(exit) ? "answered" : "failed"))),
           share.lease
         )
       })
@@ -329,11 +329,11 @@ class Share<K, A, E, R> {
     private readonly leak: LeakWatch<K, A, E> | undefined
   ) {}
 
-  end(answered: boolean): void {
+  end(ending: LeaseEnding): void {
     if (this.ended) return
     this.ended = true
     this.leak?.end()
-    this.engine.release(this.item, this.decision._tag === "Discard" ? this.decision.reason : undefined, answered)
+    this.engine.release(this.item, this.decision._tag === "Discard" ? this.decision.reason : undefined, ending)
   }
 
   get lease(): Lease<A> {
@@ -346,7 +346,7 @@ class Share<K, A, E, R> {
         Effect.sync(() => {
           this.decision = decision
         }),
-      release: Effect.sync(() => this.end(true)),
+      release: Effect.sync(() => this.end("answered")),
       lost: Effect.async<never, LeaseRevoked>((resume) => {
         if (item.revokedWhy !== undefined) return resume(revoked(item.revokedWhy))
         const tell = (reason: string) => resume(revoked(reason))

@@ -18,6 +18,7 @@ export class RateLimit {
 
   /** One has happened. */
   record(now: number): void {
+    if (this.limit === Infinity) return
     this.times.push(now)
     if (this.times.length > this.limit) this.times.shift()
   }

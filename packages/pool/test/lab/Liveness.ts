@@ -112,7 +112,9 @@ const reclaims = (model: Model, key: KeyRecord, head: Acquire): void => {
       if (unit.phase !== "open" && model.counts(unit)) leaving += 1
     }
     leaving -= coming
-    const stopped = other.failedInRow > 0 || model.isSuspended(other.name) || other.counted(now) >= other.setup.max
+    // Whoever its own limits keep from growing does not look for room.
+    const full = other.counted(now) >= other.setup.max || coming >= other.setup.maxConnecting
+    const stopped = full || other.failedInRow > 0 || model.isSuspended(other.name)
     if (model.waiting(other.name) > coming * other.setup.concurrency && !stopped) seekers += 1
     if (other === key || model.waiting(other.name) > 0 || model.pinned.has(other.name)) continue
     if (quotaBinds && groupOf(other.name) !== groupOf(key.name)) continue

@@ -363,7 +363,9 @@ export class Run {
         for (const unit of key.units) {
           unit.concurrency = Math.max(unit.concurrency, key.setup.concurrency)
           unit.leastConcurrency = Math.min(unit.leastConcurrency, key.setup.concurrency)
-          if (key.counted(model.now()) > key.setup.max && !unit.idle) unit.maybeCondemned = true
+          // One that is still opening serves when it is there: what is too much then goes when it idles.
+          const busy = unit.phase === "open" && !unit.idle
+          if (busy && key.counted(model.now()) > key.setup.max) unit.maybeCondemned = true
         }
         key.resized = true
         place.fork(pool.resize(key.name, poolConfig(key.setup)))

@@ -20,6 +20,8 @@ export const checkSafety = (model: Model): void => {
       if (unit.phase === "connecting") connecting += 1
       if (unit.phase !== "open") continue
       const what = (says: string) => () => `unit ${unit.id} of ${key.name} ${says}`
+      // What idles and is still there was not among those that had to go when they came back.
+      if (unit.idle) unit.maybeCondemned = false
       if (unit.condemned === undefined && !unit.maybeCondemned) open += 1
       verdict.expect(9, unit.asked >= unit.mustHaveAsked, what("came back without being asked whether it is open"))
       // What was asked too often does not make up for what is asked too seldom later.
