@@ -1,0 +1,29 @@
+import { describe, it } from "@effect/vitest"
+import { McpConnection, McpConnector, McpMemory, ServerKey } from "@mooring/mcp"
+import { NodeConnector, StdioSettings } from "@mooring/node"
+import { ConnectionContract, ContractServer } from "@mooring/testing"
+import { Effect, Layer } from "effect"
+import { fileURLToPath } from "node:url"
+
+const key = ServerKey.shared("contract")
+
+describe("a connection in memory keeps the contract", () => {
+  const connector = McpMemory.make({ contract: (client) => Effect.succeed(ContractServer.make(client)) })
+  const connect = McpConnection.make(key, { command: "in-memory" }).pipe(
+    Effect.provideService(McpConnector.McpConnector, connector)
+  )
+  for (const { effect, title } of ConnectionContract.cases({ connect })) it.live(title, () => effect)
+})
+
+describe("a connection over stdio keeps the contract", () => {
+  const script = fileURLToPath(new URL("fixtures/contract.mjs", import.meta.url))
+  // The server ends with its stdin; the shorter times only shorten a failing run.
+  const quick = Layer.succeed(StdioSettings.StdioSettings, {
+    ...StdioSettings.defaults,
+    close: { afterStdinEnd: "1 second", afterSigterm: "1 second" }
+  })
+  const connect = McpConnection.make(key, { command: process.execPath, args: [script] }).pipe(
+    Effect.provide(NodeConnector.layer.pipe(Layer.provide(quick)))
+  )
+  for (const { effect, title } of ConnectionContract.cases({ connect })) it.live(title, () => effect)
+})
