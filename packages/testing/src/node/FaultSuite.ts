@@ -4,22 +4,26 @@
  * error comes within its deadline, what the error says of the call is true by the server's ledger, nothing runs twice,
  * the next call is answered, and in the end nothing is left of processes, descriptors, timers or listeners.
  *
+ * An edge file: it starts an application with the `PATH` of this process, and signals processes.
+ *
  * @since 0.1.0
  */
 import { McpClient, type McpError, McpPool, type ServerConfig } from "@mooring/mcp"
 import { ChildProcess, NodeConnector, StdioSettings } from "@mooring/node"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import process from "node:process"
+import { fileURLToPath } from "node:url"
 import { type Case, ContractBroken, equal } from "../Contract.js"
 import { ConnectFault } from "../Fault.js"
 import * as FaultyServer from "./FaultyServer.js"
 import { ProcessFault } from "./ProcessFault.js"
 import * as Resources from "./Resources.js"
-import { Trial } from "./Trial.js"
+import { ended, Trial, waited } from "./Trial.js"
 
 /**
  * What is put to the test. For a client of your own give `client`; what is left out is Mooring's.
@@ -109,7 +113,7 @@ export const cases = <E>(subject: Subject<E>): ReadonlyArray<Case<E | Failure, n
           yield* Effect.scoped(run(trial))
           return trial
         }).pipe(Effect.provide(subject.client({ faulty: server.config })))
-        yield* trial.ended
+        yield* ended(server, patience)
         yield* trial.truthful
       })
     )
@@ -167,6 +171,9 @@ export const cases = <E>(subject: Subject<E>): ReadonlyArray<Case<E | Failure, n
     fault("half a line is no answer", ProcessFault.HalfLine({ exits: false }), timedOut, 1, short),
     fault("junk on stdout harms nobody", ProcessFault.Junk({ times: 1000 }), "answered", 1),
     fault("a line over the limit ends the connection", ProcessFault.LongLine({ bytes: 9 * 1024 * 1024 }), open, 2),
+    fault("an answer that is nested a million deep is refused", ProcessFault.Deep({ levels: 1e6 }), "ProtocolError", 1),
+    fault("a burst of notifications is let pass", ProcessFault.FloodNotifications({ count: 20_000 }), "answered", 1),
+    fault("a flood without end ends the connection", ProcessFault.FloodNotifications({ count: Infinity }), open, 2),
     fault("a flood on stderr is drained", ProcessFault.FloodStderr({ bytes: 4 * 1024 * 1024 }), "answered", 1),
 
     fault("a server that exits before it runs a call leaves it open", ProcessFault.CrashUnrun(), open, 2),
@@ -265,6 +272,46 @@ export const cases = <E>(subject: Subject<E>): ReadonlyArray<Case<E | Failure, n
           yield* trial.calls({ next: "answered" })
           yield* trial.until("8 calls were cancelled", ({ cancelled }) => cancelled === 8)
         })
+    ),
+    clean(
+      "an application that is killed by SIGKILL leaves no server, though that ignores everything else",
+      Effect.gen(function* () {
+        const calls = [{}, { fault: ProcessFault.Hang() }]
+        const server = yield* FaultyServer.make({ calls, ignoresStdinEnd: true, ignoresSigterm: true })
+        const killed = yield* application(subject.application ?? ownApplication, server)
+        yield* waited(
+          "the application has called the server",
+          Effect.map(server.stats, ({ received }) => received === 2),
+          patience
+        )
+        process.kill(killed.pid, "SIGKILL")
+        yield* Deferred.await(killed.exited)
+        yield* ended(server, patience)
+      })
     )
   ]
 }
+
+// The same way from `src/node` and from `dist/node`.
+const ownApplication = {
+  command: process.execPath,
+  args: [fileURLToPath(new URL("../../programs/application.mjs", import.meta.url))]
+}
+
+const application = (
+  { args, command }: NonNullable<Subject<never>["application"]>,
+  server: FaultyServer.FaultyServer
+): Effect.Effect<ChildProcess.ChildProcess, ChildProcess.SpawnFailure, Scope.Scope> =>
+  ChildProcess.open({
+    command,
+    args: [...args, JSON.stringify(server.config)],
+    env: { PATH: process.env["PATH"] ?? "" },
+    close: { afterStdinEnd: 0, afterSigterm: 0 }
+  }).pipe(
+    Effect.tap(({ stderr, stdout }) => {
+      stdout.resume()
+      // What it has to say, as that it could not start, is for whoever runs the suite.
+      stderr.pipe(process.stderr, { end: false })
+      return Effect.void
+    })
+  )

@@ -106,15 +106,7 @@ export class Trial {
 
   /** Waits until what the server has seen is so. */
   until(what: string, predicate: (stats: FaultyServer.Stats) => boolean): Effect.Effect<void, ContractBroken> {
-    return this.waited(what, Effect.map(this.server.stats, predicate))
-  }
-
-  /** Waits until none of the server's processes runs any more. */
-  get ended(): Effect.Effect<void, ContractBroken> {
-    return this.waited(
-      "every process has ended",
-      Effect.map(this.server.processes, (processes) => processes.length === 0)
-    )
+    return waited(what, Effect.map(this.server.stats, predicate), this.patience)
   }
 
   /** Whether what the client said of every call is true. */
@@ -134,17 +126,42 @@ export class Trial {
       )
     )
   }
-
-  private waited(what: string, so: Effect.Effect<boolean>): Effect.Effect<void, ContractBroken> {
-    return Effect.repeat(Effect.zipLeft(so, Effect.sleep("10 millis")), { until: (is) => is }).pipe(
-      Effect.asVoid,
-      Effect.timeoutFail({
-        duration: this.patience,
-        onTimeout: () => new ContractBroken({ what, expected: true, found: false })
-      })
-    )
-  }
 }
+
+/**
+ * Waits until it is so. Fails if that takes longer than this.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const waited = (
+  what: string,
+  so: Effect.Effect<boolean>,
+  patience: Duration.Duration
+): Effect.Effect<void, ContractBroken> =>
+  Effect.repeat(Effect.zipLeft(so, Effect.sleep("10 millis")), { until: (is) => is }).pipe(
+    Effect.asVoid,
+    Effect.timeoutFail({
+      duration: patience,
+      onTimeout: () => new ContractBroken({ what, expected: true, found: false })
+    })
+  )
+
+/**
+ * Waits until none of the server's processes runs any more.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const ended = (
+  server: FaultyServer.FaultyServer,
+  patience: Duration.Duration
+): Effect.Effect<void, ContractBroken> =>
+  waited(
+    "every process has ended",
+    Effect.map(server.processes, (processes) => processes.length === 0),
+    patience
+  )
 
 const enough: Duration.DurationInput = "20 seconds"
 
