@@ -1,19 +1,15 @@
 import { describe, it } from "@effect/vitest"
-import { McpConnection, McpConnector, McpMemory, ServerKey } from "@mooring/mcp"
+import { McpConnection, ServerKey } from "@mooring/mcp"
 import { NodeConnector, StdioSettings } from "@mooring/node"
-import { ConnectionContract, ContractServer } from "@mooring/testing"
+import { ConnectionContract } from "@mooring/testing"
 import { Effect, Layer } from "effect"
+import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
-const key = ServerKey.shared("contract")
+const built = fileURLToPath(new URL("../dist/ContractServer.js", import.meta.url))
+if (!existsSync(built)) throw new Error("The package is not built: npm run build")
 
-describe("a connection in memory keeps the contract", () => {
-  const connector = McpMemory.make({ contract: (client) => Effect.succeed(ContractServer.make(client)) })
-  const connect = McpConnection.make(key, { command: "in-memory" }).pipe(
-    Effect.provideService(McpConnector.McpConnector, connector)
-  )
-  for (const { effect, title } of ConnectionContract.cases({ connect })) it.live(title, () => effect)
-})
+const key = ServerKey.shared("contract")
 
 describe("a connection over stdio keeps the contract", () => {
   const script = fileURLToPath(new URL("fixtures/contract.mjs", import.meta.url))

@@ -9,7 +9,8 @@
 import type { ServerConfig } from "@mooring/mcp"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { Buffer } from "node:buffer"
+import { closeSync, fstatSync, mkdtempSync, openSync, readSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
@@ -17,6 +18,25 @@ import { fileURLToPath } from "node:url"
 import type { Settings } from "../TestServer.js"
 import { type CallScript, encode, type Script } from "./ProcessFault.js"
 import * as Resources from "./Resources.js"
+
+export {
+  /**
+   * What can go wrong with the start of a process.
+   *
+   * @since 0.1.0
+   * @category constructors
+   */
+  ConnectFault
+} from "../Fault.js"
+export {
+  /**
+   * What can go wrong with a call.
+   *
+   * @since 0.1.0
+   * @category constructors
+   */
+  ProcessFault as Fault
+} from "./ProcessFault.js"
 
 /**
  * What a faulty server can be given.
@@ -76,6 +96,8 @@ export interface FaultyServer {
   readonly config: ServerConfig.StdioServer
   /** Every run of a tool so far, in the order in which they began. */
   readonly ran: Effect.Effect<ReadonlyArray<Run>>
+  /** The runs since this place in the ledger (the start is 0), and the place where the next ones will stand. */
+  readonly ranSince: (place: number) => Effect.Effect<{ readonly runs: ReadonlyArray<Run>; readonly place: number }>
   readonly stats: Effect.Effect<Stats>
   /** The process IDs of those of its processes that still run, grandchildren among them. */
   readonly processes: Effect.Effect<ReadonlyArray<number>>
@@ -88,12 +110,12 @@ export interface FaultyServer {
  * ```ts
  * import { McpClient } from "@mooring/mcp"
  * import { NodeMcp } from "@mooring/node"
- * import { FaultyServer, ProcessFault } from "@mooring/testing/node"
+ * import { FaultyServer } from "@mooring/testing/node"
  * import { Effect } from "effect"
  *
  * // The server runs the tool and dies before it answers.
  * const test = Effect.gen(function* () {
- *   const server = yield* FaultyServer.make({ calls: [{ fault: ProcessFault.ProcessFault.CrashAfter() }] })
+ *   const server = yield* FaultyServer.make({ calls: [{ fault: FaultyServer.Fault.CrashAfter() }] })
  *   const error = yield* McpClient.McpClient.pipe(
  *     Effect.flatMap((mcp) => mcp.callTool("faulty", "run", { amount: 5 })),
  *     Effect.flip,
@@ -115,7 +137,8 @@ export const make = (options: Options = {}): Effect.Effect<FaultyServer, never, 
     ),
     (folder): FaultyServer => ({
       config: { command: process.execPath, args: [program, folder.path], ...options.config },
-      ran: Effect.sync(() => folder.runs()),
+      ran: Effect.sync(() => folder.since(0).runs),
+      ranSince: (place) => Effect.sync(() => folder.since(place)),
       stats: Effect.sync(() => folder.stats()),
       processes: Effect.sync(() => folder.processes())
     })
@@ -126,9 +149,9 @@ export const make = (options: Options = {}): Effect.Effect<FaultyServer, never, 
  *
  * @example
  * ```ts
- * import { FaultyServer, ProcessFault } from "@mooring/testing/node"
+ * import { FaultyServer } from "@mooring/testing/node"
  *
- * const args = { amount: 5, ...FaultyServer.meeting({ fault: ProcessFault.ProcessFault.AnswerTwice() }) }
+ * const args = { amount: 5, ...FaultyServer.meeting({ fault: FaultyServer.Fault.AnswerTwice() }) }
  * ```
  *
  * @since 0.1.0
@@ -158,22 +181,18 @@ class Folder {
     writeFileSync(this.#ledger, "")
   }
 
-  entries(): ReadonlyArray<Entry> {
-    // Only whole lines: the last one may be on its way. They are what `programs/faulty.mjs` writes.
-    const lines = readFileSync(this.#ledger, "utf8").split("\n").slice(0, -1)
-    return lines.map((line): Entry => JSON.parse(line))
-  }
-
-  runs(): ReadonlyArray<Run> {
-    return this.entries().flatMap((entry) => {
+  since(place: number): { readonly runs: ReadonlyArray<Run>; readonly place: number } {
+    const { entries, next } = this.#read(place)
+    const runs = entries.flatMap((entry) => {
       if (entry.event !== "run") return []
       const { args, at, pid, tool } = entry
       return [{ tool, args, pid, at }]
     })
+    return { runs, place: next }
   }
 
   stats(): Stats {
-    const entries = this.entries()
+    const { entries } = this.#read(0)
     const count = (is: (entry: Entry) => boolean) => entries.filter(is).length
     return {
       starts: count((entry) => entry.event === "start" && entry.grandchild !== true),
@@ -184,9 +203,22 @@ class Folder {
   }
 
   processes(): ReadonlyArray<number> {
-    const started = this.entries().flatMap((entry) => (entry.event === "start" ? [entry.pid] : []))
+    const started = this.#read(0).entries.flatMap((entry) => (entry.event === "start" ? [entry.pid] : []))
     // The ID of a process that has ended may be another's by now.
     return [...new Set(started)].filter((pid) => Resources.isRunning(pid, this.path))
+  }
+
+  /** Only whole lines: the last one may be on its way. They are what `programs/faulty.mjs` writes. */
+  #read(place: number): { readonly entries: ReadonlyArray<Entry>; readonly next: number } {
+    const file = openSync(this.#ledger, "r")
+    try {
+      const bytes = Buffer.alloc(Math.max(0, fstatSync(file).size - place))
+      const end = bytes.subarray(0, readSync(file, bytes, 0, bytes.length, place)).lastIndexOf(10) + 1
+      const lines = bytes.toString("utf8", 0, end).split("\n").slice(0, -1)
+      return { entries: lines.map((line): Entry => JSON.parse(line)), next: place + end }
+    } finally {
+      closeSync(file)
+    }
   }
 
   remove(): void {
