@@ -105,7 +105,9 @@ const soak = (servers: Load.Servers, accounts: Accounts, samples: Array<Samples.
     // What is made once, and what the compiler does at first, is there before the first rest.
     yield* load(0, Math.min(round, (minutes * 60) / 4))
     yield* rest
-    const before = yield* Resources.snapshot
+    const timer = "timer or handle Timeout"
+    const held = yield* Resources.snapshot
+    const before = new Map([...held, [timer, (held.get(timer) ?? 0) + Samples.poolTimer] as const])
     yield* sample("rest")
     for (let n = 1; ; n++) {
       const left = (end - (yield* Clock.currentTimeMillis)) / 1000

@@ -12,6 +12,7 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { readdirSync, readFileSync, readlinkSync } from "node:fs"
+import { devNull } from "node:os"
 import process from "node:process"
 
 /**
@@ -171,12 +172,12 @@ export const isRunning = (pid: number, argument?: string): boolean => {
   return argument === undefined || commandOf(String(pid)).includes(argument)
 }
 
-/** Their kinds, and the paths of files. */
+/** Their kinds, and the paths of files; but for those of /dev/null, of which Node opens one with its first pipe. */
 const descriptors = (): ReadonlyArray<string> =>
-  listed("/proc/self/fd").map((fd) => {
+  listed("/proc/self/fd").flatMap((fd) => {
+    // The folder that is being read has a descriptor only while it is read.
     const target = attempt(() => readlinkSync(`/proc/self/fd/${fd}`))
-    // The folder that is being read has a descriptor while it is read.
-    return target === undefined ? "of /proc" : target.replace(/:\[\d+\]$/, "")
+    return target === undefined || target === devNull ? [] : [target.replace(/:\[\d+\]$/, "")]
   })
 
 const children = (): ReadonlyArray<string> =>
