@@ -1,5 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
-import { McpConnector, type McpError, type McpTransport, type ServerConfig, ServerKey } from "@mooring/mcp"
+import {
+  Answer,
+  McpConnector,
+  type McpError,
+  type McpTransport,
+  type ServerConfig,
+  ServerKey,
+  Session
+} from "@mooring/mcp"
 import { ChildProcess, NodeConnector, ProcessGroup, ServerStderr, StdioSettings } from "@mooring/node"
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
@@ -237,6 +245,23 @@ describe("a stdio transport", () => {
       ])
       expect(yield* end("closesStdout")).toEqual([["closed", "closed its stdout"]])
     })
+  )
+
+  it.scopedLive("fails every pending request when the process ends, with its exit code and its last words", () =>
+    Effect.gen(function* () {
+      const connector = yield* McpConnector.McpConnector
+      const session = yield* Session.make(yield* connector.open(key, server("exitsInCalls")), { server: "faulty" })
+      const limits = { timeoutMs: Infinity, totalTimeoutMs: Infinity }
+      const errors = yield* Effect.forEach(
+        Array.from({ length: 64 }, (_, i) => i),
+        (i) => Effect.flip(session.request("test", { i }, Answer.anything, limits)),
+        { concurrency: "unbounded" }
+      )
+      const reason = "exited with code 7\nIts last words on stderr:\nthe licence has expired"
+      expect(errors).toHaveLength(64)
+      for (const error of errors) expect(error).toMatchObject({ _tag: "ConnectionLost", delivery: "Unknown", reason })
+      expect(session.pending()).toBe(0)
+    }).pipe(Effect.provide(ConnectorTest))
   )
 
   it.scopedLive("tells how a process ended though nobody had the time to wait for it", () => {
