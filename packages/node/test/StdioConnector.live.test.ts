@@ -159,6 +159,18 @@ describe("a stdio transport", () => {
     )
   )
 
+  it.scopedLive("tells each line of a flood of junk, in few words, and goes on", () =>
+    withServer(server("floodsJunk"), ({ recorder, transport }) =>
+      Effect.gen(function* () {
+        transport.send(recorder.request(1))
+        yield* recorder.untilAnswered(1)
+        const told = recorder.told.flatMap((told) => (told.kind === "junk" ? [told.reason] : []))
+        expect(told).toHaveLength(20 * 1002)
+        expect(Math.max(...told.map(({ length }) => length))).toBeLessThan(200)
+      })
+    )
+  )
+
   it.scopedLive("reads a message whose every byte comes alone", () =>
     withServer(server("unicode"), ({ recorder, transport }) =>
       Effect.gen(function* () {

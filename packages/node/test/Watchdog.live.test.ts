@@ -83,16 +83,21 @@ describe("the watchdog", () => {
     })
   )
 
-  it.scopedLive("waits in a session of its own, holds nothing of this process but its end of the pipe", () =>
-    Effect.gen(function* () {
-      yield* child()
-      const pid = Watchdog.pid() ?? 0
-      const stat = (of: number | "self") => readFileSync(`/proc/${of}/stat`, "latin1").replace(/.*\) /, "").split(" ")
-      const [, , group, session] = stat(pid)
-      expect([group, session]).toEqual([String(pid), String(pid)])
-      expect(readlinkSync(`/proc/${pid}/cwd`)).toBe("/")
-      expect(readFileSync(`/proc/${pid}/environ`, "utf8").split("\0")).toEqual([`PATH=${process.env["PATH"]}`, ""])
-    })
+  it.scopedLive(
+    "is in a session of its own, ignores what asks it to end, and has no more of this process than the PATH",
+    () =>
+      Effect.gen(function* () {
+        yield* child()
+        const pid = Watchdog.pid() ?? 0
+        const stat = (of: number | "self") => readFileSync(`/proc/${of}/stat`, "latin1").replace(/.*\) /, "").split(" ")
+        const [, , group, session] = stat(pid)
+        expect([group, session]).toEqual([String(pid), String(pid)])
+        // It ignores SIGHUP, SIGINT, SIGQUIT and SIGTERM, from its first command on.
+        const ignored = () => BigInt(`0x${/^SigIgn:\s*(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]}`)
+        while ((ignored() & 0x4007n) !== 0x4007n) yield* ChildProcess.nextTurn
+        expect(readlinkSync(`/proc/${pid}/cwd`)).toBe("/")
+        expect(readFileSync(`/proc/${pid}/environ`, "utf8").split("\0")).toEqual([`PATH=${process.env["PATH"]}`, ""])
+      })
   )
 
   it.scopedLive("hears when this process ends: no child holds this process's end of a pipe", () =>
