@@ -15,6 +15,10 @@ import type { Writable } from "node:stream"
 export class MessageWriter {
   readonly #stream: Writable
   #queue: Array<McpTransport.Outgoing> = []
+  /** Where in the queue the first message is that waits. */
+  #first = 0
+  /** The length of the queue at which it is looked through for what was given up. */
+  #crowded = fewest
   #scheduled = false
   #stopped = false
 
@@ -27,6 +31,7 @@ export class MessageWriter {
   send(outgoing: McpTransport.Outgoing): void {
     if (this.#stopped) return
     this.#queue.push(outgoing)
+    if (this.#queue.length >= this.#crowded) this.#clear()
     if (this.#scheduled || this.#stream.writableNeedDrain) return
     this.#scheduled = true
     // After the promise jobs of this turn, in which fibers run: theirs leave together.
@@ -37,17 +42,17 @@ export class MessageWriter {
   stop(): void {
     this.#stopped = true
     this.#queue = []
+    this.#first = 0
     this.#stream.off("drain", this.#flush)
   }
 
   readonly #flush = (): void => {
     this.#scheduled = false
-    let next = 0
-    while (next < this.#queue.length && this.#stream.writable && !this.#stream.writableNeedDrain) {
+    while (this.#first < this.#queue.length && this.#stream.writable && !this.#stream.writableNeedDrain) {
       const leaving: Array<McpTransport.Outgoing> = []
       let text = ""
-      for (; next < this.#queue.length && text.length < batch; next++) {
-        const outgoing = this.#queue[next]
+      while (this.#first < this.#queue.length && text.length < batch) {
+        const outgoing = this.#queue[this.#first++]
         // What was given up before it left may be on its way elsewhere by now: it must not leave here, too.
         const line = outgoing === undefined || outgoing.abandoned === true ? undefined : lineOf(outgoing)
         if (outgoing === undefined || line === undefined) continue
@@ -58,10 +63,22 @@ export class MessageWriter {
       for (const outgoing of leaving) outgoing.handedOver = true
       this.#stream.write(text)
     }
-    if (next > 0) this.#queue.splice(0, next)
+    // Not at every write: that would move all the rest each time.
+    if (2 * this.#first >= this.#queue.length) this.#clear()
+  }
+
+  /**
+   * Lets go of what has left or was given up. Done as often as the queue has doubled: a server that reads nothing,
+   * and whose callers give up one after another, must not make it grow.
+   */
+  #clear(): void {
+    this.#queue = this.#queue.slice(this.#first).filter((outgoing) => outgoing.abandoned !== true)
+    this.#first = 0
+    this.#crowded = Math.max(fewest, 2 * this.#queue.length)
   }
 }
 
+const fewest = 64
 // A write stops growing at this many characters. A message is never split over two.
 const batch = 64 * 1024
 

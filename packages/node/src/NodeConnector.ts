@@ -5,27 +5,31 @@
  * @since 0.1.0
  */
 import { McpConnector, ServerConfig } from "@mooring/mcp"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as HttpConnector from "./HttpConnector.js"
 import { HttpSettings } from "./HttpSettings.js"
+import { ServerStderr } from "./ServerStderr.js"
 import * as StdioConnector from "./StdioConnector.js"
 import { StdioSettings } from "./StdioSettings.js"
 
 /**
- * Opens each server by what its configuration says it is. Takes `StdioSettings` and `HttpSettings` from where it is
- * made, if they are there.
+ * Opens each server by what its configuration says it is. Takes `StdioSettings`, `ServerStderr` and `HttpSettings` from
+ * where it is made, if they are there.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<McpConnector.McpConnector["Type"]> = Effect.gen(function* () {
   const stdio = yield* StdioSettings
+  const stderr = yield* ServerStderr
   const http = yield* HttpSettings
+  const ofStdio = Context.make(StdioSettings, stdio).pipe(Context.add(ServerStderr, stderr))
   return {
     open: (key, config) =>
       ServerConfig.isStdio(config)
-        ? Effect.provideService(StdioConnector.open(key, config), StdioSettings, stdio)
+        ? Effect.provide(StdioConnector.open(key, config), ofStdio)
         : Effect.provideService(HttpConnector.open(key, config), HttpSettings, http)
   }
 })

@@ -6,6 +6,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
+import * as LogLevel from "effect/LogLevel"
 import type { CloseTimes } from "./ChildProcess.js"
 
 /**
@@ -22,6 +23,17 @@ export interface Settings {
   readonly exitGrace: Duration.DurationInput
   /** The longest message that a server may send; a longer one ends the connection. Bytes. Default: 8 MiB. */
   readonly maxMessageBytes: number
+  /**
+   * The level at which each line of a server's stderr is logged, annotated with `mcp.server`; `LogLevel.None`: not at
+   * all. Default: Debug, since most servers greet there. As a stream, whatever the level: `ServerStderr.lines`.
+   */
+  readonly stderrLevel: LogLevel.LogLevel
+  /**
+   * Whether servers are ended also if this process is killed (`kill -9`, a crash): by one small process for all of
+   * them, which sends SIGTERM at once and SIGKILL after `close.afterSigterm`, in whole seconds. Default: true. Without
+   * effect on Windows, and on a server that leaves its process group.
+   */
+  readonly watchdog: boolean
 }
 
 /**
@@ -31,7 +43,9 @@ export interface Settings {
 export const defaults: Settings = {
   close: { afterStdinEnd: "2 seconds", afterSigterm: "2 seconds" },
   exitGrace: "100 millis",
-  maxMessageBytes: 8 * 1024 * 1024
+  maxMessageBytes: 8 * 1024 * 1024,
+  stderrLevel: LogLevel.Debug,
+  watchdog: true
 }
 
 /**

@@ -2,6 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import type { McpTransport } from "@mooring/mcp"
 import * as Effect from "effect/Effect"
 import { Writable } from "node:stream"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { MessageWriter } from "../src/MessageWriter.js"
 
 const pipe = (options: { readonly room: number }) => {
@@ -28,6 +30,10 @@ const outgoing = (id: number, more: Record<string, unknown> = {}) => {
     failed: (failure: McpTransport.TransportFailure) => failures.push(failure)
   }
 }
+
+setFlagsFromString("--expose-gc")
+/** Collects what nobody holds any more. */
+const collect: () => void = runInNewContext("gc")
 
 const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
@@ -81,6 +87,43 @@ describe("a message writer", () => {
       yield* turn
       expect(later.every(({ handedOver }) => handedOver)).toBe(true)
       expect(writes).toHaveLength(2)
+    })
+  )
+
+  it.live("lets go of what was given up while the pipe has no room, and keeps the rest in its order", () =>
+    Effect.gen(function* () {
+      const { accept, stream, writes } = pipe({ room: 1 })
+      const writer = new MessageWriter(stream)
+      writer.send(outgoing(0))
+      yield* turn
+      // As when the server reads nothing, and one caller after another gives up: each but every hundredth here.
+      const released = new Set<number>()
+      const gone = new FinalizationRegistry<number>((id) => released.add(id))
+      const give = (id: number) => {
+        const one = { ...outgoing(id), abandoned: false }
+        gone.register(one, id)
+        writer.send(one)
+        one.abandoned = id % 100 !== 0
+      }
+      for (let id = 1; id <= 10_000; id++) give(id)
+      while (released.size < 9000) {
+        collect()
+        yield* turn
+      }
+      while (writes.length < 2) {
+        accept()
+        yield* turn
+      }
+      while (stream.writableLength > 0) {
+        accept()
+        yield* turn
+      }
+      const ids = writes
+        .join("")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line).id)
+      expect(ids).toEqual(Array.from({ length: 101 }, (_, i) => 100 * i))
     })
   )
 
