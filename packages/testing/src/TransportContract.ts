@@ -10,7 +10,7 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { type Case, ContractBroken, equal } from "./Contract.js"
+import { type Case, type ContractBroken, equal } from "./Contract.js"
 import * as Wire from "./Wire.js"
 
 /**
