@@ -12,8 +12,10 @@ import { McpClient, McpPool } from "@mooring/mcp"
 import { NodeConnector, StdioSettings } from "@mooring/node"
 import { Resources } from "@mooring/testing/node"
 import Table from "cli-table3"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
@@ -30,8 +32,8 @@ const { values } = parseArgs({
 })
 const minutes = Number(values.minutes)
 const callers = Number(values.callers)
-if (!(minutes > 0) || !(callers > 0)) {
-  process.stderr.write("--minutes and --callers are numbers above 0\n")
+if (!(minutes >= 0.5) || !(Number.isInteger(callers) && callers > 0)) {
+  process.stderr.write("--minutes is a number from 0.5 on, --callers a whole one above 0\n")
   process.exit(2)
 }
 
@@ -50,6 +52,9 @@ const layer = (configs: Load.Servers["configs"]) =>
       })
     )
   )
+
+/** As a shell has it for what was ended by SIGINT. */
+const interrupted = (cause: Cause.Cause<unknown>) => (Cause.isInterruptedOnly(cause) ? 130 : 1)
 
 const say = (text: string) => Effect.sync(() => void process.stderr.write(`${text}\n`))
 
@@ -159,7 +164,10 @@ const program = Effect.gen(function* () {
       `heap at rest ${rests[0]?.heap.toFixed(1)} → ${rests.at(-1)?.heap.toFixed(1)} MiB (allowed ${mebibytes} more), ` +
       `trend ${trend} (allowed ${mebibytesPerMinute})\n`
   )
-  if (wrong.length > 0) process.exitCode = 1
+  return wrong.length === 0
 }).pipe(Effect.scoped)
 
-NodeRuntime.runMain(program)
+// A soak that was ended early has shown nothing.
+NodeRuntime.runMain(program, {
+  teardown: (exit, end) => end(Exit.match(exit, { onSuccess: (good) => (good ? 0 : 1), onFailure: interrupted }))
+})
