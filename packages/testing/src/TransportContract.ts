@@ -33,7 +33,7 @@ import * as Wire from "./Wire.js"
  */
 export interface Subject<out E, out R> {
   readonly open: Effect.Effect<McpTransport.McpTransport, E, R>
-  /** The largest message that must pass in either direction. Bytes, default 4 MiB. */
+  /** The largest message that must pass in either direction. Bytes, default 8 MiB. */
   readonly maxBytes?: number | undefined
   /** Whether the transport can carry what is no message. Default true; HTTP cannot. */
   readonly junk?: boolean | undefined
@@ -61,7 +61,7 @@ export const cases = <E, R>(
   subject: Subject<E, R>
 ): ReadonlyArray<Case<E | ContractBroken | McpError.McpConnectError, Exclude<R, Scope.Scope>>> => {
   const wire = Wire.make(subject.open)
-  const maxBytes = subject.maxBytes ?? 4 * 1024 * 1024
+  const maxBytes = subject.maxBytes ?? 8 * 1024 * 1024
 
   /** A case with one open transport. */
   const one = (title: string, run: (wire: Wire.Wire) => Effect.Effect<void, ContractBroken>) => ({
