@@ -9,6 +9,8 @@ export * as CurrentPartition from "./CurrentPartition.js"
 /** @since 0.1.0 */
 export * as JsonRpc from "./JsonRpc.js"
 /** @since 0.1.0 */
+export * as Limits from "./Limits.js"
+/** @since 0.1.0 */
 export * as McpClient from "./McpClient.js"
 /** @since 0.1.0 */
 export * as McpConnection from "./McpConnection.js"
@@ -34,3 +36,5 @@ export * as ServerConfig from "./ServerConfig.js"
 export * as ServerKey from "./ServerKey.js"
 /** @since 0.1.0 */
 export * as Session from "./Session.js"
+/** @since 0.1.0 */
+export * as SessionEvent from "./SessionEvent.js"

@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import { type McpError, type McpTransport, ServerConfig, type ServerKey } from "@mooring/mcp"
+import { Limits, type McpError, type McpTransport, ServerConfig, type ServerKey } from "@mooring/mcp"
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/sdk/types.js"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -37,6 +37,7 @@ export const open = (
 ): Effect.Effect<McpTransport.McpTransport, McpError.McpConnectError, Scope.Scope> =>
   Effect.gen(function* () {
     const settings = yield* HttpSettings
+    const limits = yield* Limits.Limits
     const server = key.toString()
     const address = yield* HttpAddress.make(server, config)
     const runtime = yield* Effect.runtime<never>()
@@ -60,6 +61,7 @@ export const open = (
     const http: HttpExchange.Http = {
       address,
       settings,
+      limits,
       agent: (forRequest) => (forRequest || inFlight.size < settings.sockets ? requests : others),
       sessionId: undefined,
       protocolVersion: undefined,

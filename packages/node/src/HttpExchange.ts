@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { JsonRpc, type McpTransport, Redaction } from "@mooring/mcp"
+import { JsonRpc, type Limits, type McpTransport, Redaction } from "@mooring/mcp"
 import type { JSONRPCMessage, JSONRPCRequest } from "@modelcontextprotocol/sdk/types.js"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -28,6 +28,7 @@ import type { Settings } from "./HttpSettings.js"
 export interface Http extends Reader {
   readonly address: HttpAddress
   readonly settings: Settings
+  readonly limits: Limits.Values
   /** The sockets to use, for a request or for what must not wait behind requests. */
   readonly agent: (forRequest: boolean) => Agent
   /** Both are told to the connection by its handshake. */
@@ -46,20 +47,17 @@ export const post = (http: Http, outgoing: McpTransport.Outgoing): Effect.Effect
     const { message } = outgoing
     // What was given up before it left may be on its way elsewhere by now: it must not leave here, too.
     if (outgoing.abandoned === true) return Effect.void
-    let body: string
-    try {
-      body = JSON.stringify(message)
-    } catch (cause) {
-      // Later than `send`, which tells nothing before it has returned.
-      return Effect.zipRight(Effect.yieldNow(), HttpFailure.unfit(cause))
-    }
+    const body = JsonRpc.write(message, http.limits.messageBytes)
+    // Later than `send`, which tells nothing before it has returned.
+    if (typeof body !== "string") return Effect.zipRight(Effect.yieldNow(), HttpFailure.unfit(body))
+    outgoing.characters = body.length
     outgoing.handedOver = true
     const agent = http.agent(isRequest(message))
     const headers = { "content-type": "application/json", accept: "application/json, text/event-stream" }
     return request(http, { method: "POST", headers, body, agent }, (response) => {
       if (!isRequest(message)) return drain(http, response)
       if (isHandshake(message)) http.sessionId = text(response.headers["mcp-session-id"])
-      return answer(http, new HttpInbox(http, http.address.redaction, message), response)
+      return answer(http, new HttpInbox(http, http.address.redaction, message, http.limits.depth), response)
     })
   })
 
@@ -139,7 +137,7 @@ const events = (http: Http, inbox: HttpInbox, response: Response): Effect.Effect
     let tooLong = false
     const decoder = new TextDecoder()
     const parser = createParser({
-      maxBufferSize: http.settings.maxMessageBytes,
+      maxBufferSize: http.limits.messageBytes,
       onEvent: (event: EventSourceMessage) => {
         if (event.id !== undefined) inbox.lastEventId = event.id
         if (event.data !== "" && (event.event === undefined || event.event === "message")) inbox.take(event.data)
@@ -161,7 +159,7 @@ const events = (http: Http, inbox: HttpInbox, response: Response): Effect.Effect
   })
 
 const oversized = (http: Http) =>
-  HttpFailure.notMcp(`${http.address.shown} sent a message of more than ${http.settings.maxMessageBytes} bytes`)
+  HttpFailure.notMcp(`${http.address.shown} sent a message of more than ${http.limits.messageBytes} bytes`)
 
 const collect = (http: Http, response: Response): Effect.Effect<string, HttpFailure.HttpFailure> =>
   Effect.suspend(() => {
@@ -170,7 +168,7 @@ const collect = (http: Http, response: Response): Effect.Effect<string, HttpFail
     return read(http, response, (chunk) => {
       chunks.push(chunk)
       length += chunk.length
-      return length > http.settings.maxMessageBytes ? oversized(http) : undefined
+      return length > http.limits.messageBytes ? oversized(http) : undefined
     }).pipe(Effect.map(() => Buffer.concat(chunks).toString("utf8")))
   })
 

@@ -23,6 +23,8 @@ export class HttpFailure extends Data.TaggedError("HttpFailure")<{
   readonly retryable: boolean
   /** The status of the response, if there was one. */
   readonly status?: number
+  /** Whether the message cannot be sent at all, whatever the server. */
+  readonly unfit?: boolean
   readonly cause?: unknown
 }> {}
 
@@ -37,7 +39,7 @@ export const toTransportFailure = (
   server: string,
   handshake: boolean
 ): McpTransport.TransportFailure => {
-  const { cause, delivery, fatal, phase, reason, retryable } = failure
+  const { cause, delivery, fatal, phase, reason, retryable, unfit } = failure
   return handshake
     ? {
         reason,
@@ -45,7 +47,7 @@ export const toTransportFailure = (
         fatal: true,
         cause: new McpError.McpConnectError({ server, phase, reason, retryable, cause })
       }
-    : { reason, delivery, fatal, cause }
+    : { reason, delivery, fatal, unfit, cause }
 }
 
 /**
@@ -138,18 +140,19 @@ export const unanswered = (reason: string, cause?: unknown): HttpFailure =>
   })
 
 /**
- * The message cannot be written at all.
+ * The message cannot be sent at all.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const unfit = (cause: unknown): HttpFailure =>
+export const unfit = ({ cause, reason }: McpTransport.TransportFailure): HttpFailure =>
   new HttpFailure({
-    reason: "the message cannot be written as JSON",
+    reason,
     delivery: "NotSent",
     fatal: false,
     phase: "handshake",
     retryable: false,
+    unfit: true,
     cause
   })
 

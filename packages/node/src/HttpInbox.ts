@@ -38,25 +38,23 @@ export class HttpInbox {
   readonly #reader: Reader
   readonly #redaction: Redaction.Redaction
   readonly #request: JSONRPCRequest
+  readonly #depth: number
 
-  constructor(reader: Reader, redaction: Redaction.Redaction, request: JSONRPCRequest) {
+  /** `depth` is that of the connection's `Limits`. */
+  constructor(reader: Reader, redaction: Redaction.Redaction, request: JSONRPCRequest, depth: number) {
     this.#reader = reader
     this.#redaction = redaction
     this.#request = request
+    this.#depth = depth
   }
 
   /** Takes JSON from the server; says whether it was JSON at all. */
   take(json: string): boolean {
-    let value: unknown
-    try {
-      value = JSON.parse(json)
-    } catch {
-      this.#junk("text that is not JSON", json)
-      return false
-    }
-    for (const message of JsonRpc.messagesIn(value)) {
-      if (message === undefined) this.#junk("JSON that is not JSON-RPC 2.0", json)
-      else if ("method" in message) this.#reader.message(message)
+    for (const message of JsonRpc.parse(json, this.#depth)) {
+      if (message instanceof JsonRpc.Junk) {
+        this.#junk(message.what, json)
+        if (message === JsonRpc.notJson) return false
+      } else if ("method" in message) this.#reader.message(message)
       else if (!this.hasAnswer && message.id === this.#request.id) {
         this.hasAnswer = true
         Deferred.unsafeDone(this.answered, Effect.void)

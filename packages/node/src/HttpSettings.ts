@@ -1,6 +1,6 @@
 /**
- * Limits and times of HTTP connections that are the application's and not one server's. A reference: without one
- * provided, the defaults hold.
+ * Sockets and times of HTTP connections that are the application's and not one server's; what a server may send is in
+ * `Limits` of `@mooring/mcp`. A reference: without one provided, the defaults hold.
  *
  * @since 0.1.0
  */
@@ -16,8 +16,6 @@ export interface Settings {
   readonly sockets: number
   /** How long closing a connection waits for the server to end its session (DELETE). Default: 2 seconds. */
   readonly endSession: Duration.DurationInput
-  /** The longest message that a server may send; a longer one fails its request. Bytes. Default: 8 MiB. */
-  readonly maxMessageBytes: number
   /** How often in a row a stream that was cut is resumed without a message having come. Default: 3. */
   readonly maxResumes: number
   /** How long before a stream that was cut is resumed, unless the server says another time. Default: 1 second. */
@@ -31,7 +29,6 @@ export interface Settings {
 export const defaults: Settings = {
   sockets: 16,
   endSession: "2 seconds",
-  maxMessageBytes: 8 * 1024 * 1024,
   maxResumes: 3,
   resumeDelay: "1 second"
 }

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { McpConnector, ServerConfig } from "@mooring/mcp"
+import { Limits, McpConnector, ServerConfig } from "@mooring/mcp"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -15,22 +15,23 @@ import * as StdioConnector from "./StdioConnector.js"
 import { StdioSettings } from "./StdioSettings.js"
 
 /**
- * Opens each server by what its configuration says it is. Takes `StdioSettings`, `ServerStderr` and `HttpSettings` from
- * where it is made, if they are there.
+ * Opens each server by what its configuration says it is. Takes `StdioSettings`, `ServerStderr`, `HttpSettings` and
+ * `Limits` from where it is made, if they are there.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<McpConnector.McpConnector["Type"]> = Effect.gen(function* () {
-  const stdio = yield* StdioSettings
-  const stderr = yield* ServerStderr
-  const http = yield* HttpSettings
-  const ofStdio = Context.make(StdioSettings, stdio).pipe(Context.add(ServerStderr, stderr))
+  const settings = Context.make(StdioSettings, yield* StdioSettings).pipe(
+    Context.add(ServerStderr, yield* ServerStderr),
+    Context.add(HttpSettings, yield* HttpSettings),
+    Context.add(Limits.Limits, yield* Limits.Limits)
+  )
   return {
     open: (key, config) =>
       ServerConfig.isStdio(config)
-        ? Effect.provide(StdioConnector.open(key, config), ofStdio)
-        : Effect.provideService(HttpConnector.open(key, config), HttpSettings, http)
+        ? Effect.provide(StdioConnector.open(key, config), settings)
+        : Effect.provide(HttpConnector.open(key, config), settings)
   }
 })
 

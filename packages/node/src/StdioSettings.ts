@@ -1,6 +1,6 @@
 /**
- * Limits and times of stdio connections that are the application's and not one server's. A reference: without one
- * provided, the defaults hold.
+ * Times of stdio connections that are the application's and not one server's; what a server may send is in `Limits` of
+ * `@mooring/mcp`. A reference: without one provided, the defaults hold.
  *
  * @since 0.1.0
  */
@@ -21,8 +21,6 @@ export interface Settings {
    * holds them open. Also how long a server that closed its stdin or stdout may take to end. Default: 100 ms.
    */
   readonly exitGrace: Duration.DurationInput
-  /** The longest message that a server may send; a longer one ends the connection. Bytes. Default: 8 MiB. */
-  readonly maxMessageBytes: number
   /**
    * The level at which each line of a server's stderr is logged, annotated with `mcp.server`; `LogLevel.None`: not at
    * all. Default: Debug, since most servers greet there. As a stream, whatever the level: `ServerStderr.lines`.
@@ -43,7 +41,6 @@ export interface Settings {
 export const defaults: Settings = {
   close: { afterStdinEnd: "2 seconds", afterSigterm: "2 seconds" },
   exitGrace: "100 millis",
-  maxMessageBytes: 8 * 1024 * 1024,
   stderrLevel: LogLevel.Debug,
   watchdog: true
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { McpConnector, McpError, type McpTransport, type ServerConfig, ServerKey } from "@mooring/mcp"
+import { Limits, McpConnector, McpError, type McpTransport, type ServerConfig, ServerKey } from "@mooring/mcp"
 import { HttpSettings, NodeConnector } from "@mooring/node"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,10 +14,9 @@ const key = ServerKey.shared("web")
 const quick = Layer.succeed(HttpSettings.HttpSettings, {
   ...HttpSettings.defaults,
   endSession: "200 millis",
-  resumeDelay: "10 millis",
-  maxMessageBytes: 64 * 1024
+  resumeDelay: "10 millis"
 })
-const ConnectorTest = NodeConnector.layer.pipe(Layer.provide(quick))
+const ConnectorTest = NodeConnector.layer.pipe(Layer.provide([quick, Limits.layer({ messageBytes: 64 * 1024 })]))
 
 interface Request {
   readonly method: string

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import {
   Answer,
+  Limits,
   McpConnector,
   type McpError,
   type McpTransport,
@@ -34,10 +35,9 @@ const key = ServerKey.shared("faulty")
 
 const quick = Layer.succeed(StdioSettings.StdioSettings, {
   ...StdioSettings.defaults,
-  close: { afterStdinEnd: "150 millis", afterSigterm: "150 millis" },
-  maxMessageBytes: 1024 * 1024
+  close: { afterStdinEnd: "150 millis", afterSigterm: "150 millis" }
 })
-const ConnectorTest = NodeConnector.layer.pipe(Layer.provide(quick))
+const ConnectorTest = NodeConnector.layer.pipe(Layer.provide([quick, Limits.layer({ messageBytes: 1024 * 1024 })]))
 
 const server = (mode: string, more?: Partial<ServerConfig.StdioServer>): ServerConfig.StdioServer => ({
   command: process.execPath,
@@ -152,7 +152,7 @@ describe("a stdio transport", () => {
         transport.send(recorder.request(1))
         yield* recorder.untilAnswered(1)
         expect(recorder.told.slice(0, 2)).toEqual([
-          { kind: "junk", reason: "a line that is not JSON: ready!" },
+          { kind: "junk", reason: "text that is not JSON: ready!" },
           { kind: "junk", reason: 'JSON that is not JSON-RPC 2.0: {"level":"info"}' }
         ])
       })
