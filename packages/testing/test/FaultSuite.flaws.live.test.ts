@@ -19,10 +19,13 @@ const broken = (subject: FaultSuite.Subject<never>, title: string) =>
   Effect.gen(function* () {
     const found = FaultSuite.cases(subject).filter((one) => one.title.includes(title))
     expect(found).toHaveLength(1)
-    return yield* Effect.match(Effect.all(found.map(({ effect }) => effect)), {
-      onSuccess: () => "nothing",
-      onFailure: (error) => `${error._tag} ${error.message}`
-    })
+    return yield* Effect.match(
+      Effect.forEach(found, ({ effect }) => effect),
+      {
+        onSuccess: () => "nothing",
+        onFailure: (error) => `${error._tag} ${error.message}`
+      }
+    )
   })
 
 describe("the suite finds a client that", () => {
