@@ -257,9 +257,8 @@ describe("a message of the server's", () => {
   it.scoped("that is too long ends a connection in memory, as it does over a pipe", () =>
     Effect.gen(function* () {
       const server = new MemoryServer({ on: { "tools/call": () => text("x".repeat(1000)) } })
-      const connection = yield* McpConnection.make(ServerKey.shared("a"), stdio)
-        .pipe(Effect.provide(connector({ a: server })))
-        .pipe(Effect.provide(Limits.layer({ messageBytes: 1000 })))
+      const layer = Layer.provideMerge(connector({ a: server }), Limits.layer({ messageBytes: 1000 }))
+      const connection = yield* Effect.provide(McpConnection.make(ServerKey.shared("a"), stdio), layer)
       expect(yield* Effect.flip(connection.callTool("x"))).toMatchObject({
         _tag: "ConnectionLost",
         reason: expect.stringContaining("longer than 1000 bytes")
