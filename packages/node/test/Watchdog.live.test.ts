@@ -115,6 +115,17 @@ describe("the watchdog", () => {
     })
   )
 
+  it.scopedLive("is ended when this process exits, before it hears of that by itself", () =>
+    Effect.gen(function* () {
+      yield* child()
+      const pid = Watchdog.pid() ?? 0
+      // What Node does when the process exits.
+      process.listeners("exit").at(-1)?.call(process, 0)
+      while (ProcessGroup.isRunning(pid)) yield* ChildProcess.nextTurn
+      expect(Watchdog.pid()).toBeUndefined()
+    })
+  )
+
   it.scopedLive("that cannot be started is told once, and starts when it can", () => {
     const { layer, logged } = logging()
     return Effect.gen(function* () {
