@@ -339,6 +339,24 @@ describe("a stdio transport", () => {
     })
   )
 
+  it.scopedLive(
+    "is not held up by a daemon that holds stdout either, which has left the group and is out of reach",
+    () =>
+      Effect.gen(function* () {
+        const daemon = yield* withServer(server("leavesDaemon"), ({ recorder, transport }) =>
+          Effect.gen(function* () {
+            transport.send(recorder.request(1))
+            const { pid } = yield* recorder.untilAnswered(1)
+            yield* Effect.addFinalizer(() => Effect.sync(() => process.kill(Number(pid), "SIGKILL")))
+            transport.send(recorder.outgoing({ jsonrpc: "2.0", method: "exit" }))
+            expect(yield* recorder.untilClosed).toBe("exited with code 0")
+            return Number(pid)
+          })
+        )
+        expect(isThere(daemon)).toBe(true)
+      })
+  )
+
   it.scopedLive("drains a flood on stderr and keeps its end", () =>
     Effect.gen(function* () {
       const lines: Array<unknown> = []
