@@ -13,6 +13,8 @@ export * as NodeMcp from "./NodeMcp.js"
 /** @since 0.1.0 */
 export * as ProcessGroup from "./ProcessGroup.js"
 /** @since 0.1.0 */
+export * as ServerStderr from "./ServerStderr.js"
+/** @since 0.1.0 */
 export * as StdioConnector from "./StdioConnector.js"
 /** @since 0.1.0 */
 export * as StdioSettings from "./StdioSettings.js"

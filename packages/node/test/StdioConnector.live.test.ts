@@ -1,84 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Limits, McpConnector, type McpError, type McpTransport, type ServerConfig, ServerKey } from "@mooring/mcp"
+import { Answer, McpConnector, type McpTransport, type ServerConfig, Session } from "@mooring/mcp"
 import { ChildProcess, NodeConnector, ProcessGroup, StdioSettings } from "@mooring/node"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as FiberStatus from "effect/FiberStatus"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import * as LogLevel from "effect/LogLevel"
-import * as Scope from "effect/Scope"
-import { readFileSync } from "node:fs"
 import process from "node:process"
-import { fileURLToPath } from "node:url"
-import { Recorder } from "./fixtures/Recorder.js"
-
-const script = fileURLToPath(new URL("fixtures/faultyStdio.mjs", import.meta.url))
-const key = ServerKey.shared("faulty")
-
-const quick = Layer.succeed(StdioSettings.StdioSettings, {
-  ...StdioSettings.defaults,
-  close: { afterStdinEnd: "150 millis", afterSigterm: "150 millis" }
-})
-const ConnectorTest = NodeConnector.layer.pipe(Layer.provide([quick, Limits.layer({ messageBytes: 1024 * 1024 })]))
-
-const server = (mode: string, more?: Partial<ServerConfig.StdioServer>): ServerConfig.StdioServer => ({
-  command: process.execPath,
-  args: [script, mode],
-  ...more
-})
-
-/** Whether a process runs. One that has ended may wait for init to collect it, for as long as that likes. */
-const isThere = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return process.platform !== "linux" || !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "latin1"))
-  } catch {
-    return false
-  }
-}
-
-interface Opened {
-  readonly transport: McpTransport.McpTransport
-  readonly recorder: Recorder
-  readonly pid: number
-  readonly close: Effect.Effect<void>
-}
-
-const opened = (
-  config: ServerConfig.StdioServer,
-  connectorTest = ConnectorTest
-): Effect.Effect<Opened, McpError.McpConnectError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const connector = yield* McpConnector.McpConnector
-    const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-    const transport = yield* Scope.extend(connector.open(key, config), scope)
-    const recorder = new Recorder()
-    yield* transport.start(recorder)
-    const pid = transport.pid ?? 0
-    return { transport, recorder, pid, close: Scope.close(scope, Exit.void) }
-  }).pipe(Effect.provide(connectorTest))
-
-/** Opens, lets `use` look, closes, and checks that nothing of the process is left. */
-const withServer = <A, E>(
-  config: ServerConfig.StdioServer,
-  use: (opened: Opened) => Effect.Effect<A, E, Scope.Scope>,
-  connectorTest = ConnectorTest
-) =>
-  Effect.gen(function* () {
-    const it = yield* opened(config, connectorTest)
-    // Whether it still runs by now is the server's affair: one of them ends at once.
-    expect(ProcessGroup.living().has(it.pid)).toBe(true)
-    const result = yield* use(it)
-    yield* it.close
-    expect(isThere(it.pid)).toBe(false)
-    expect(ProcessGroup.isRunning(it.pid)).toBe(false)
-    expect(ProcessGroup.living().has(it.pid)).toBe(false)
-    expect(it.recorder.told.filter(({ kind }) => kind === "closed")).toHaveLength(1)
-    return result
-  })
+import { ConnectorTest, isThere, key, opened, script, server, withServer } from "./fixtures/Faulty.js"
 
 describe("a stdio transport", () => {
   it.scopedLive("carries messages, all of one turn in their order, and says when they were handed over", () =>
@@ -126,6 +54,18 @@ describe("a stdio transport", () => {
           { kind: "junk", reason: "text that is not JSON: ready!" },
           { kind: "junk", reason: 'JSON that is not JSON-RPC 2.0: {"level":"info"}' }
         ])
+      })
+    )
+  )
+
+  it.scopedLive("tells each line of a flood of junk, in few words, and goes on", () =>
+    withServer(server("floodsJunk"), ({ recorder, transport }) =>
+      Effect.gen(function* () {
+        transport.send(recorder.request(1))
+        yield* recorder.untilAnswered(1)
+        const told = recorder.told.flatMap((told) => (told.kind === "junk" ? [told.reason] : []))
+        expect(told).toHaveLength(20 * 102)
+        expect(Math.max(...told.map(({ length }) => length))).toBeLessThan(200)
       })
     )
   )
@@ -218,6 +158,23 @@ describe("a stdio transport", () => {
     })
   )
 
+  it.scopedLive("fails every pending request when the process ends, with its exit code and its last words", () =>
+    Effect.gen(function* () {
+      const connector = yield* McpConnector.McpConnector
+      const session = yield* Session.make(yield* connector.open(key, server("exitsInCalls")), { server: "faulty" })
+      const limits = { timeoutMs: Infinity, totalTimeoutMs: Infinity }
+      const errors = yield* Effect.forEach(
+        Array.from({ length: 64 }, (_, i) => i),
+        (i) => Effect.flip(session.request("test", { i }, Answer.anything, limits)),
+        { concurrency: "unbounded" }
+      )
+      const reason = "exited with code 7\nIts last words on stderr:\nthe licence has expired"
+      expect(errors).toHaveLength(64)
+      for (const error of errors) expect(error).toMatchObject({ _tag: "ConnectionLost", delivery: "Unknown", reason })
+      expect(session.pending()).toBe(0)
+    }).pipe(Effect.provide(ConnectorTest))
+  )
+
   it.scopedLive("tells how a process ended though nobody had the time to wait for it", () => {
     // As on a machine that is so busy that all grace is over before anything of the end was heard.
     const hasty = NodeConnector.layer.pipe(
@@ -256,98 +213,6 @@ describe("a stdio transport", () => {
         expect(sent.slice(0, -1).filter(({ handedOver }) => !handedOver).length).toBeGreaterThan(0)
       })
     )
-  )
-
-  it.scopedLive("ends a server that answers nothing, one that ignores stdin's end, and one that ignores SIGTERM", () =>
-    Effect.forEach(["silent", "ignoresStdinEnd", "ignoresSigterm"], (mode) =>
-      withServer(server(mode), ({ recorder, transport }) => Effect.sync(() => transport.send(recorder.request(1))))
-    )
-  )
-
-  it.scopedLive("is not held up by a grandchild that holds stdout, and ends it too", () =>
-    Effect.gen(function* () {
-      const grandchild = yield* withServer(server("leavesGrandchild"), ({ pid, recorder, transport }) =>
-        Effect.gen(function* () {
-          transport.send(recorder.request(1))
-          const { pid: grandchild } = yield* recorder.untilAnswered(1)
-          transport.send(recorder.outgoing({ jsonrpc: "2.0", method: "exit" }))
-          expect(yield* recorder.untilClosed).toBe("exited with code 0")
-          expect(isThere(pid)).toBe(false)
-          expect(isThere(Number(grandchild))).toBe(true)
-          return Number(grandchild)
-        })
-      )
-      expect(isThere(grandchild)).toBe(false)
-    })
-  )
-
-  it.scopedLive("drains a flood on stderr and keeps its end", () =>
-    Effect.gen(function* () {
-      const lines: Array<unknown> = []
-      const logger = Logger.make(({ message }) => lines.push(message))
-      yield* withServer(server("floodsStderr"), ({ recorder, transport }) =>
-        Effect.gen(function* () {
-          transport.send(recorder.request(1))
-          yield* recorder.untilAnswered(1)
-          transport.send(recorder.outgoing({ jsonrpc: "2.0", method: "exit" }))
-          yield* recorder.untilClosed
-          const words = transport.diagnostics?.() ?? ""
-          expect(words.length).toBeLessThanOrEqual(4096)
-          expect(words.endsWith("z\nthe end")).toBe(true)
-        })
-      ).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)), Logger.withMinimumLogLevel(LogLevel.Debug))
-      expect(lines).toHaveLength(1501)
-      expect(String(lines.at(-1))).toBe("the end")
-    })
-  )
-
-  it.scopedLive("leaves no process behind when opening it is interrupted", () =>
-    Effect.gen(function* () {
-      const before = new Set(ProcessGroup.living())
-      const fiber = yield* Effect.fork(Effect.scoped(Effect.zipRight(opened(server("ignoresSigterm")), Effect.never)))
-      while (ProcessGroup.living().size === before.size) yield* Effect.yieldNow()
-      const pid = [...ProcessGroup.living()].find((one) => !before.has(one)) ?? 0
-      yield* Fiber.interrupt(fiber)
-      expect(pid).toBeGreaterThan(0)
-      expect(isThere(pid)).toBe(false)
-      expect(ProcessGroup.living()).toEqual(before)
-    })
-  )
-
-  it.scopedLive("leaves no process behind when closing it is interrupted", () =>
-    Effect.gen(function* () {
-      const closing = yield* Deferred.make<void>()
-      let pid = 0
-      const fiber = yield* Effect.gen(function* () {
-        const connector = yield* McpConnector.McpConnector
-        const transport = yield* connector.open(key, server("ignoresSigterm"))
-        pid = transport.pid ?? 0
-        // Runs first when the scope closes.
-        yield* Effect.addFinalizer(() => Deferred.succeed(closing, undefined))
-      }).pipe(Effect.scoped, Effect.provide(ConnectorTest), Effect.fork)
-      yield* Deferred.await(closing)
-      // Now it waits for the process to end.
-      yield* Effect.repeat(Effect.zipRight(Effect.yieldNow(), Fiber.status(fiber)), {
-        until: (status) => FiberStatus.isSuspended(status)
-      })
-      yield* Fiber.interrupt(fiber)
-      expect(pid).toBeGreaterThan(0)
-      expect(isThere(pid)).toBe(false)
-    })
-  )
-
-  it.scopedLive("leaves no listener on this process, and ends its children when the process exits", () =>
-    Effect.gen(function* () {
-      const before = process.listenerCount("exit")
-      const { close, pid, recorder } = yield* opened(server("ignoresSigterm"))
-      expect(process.listenerCount("exit")).toBe(before + 1)
-      // What Node does when the process exits.
-      process.listeners("exit").at(-1)?.call(process, 0)
-      expect(yield* recorder.untilClosed).toBe("killed by SIGKILL")
-      yield* close
-      expect(isThere(pid)).toBe(false)
-      expect(process.listenerCount("exit")).toBe(before)
-    })
   )
 })
 

@@ -22,7 +22,7 @@ export class Choice<in out K, in out A, in out E> {
    */
   share(key: KeyState<K, A, E>): Item<K, A, E> | undefined {
     for (;;) {
-      const item = key.free.best()
+      const item = key.best
       if (item === undefined) return undefined
       if (!this.items.isOpen(item)) continue
       if (!this.items.isStale(item)) return item
@@ -45,7 +45,7 @@ export class Choice<in out K, in out A, in out E> {
   whole(key: KeyState<K, A, E>, waiter: Waiter<K, A, E>): Item<K, A, E> | undefined {
     const kept = waiter.reserved
     if (kept !== undefined && isWhole(kept) && this.items.isOpen(kept)) return kept
-    for (let item = key.free.best(); item !== undefined && item.leases === 0; item = key.free.best()) {
+    for (let item = key.best; item !== undefined && item.leases === 0; item = key.best) {
       if (!this.items.isOpen(item)) continue
       if (!this.items.isStale(item)) return item
       this.items.validate(item)
@@ -61,7 +61,7 @@ export class Choice<in out K, in out A, in out E> {
     if (least !== undefined) {
       least.reservedFor = waiter
       waiter.reserved = least
-      key.free.place(least)
+      key.place(least)
     }
     return undefined
   }
@@ -87,7 +87,7 @@ export class Choice<in out K, in out A, in out E> {
     if (reserved === undefined) return
     waiter.reserved = undefined
     reserved.reservedFor = undefined
-    reserved.key.free.place(reserved)
+    reserved.key.place(reserved)
   }
 }
 

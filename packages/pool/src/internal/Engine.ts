@@ -24,7 +24,7 @@ import { Capacity } from "./Capacity.js"
 import { Choice } from "./Choice.js"
 import * as Circuit from "./Circuit.js"
 import type { EventHub } from "./EventHub.js"
-import type { Item } from "./Item.js"
+import { type Item, wholeMillis } from "./Item.js"
 import { Keys, type KeysOptions } from "./Keys.js"
 import type { KeyState } from "./KeyState.js"
 import { type Behaviour, Lifecycle } from "./Lifecycle.js"
@@ -93,7 +93,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
   take(key: K): Item<K, A, E> | undefined {
     const state = this.keys.get(key)
     if (state === undefined || state.blocked) return undefined
-    const item = state.free.best()
+    const item = state.best
     if (item === undefined || this.lifecycle.isStale(item) || !this.lifecycle.isOpen(item)) return undefined
     state.immediate++
     this.lend(item)
@@ -214,7 +214,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
   private lend(item: Item<K, A, E>): void {
     item.leases++
     item.key.leases++
-    item.key.free.place(item)
+    item.key.place(item)
     if (item.leases === 1) this.lifecycle.trackIdle(item)
   }
 
@@ -233,12 +233,12 @@ export class Engine<in out K, in out A, in out E, in out R> {
     } else if (item.state === "closed") {
       this.keys.tidy(key)
     }
-    if (key.queue.size > 0) this.pump(key)
+    if (key.blocked) this.pump(key)
     if (item.isIdle) this.wentIdle(item)
   }
 
   private returned(item: Item<K, A, E>, ending: LeaseEnding): void {
-    const now = this.deadlines.now()
+    const now = wholeMillis(this.deadlines.now())
     if (ending !== "unused") item.idleSince = now
     if (ending === "answered" && this.lifecycle.watchesHealth) {
       item.provenAt = now
@@ -248,7 +248,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       this.lifecycle.reset(item)
       return
     }
-    item.key.free.place(item)
+    item.key.place(item)
     this.lifecycle.trackIdle(item)
   }
 
@@ -277,7 +277,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       key.pumping = false
     }
     for (const warming of [...key.warming]) warming.look()
-    if (key.free.idle > 0) this.keys.wentIdle(key)
+    if (key.idle > 0) this.keys.wentIdle(key)
   }
 
   private dispatch(key: KeyState<K, A, E>): void {
@@ -294,7 +294,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       else if (waiter.reserved === undefined) break
       waiter = next
     }
-    key.blocked = waiter !== undefined
+    key.blocked = key.queue.size > 0
   }
 
   private hand(waiter: Waiter<K, A, E>, item: Item<K, A, E>): void {

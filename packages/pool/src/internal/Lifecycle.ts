@@ -23,7 +23,7 @@ import * as Bounded from "./Bounded.js"
 import type { Capacity } from "./Capacity.js"
 import * as Circuit from "./Circuit.js"
 import type { EventHub } from "./EventHub.js"
-import { Item } from "./Item.js"
+import { Item, wholeMillis } from "./Item.js"
 import type { KeyState } from "./KeyState.js"
 
 /** What the pool was made with, as far as items are concerned. */
@@ -150,15 +150,15 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     key.lastFailure = undefined
     key.lastUsed = now
     this.setCircuit(key, Circuit.transition(key.circuit, "success", now, key.config, this.random))
-    item.provenAt = now
-    item.idleSince = now
+    item.provenAt = wholeMillis(now)
+    item.idleSince = item.provenAt
     const same = this.byValue.get(value)
     if (same === undefined) this.byValue.set(value, new Set([item]))
     else same.add(item)
     this.age(item, now)
     this.watchHealth(item)
     this.publish(PoolEvent.Connected({ key: key.name, item: item.id, tookMs: (now - item.startedAt) / 1e6 }))
-    key.free.place(item)
+    key.place(item)
     this.trackIdle(item)
     this.host.pump(key)
     this.host.relieve()
@@ -217,7 +217,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
 
   /** Whether the item has to be asked before it is lent. */
   isStale(item: Item<K, A, E>): boolean {
-    return this.validates && this.deadlines.now() - item.provenAt > item.key.config.validationBypass
+    return this.validates && this.deadlines.now() - item.provenAt * 1e6 > item.key.config.validationBypass
   }
 
   /** Asks an item before it is lent. */
@@ -253,7 +253,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
       if (failure === undefined) this.proven(item)
       else this.retire(item, otherwise, failure)
       if (item.state === "ready") {
-        key.free.place(item)
+        key.place(item)
         this.trackIdle(item)
       }
       this.host.pump(key)
@@ -265,12 +265,12 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
       done: (exit) => over(Exit.isSuccess(exit) ? undefined : Cause.pretty(exit.cause)),
       timedOut: () => over("it did not answer in time")
     })
-    key.free.remove(item)
+    key.withdraw(item)
     key.group.idle.remove(item)
   }
 
   proven(item: Item<K, A, E>): void {
-    item.provenAt = this.deadlines.now()
+    item.provenAt = wholeMillis(this.deadlines.now())
     item.failedProbes = 0
   }
 
@@ -290,7 +290,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     item.transition("draining")
     item.reason = reason
     key.ready--
-    key.lastUsed = Math.max(key.lastUsed, item.idleSince)
+    key.lastUsed = Math.max(key.lastUsed, item.idleSince * 1e6)
     if (item.validation !== undefined) {
       item.validation.abort()
       item.validation = undefined
@@ -300,7 +300,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
       item.reservedFor.reserved = undefined
       item.reservedFor = undefined
     }
-    key.free.place(item)
+    key.place(item)
     this.trackIdle(item)
     this.deadlines.remove(item)
     this.publish(PoolEvent.Draining({ key: key.name, item: item.id, reason, detail }))
@@ -393,7 +393,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
         item.concurrency = Math.floor(concurrency)
         item.ownConcurrency = true
         if (item.state !== "ready") return
-        item.key.free.place(item)
+        item.key.place(item)
         this.host.pump(item.key)
       },
       alive: () => this.proven(item)
