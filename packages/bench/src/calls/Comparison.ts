@@ -105,7 +105,7 @@ const inTurn = <A>(items: ReadonlyArray<A>, round: number): ReadonlyArray<A> => 
 }
 
 /**
- * Until it has used five rounds' worth of processor time (compilers are done by then), or has waited forty rounds. Gives
+ * Until it has used three rounds' worth of processor time (compilers are done by then), or has waited forty rounds. Gives
  * the calls that fill a round: by processor time, since on a busy machine a stretch of time holds few of them.
  */
 const warmUp = (subject: Opened, load: Omit<Load, "calls">, roundMs: number): Effect.Effect<number> =>
@@ -120,7 +120,7 @@ const warmUp = (subject: Opened, load: Omit<Load, "calls">, roundMs: number): Ef
       const byCpu = (calls * roundMs) / 2 / (sample.cpuUs / 1000)
       const byTime = (calls * 4 * roundMs) / sample.wallMs
       const fitting = Math.max(load.atOnce, Math.round(Math.min(byCpu, byTime)))
-      if (cpuMs >= 5 * roundMs || spentMs >= 40 * roundMs) return fitting
+      if (cpuMs >= 3 * roundMs || spentMs >= 40 * roundMs) return fitting
       calls = Math.min(fitting, 4 * calls)
     }
   })

@@ -10,7 +10,6 @@ const names = { ours: "Mooring: McpClient.callTool", sdk: "SDK client, held open
 const subjects: ReadonlyArray<Comparison.Entry> = [
   { name: names.sdk, file: "sdkHeld" },
   { name: names.ours, file: "mooring" },
-  { name: "Mooring: McpConnection.callTool", file: "mooringConnection" },
   { name: "undici, by hand", file: "undici" }
 ]
 
