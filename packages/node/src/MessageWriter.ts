@@ -97,6 +97,8 @@ export class MessageWriter {
     this.#texts = []
     this.#first = 0
     this.#waiting = 0
+    this.#crowded = fewest
+    this.#heavy = lightest
   }
 
   /**
