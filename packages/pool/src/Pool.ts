@@ -82,6 +82,14 @@ export interface PoolOptions<in K, in out A, in out E, out R> {
 }
 
 /**
+ * What `Effect.uninterruptibleMask` gives: makes an effect interruptible again where the mask's surroundings are.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/**
  * A keyed pool. It is an Effect `KeyedPool`, so `KeyedPool.get` and `KeyedPool.invalidate` work on it.
  *
  * @since 0.1.0
@@ -93,6 +101,16 @@ export interface Pool<in out K, in out A, out E> extends KeyedPool.KeyedPool<K, 
    * whether `f` succeeds, fails or is interrupted.
    */
   readonly use: <B, E2, R2>(
+    key: K,
+    f: (item: A) => Effect.Effect<B, E2, R2>
+  ) => Effect.Effect<B, E | PoolError | E2, R2>
+  /**
+   * `use` for a caller that has masked interruption already, and whose body needs the mask as well: one does for both,
+   * which is half of what `use` costs. Only to be run inside `Effect.uninterruptibleMask`, with the `restore` from
+   * there; `f` is not interruptible either, except where it uses `restore`.
+   */
+  readonly useMasked: <B, E2, R2>(
+    restore: Restore,
     key: K,
     f: (item: A) => Effect.Effect<B, E2, R2>
   ) => Effect.Effect<B, E | PoolError | E2, R2>

@@ -33,6 +33,14 @@ const operations: ReadonlyArray<Operation> = (["nothing", "idle item", "busy ite
         run: (pool, done) => pool.use("k", () => Effect.zipRight(Effect.sync(done), Effect.yieldNow()))
       },
       {
+        name: "use within a mask of the caller's",
+        before,
+        run: (pool, done) =>
+          Effect.uninterruptibleMask((restore) =>
+            pool.useMasked(restore, "k", () => restore(Effect.zipRight(Effect.sync(done), Effect.yieldNow())))
+          )
+      },
+      {
         name: "lease",
         before,
         run: (pool, done) => Effect.scoped(Effect.flatMap(pool.lease("k"), () => Effect.sync(done)))

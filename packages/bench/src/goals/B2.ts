@@ -55,7 +55,7 @@ const overItems = (items: number, held: boolean): Effect.Effect<Subject, never, 
 const nothing = () => Effect.void
 
 export const B2: Benchmark = {
-  id: "B2",
+  ids: ["B2"],
   title: "Borrow and return as keys and items grow",
   run: (options) =>
     Effect.scoped(

@@ -46,6 +46,7 @@ export const effectKeyedPool = (
     })
     const subject: Omit<Subject, keyof KeyedPool.KeyedPool<string, Thing, ConnectRefused>> = {
       use: (key, f) => Effect.scoped(Effect.flatMap(KeyedPool.get(pool, key), f)),
+      useMasked: (restore, key, f) => Effect.scoped(Effect.flatMap(restore(KeyedPool.get(pool, key)), f)),
       lease: () => Effect.die(new Error("Effect's KeyedPool has no leases")),
       exclusive: () => Effect.die(new Error("Effect's KeyedPool has no leases")),
       warm: () => Effect.void,
