@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import { describe, expect, it } from "@effect/vitest"
 import { Pool, type PoolConfig, PoolError, type PoolEvent } from "@mooring/pool"
 import { Freezer } from "./lab/Behaviour.js"
-import { type Bench, Counter, onBench } from "./lab/Bench.js"
+import { Attempts, type Bench, Counter, onBench } from "./lab/Bench.js"
 import { Stage } from "./lab/Stage.js"
 
 // What types would refuse comes from JavaScript, and from files.
@@ -369,10 +369,10 @@ describe("what a pool was given and does not do its part", () => {
   })
 
   it("isRetryable that throws is reported; who waits goes on waiting for the next attempt", () => {
-    let attempts = 0
+    const attempts = new Attempts((attempt) => attempt > 1)
     overheard<string>(
       () => ({
-        acquire: () => Effect.suspend(() => (++attempts === 1 ? Effect.fail("refused") : Effect.succeed(attempts))),
+        acquire: () => attempts.acquire,
         isRetryable: () => {
           throw new Error("unknown error code")
         },

@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope"
 import { describe, expect, it } from "@effect/vitest"
 import { Lease, type Pool } from "@mooring/pool"
 import { forever } from "./lab/Behaviour.js"
-import { Counter, onBench } from "./lab/Bench.js"
+import { Attempts, Counter, onBench } from "./lab/Bench.js"
 import { Stage } from "./lab/Stage.js"
 
 describe("what the laws have found", () => {
@@ -211,14 +211,10 @@ describe("what the laws have found", () => {
   })
 
   it("L22: a key whose circuit is open is not forgotten before the circuit may be tried", () => {
-    let attempts = 0
+    const attempts = new Attempts((attempt) => attempt === 1)
     onBench<number, string>(
       () => ({
-        acquire: () =>
-          Effect.suspend(() => {
-            attempts += 1
-            return attempts === 1 ? Effect.succeed(1) : Effect.fail("refused")
-          }),
+        acquire: () => attempts.acquire,
         config: {
           idleTimeToLive: 200,
           breakerThreshold: 1,
@@ -236,7 +232,7 @@ describe("what the laws have found", () => {
         const again = stage.call(Effect.flip(pool.use("k", () => Effect.void)))
         stage.settle()
         expect(again.unsafePoll()).toMatchObject({ value: { _tag: "CircuitOpen" } })
-        expect(attempts).toBe(2)
+        expect(attempts.count).toBe(2)
       }
     )
   })
@@ -294,14 +290,10 @@ describe("what the laws have found", () => {
   })
 
   it("L23: who waits for the last open item is told that the circuit is open when that item goes", () => {
-    let attempts = 0
+    const attempts = new Attempts((attempt) => attempt === 1)
     onBench<number, string>(
       () => ({
-        acquire: () =>
-          Effect.suspend(() => {
-            attempts += 1
-            return attempts === 1 ? Effect.succeed(1) : Effect.fail("refused")
-          }),
+        acquire: () => attempts.acquire,
         config: {
           max: 2,
           breakerThreshold: 1,
@@ -315,7 +307,7 @@ describe("what the laws have found", () => {
         const lease = stage.run(Scope.extend(pool.lease("k"), holder))
         stage.call(Effect.flip(pool.use("k", () => Effect.void)))
         stage.advance(10)
-        expect(attempts).toBe(2)
+        expect(attempts.count).toBe(2)
         const waiter = stage.call(Effect.flip(pool.use("k", () => Effect.void)))
         stage.advance(10)
         stage.run(lease.decide(Lease.Discard("scripted")))
