@@ -436,6 +436,38 @@ describe("what the laws have found", () => {
     )
   })
 
+  it("L20: an item that was kept for somebody who wants it whole is checked, too, when it has not answered for long", () => {
+    const probed: Array<number> = []
+    const items = new Counter()
+    onBench(
+      () => ({
+        acquire: () => items.acquire,
+        config: { validationBypass: 500 },
+        health: {
+          probe: (item) =>
+            Effect.zipRight(
+              Effect.sleep(50),
+              Effect.sync(() => probed.push(item))
+            ),
+          schedule: Schedule.stop
+        }
+      }),
+      ({ stage, pool }) => {
+        const holder = stage.run(Scope.make())
+        stage.run(Scope.extend(pool.lease("k"), holder))
+        const whole = stage.call(Effect.scoped(Effect.map(pool.exclusive("k"), ({ item }) => item)))
+        stage.run(pool.suspend("k"))
+        stage.run(Scope.close(holder, Exit.void))
+        stage.advance(700)
+        stage.run(pool.resume("k"))
+        expect(whole.unsafePoll()).toBeNull()
+        stage.advance(50)
+        expect(whole.unsafePoll()).toMatchObject({ value: 1 })
+        expect(probed).toEqual([1])
+      }
+    )
+  })
+
   it("L15: keys whose callers were turned away do not stand in the way of one that has room", () => {
     const items = new Counter()
     onBench(

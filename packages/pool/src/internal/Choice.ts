@@ -16,25 +16,19 @@ export interface Items<K, A, E> {
 export class Choice<in out K, in out A, in out E> {
   constructor(private readonly items: Items<K, A, E>) {}
 
-  /** A free item that is open and needs no check; those that need one are asked, and come back when they answer. */
+  /** A free item that can be lent at once. */
   share(key: KeyState<K, A, E>): Item<K, A, E> | undefined {
-    for (;;) {
-      const item = key.free.best()
-      if (item === undefined) return undefined
-      if (!this.items.isOpen(item)) continue
-      if (!this.items.isStale(item)) return item
-      this.items.validate(item)
-    }
+    let item = key.free.best()
+    while (item !== undefined && !this.isFit(item)) item = key.free.best()
+    return item
   }
 
   /** An item that nobody holds; if there is none, the least loaded one is kept for this waiter. */
   whole(key: KeyState<K, A, E>, waiter: Waiter<K, A, E>): Item<K, A, E> | undefined {
     const kept = waiter.reserved
-    if (kept !== undefined && kept.leases === 0 && this.items.isOpen(kept)) return kept
+    if (kept !== undefined && kept.leases === 0 && this.isFit(kept)) return kept
     for (let item = key.free.best(); item !== undefined && item.leases === 0; item = key.free.best()) {
-      if (!this.items.isOpen(item)) continue
-      if (!this.items.isStale(item)) return item
-      this.items.validate(item)
+      if (this.isFit(item)) return item
     }
     const passed = this.passedBy(key, waiter)
     if (passed !== undefined || waiter.reserved !== undefined) return passed
@@ -57,7 +51,7 @@ export class Choice<in out K, in out A, in out E> {
     if (key.queue.exclusives < 2) return undefined
     for (const item of key.items) {
       const later = item.reservedFor
-      if (later === undefined || later === waiter || item.leases > 0 || !this.items.isOpen(item)) continue
+      if (later === undefined || later === waiter || item.leases > 0 || !this.isFit(item)) continue
       const kept = waiter.reserved
       later.reserved = kept
       if (kept !== undefined) kept.reservedFor = later
@@ -66,6 +60,17 @@ export class Choice<in out K, in out A, in out E> {
       return item
     }
     return undefined
+  }
+
+  /**
+   * Whether an item that nobody holds too much of is open and needs no check. One that is not open goes; one that needs
+   * a check is asked, and comes back when it has answered: neither is free any more.
+   */
+  private isFit(item: Item<K, A, E>): boolean {
+    if (item.validation !== undefined || !this.items.isOpen(item)) return false
+    if (!this.items.isStale(item)) return true
+    this.items.validate(item)
+    return false
   }
 
   unreserve(waiter: Waiter<K, A, E>): void {
