@@ -91,6 +91,7 @@ describe("a configuration that is nonsense", () => {
     ["group.quota", { group: { of: String, quota: 0 } }],
     ["shutdownTimeout", { shutdownTimeout: Number.NaN }],
     ["retirements.limit", { retirements: { limit: 0, window: 1 } }],
+    ["retirements.limit", { retirements: { limit: Number.POSITIVE_INFINITY, window: 1 } }],
     ["retirements.window", { retirements: { limit: 1, window: -1 } }],
     ["health.threshold", { health: { probe: () => Effect.void, threshold: 0 } }],
     ["health.timeout", { health: { probe: () => Effect.void, timeout: -5 } }]
