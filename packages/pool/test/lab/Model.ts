@@ -349,13 +349,14 @@ export class Model {
     const open = key.failedInRow >= key.setup.breakerThreshold
     this.verdict.expect(21, !open || key.connecting(this.now()) === 1, () => `${key.name} tries twice while half open`)
     if (this.pinned.has(key.name) || key.setup.lifetimeMs > 0) return
+    const concurrency = Math.min(key.setup.concurrency, key.concurrencyBefore)
     let demand = 0
     for (const other of this.queue(key.name)) {
       // Those that left in this very pass may still have been there when the pool decided.
       const there = other.state === "waiting" || other.endedAt === this.now() || other.grantedAt === this.now()
-      if (there) demand += other.exclusive ? key.setup.concurrency : 1
+      if (there) demand += other.exclusive ? concurrency : 1
     }
-    const needed = Math.ceil(demand / key.setup.concurrency)
+    const needed = Math.ceil(demand / concurrency)
     this.verdict.expect(
       21,
       key.connecting(this.now()) <= needed,
