@@ -346,7 +346,8 @@ export class Model {
 
   #connecting(unit: Unit, key: KeyRecord): void {
     this.verdict.expect(27, !this.closed, () => `unit ${unit.id} of ${key.name} is opened after the pool was closed`)
-    const open = key.failedInRow >= key.setup.breakerThreshold
+    // Attempts that were decided on together begin one after the other; the first may have failed by then.
+    const open = key.failedInRow >= key.setup.breakerThreshold && key.lastFailureAt < this.now()
     this.verdict.expect(21, !open || key.connecting(this.now()) === 1, () => `${key.name} tries twice while half open`)
     if (this.pinned.has(key.name) || key.setup.lifetimeMs > 0) return
     const concurrency = Math.min(key.setup.concurrency, key.concurrencyBefore)
