@@ -37,7 +37,15 @@ const count = (mutants) => {
   const all = killed + timeout + survived + uncovered
   /** @param {number} part */
   const share = (part) => (all === 0 ? "–" : `${((100 * part) / all).toFixed(1)} %`)
-  return { killed, timeout, survived, uncovered, ignored: of("Ignored"), score: share(killed), with: share(killed + timeout) }
+  return {
+    killed,
+    timeout,
+    survived,
+    uncovered,
+    ignored: of("Ignored"),
+    score: share(killed),
+    with: share(killed + timeout)
+  }
 }
 
 /** @param {ReadonlyArray<string | number>} cells */
@@ -63,8 +71,9 @@ const total = count(files.flatMap(({ mutants }) => mutants))
 const table = [
   row("file", "killed", "timeout", "survived", "no coverage", "static", "score", "with timeouts"),
   row("---", "---:", "---:", "---:", "---:", "---:", "---:", "---:"),
-  ...[...files.map((file) => ({ name: `\`${file.name}\``, ...count(file.mutants) })), { name: "all", ...total }].map((file) =>
-    row(file.name, file.killed, file.timeout, file.survived, file.uncovered, file.ignored, file.score, file.with)
+  ...[...files.map((file) => ({ name: `\`${file.name}\``, ...count(file.mutants) })), { name: "all", ...total }].map(
+    (file) =>
+      row(file.name, file.killed, file.timeout, file.survived, file.uncovered, file.ignored, file.score, file.with)
   )
 ]
 const left = files.flatMap(({ mutants, name, source }) => {

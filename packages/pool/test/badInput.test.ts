@@ -58,6 +58,9 @@ const nonsense: ReadonlyArray<readonly [field: string, config: PoolConfig.PoolCo
   ])
 ]
 
+/** The error; were there none, a pool is nothing to print. */
+const refusal = <A, E, R>(make: Effect.Effect<A, E, R>) => Effect.flip(Effect.asVoid(make))
+
 describe("a configuration that is nonsense", () => {
   for (const [field, config, reason] of nonsense) {
     const shown = JSON.stringify(config, (_, value: unknown) =>
@@ -66,7 +69,7 @@ describe("a configuration that is nonsense", () => {
     it.scoped(`${shown} is refused for ${field}: by make, by the first use of its key, and by resize`, () =>
       Effect.gen(function* () {
         const acquire = () => Effect.succeed(1)
-        const made = yield* Effect.flip(Pool.make({ acquire, config }))
+        const made = yield* refusal(Pool.make({ acquire, config }))
         expect(made).toBeInstanceOf(PoolError.PoolConfigError)
         expect(made).toMatchObject({ key: undefined, field, reason })
         expect(made.message).toBe(`The pool's settings: ${field} ${reason}`)
@@ -99,7 +102,7 @@ describe("a configuration that is nonsense", () => {
   for (const [field, options] of ofThePool) {
     it.scoped(`a setting of the whole pool, ${field}, is refused by make`, () =>
       Effect.gen(function* () {
-        const error = yield* Effect.flip(Pool.make({ acquire: (_: string) => Effect.succeed(1), ...options }))
+        const error = yield* refusal(Pool.make({ acquire: (_: string) => Effect.succeed(1), ...options }))
         expect(error).toBeInstanceOf(PoolError.PoolConfigError)
         expect(error).toMatchObject({ key: undefined, field })
       })
