@@ -19,6 +19,6 @@ export default defineConfig({
     isolate: false,
     server: { deps: { inline: [/stryker-setup-\d+\.js$/] } },
     sequence: { sequencer: FastFirst },
-    testTimeout: 60_000
+    testTimeout: 30_000
   }
 })

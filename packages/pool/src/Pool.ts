@@ -75,7 +75,7 @@ export interface PoolOptions<in K, in out A, in out E, out R> {
   readonly describeKey?: ((key: K) => string) | undefined
   /** How long closing the pool waits for leases before it revokes them. Default 30 seconds. */
   readonly shutdownTimeout?: Duration.DurationInput | undefined
-  /** Items closed for their age per key and window at most. Default: 1 a second. */
+  /** Items closed for their age per key and window at most; a window of 0 for no limit. Default: 1 a second. */
   readonly retirements?: { readonly limit: number; readonly window: Duration.DurationInput } | undefined
   /** Seeds the jitter of lifetimes and pauses, to repeat a run. Default: from `Random`. */
   readonly seed?: number | undefined
@@ -208,7 +208,7 @@ export const make = <K, A, E, R>(
 const check = <K, A, E, R>(options: PoolOptions<K, A, E, R>) =>
   Effect.try({
     try: () => {
-      const { limit, nanos } = checks(undefined)
+      const { limit, nanos, whole } = checks(undefined)
       limit("health.threshold", options.health?.threshold ?? 1, 1)
       nanos("health.timeout", options.health?.timeout, 0)
       nanos("reset.timeout", options.reset?.timeout, 0)
@@ -219,7 +219,7 @@ const check = <K, A, E, R>(options: PoolOptions<K, A, E, R>) =>
         quota: limit("group.quota", options.group?.quota ?? Infinity, 1),
         shutdownTimeout: nanos("shutdownTimeout", options.shutdownTimeout, 30e9),
         retirements: {
-          limit: limit("retirements.limit", options.retirements?.limit ?? 1, 1),
+          limit: whole("retirements.limit", options.retirements?.limit ?? 1, 1),
           window: nanos("retirements.window", options.retirements?.window, 1e9)
         }
       }

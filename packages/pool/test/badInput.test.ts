@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import { describe, expect, it } from "@effect/vitest"
 import { Pool, type PoolConfig, PoolError, type PoolEvent } from "@mooring/pool"
 import { Freezer } from "./lab/Behaviour.js"
-import { type Bench, Counter, onBench } from "./lab/Bench.js"
+import { Attempts, type Bench, Counter, onBench } from "./lab/Bench.js"
 import { Stage } from "./lab/Stage.js"
 
 // What types would refuse comes from JavaScript, and from files.
@@ -58,6 +58,9 @@ const nonsense: ReadonlyArray<readonly [field: string, config: PoolConfig.PoolCo
   ])
 ]
 
+/** The error; were there none, a pool is nothing to print. */
+const refusal = <A, E, R>(make: Effect.Effect<A, E, R>) => Effect.flip(Effect.asVoid(make))
+
 describe("a configuration that is nonsense", () => {
   for (const [field, config, reason] of nonsense) {
     const shown = JSON.stringify(config, (_, value: unknown) =>
@@ -66,7 +69,7 @@ describe("a configuration that is nonsense", () => {
     it.scoped(`${shown} is refused for ${field}: by make, by the first use of its key, and by resize`, () =>
       Effect.gen(function* () {
         const acquire = () => Effect.succeed(1)
-        const made = yield* Effect.flip(Pool.make({ acquire, config }))
+        const made = yield* refusal(Pool.make({ acquire, config }))
         expect(made).toBeInstanceOf(PoolError.PoolConfigError)
         expect(made).toMatchObject({ key: undefined, field, reason })
         expect(made.message).toBe(`The pool's settings: ${field} ${reason}`)
@@ -91,6 +94,7 @@ describe("a configuration that is nonsense", () => {
     ["group.quota", { group: { of: String, quota: 0 } }],
     ["shutdownTimeout", { shutdownTimeout: Number.NaN }],
     ["retirements.limit", { retirements: { limit: 0, window: 1 } }],
+    ["retirements.limit", { retirements: { limit: Number.POSITIVE_INFINITY, window: 1 } }],
     ["retirements.window", { retirements: { limit: 1, window: -1 } }],
     ["health.threshold", { health: { probe: () => Effect.void, threshold: 0 } }],
     ["health.timeout", { health: { probe: () => Effect.void, timeout: -5 } }]
@@ -98,7 +102,7 @@ describe("a configuration that is nonsense", () => {
   for (const [field, options] of ofThePool) {
     it.scoped(`a setting of the whole pool, ${field}, is refused by make`, () =>
       Effect.gen(function* () {
-        const error = yield* Effect.flip(Pool.make({ acquire: (_: string) => Effect.succeed(1), ...options }))
+        const error = yield* refusal(Pool.make({ acquire: (_: string) => Effect.succeed(1), ...options }))
         expect(error).toBeInstanceOf(PoolError.PoolConfigError)
         expect(error).toMatchObject({ key: undefined, field })
       })
@@ -369,10 +373,10 @@ describe("what a pool was given and does not do its part", () => {
   })
 
   it("isRetryable that throws is reported; who waits goes on waiting for the next attempt", () => {
-    let attempts = 0
+    const attempts = new Attempts((attempt) => attempt > 1)
     overheard<string>(
       () => ({
-        acquire: () => Effect.suspend(() => (++attempts === 1 ? Effect.fail("refused") : Effect.succeed(attempts))),
+        acquire: () => attempts.acquire,
         isRetryable: () => {
           throw new Error("unknown error code")
         },

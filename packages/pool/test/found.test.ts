@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope"
 import { describe, expect, it } from "@effect/vitest"
 import { Lease, type Pool } from "@mooring/pool"
 import { forever } from "./lab/Behaviour.js"
-import { Counter, onBench } from "./lab/Bench.js"
+import { Attempts, Counter, onBench } from "./lab/Bench.js"
 import { Stage } from "./lab/Stage.js"
 
 describe("what the laws have found", () => {
@@ -231,14 +231,10 @@ describe("what the laws have found", () => {
   })
 
   it("L22: a key whose circuit is open is not forgotten before the circuit may be tried", () => {
-    let attempts = 0
+    const attempts = new Attempts((attempt) => attempt === 1)
     onBench<number, string>(
       () => ({
-        acquire: () =>
-          Effect.suspend(() => {
-            attempts += 1
-            return attempts === 1 ? Effect.succeed(1) : Effect.fail("refused")
-          }),
+        acquire: () => attempts.acquire,
         config: {
           idleTimeToLive: 200,
           breakerThreshold: 1,
@@ -256,7 +252,7 @@ describe("what the laws have found", () => {
         const again = stage.call(Effect.flip(pool.use("k", () => Effect.void)))
         stage.settle()
         expect(again.unsafePoll()).toMatchObject({ value: { _tag: "CircuitOpen" } })
-        expect(attempts).toBe(2)
+        expect(attempts.count).toBe(2)
       }
     )
   })
@@ -314,14 +310,10 @@ describe("what the laws have found", () => {
   })
 
   it("L23: who waits for the last open item is told that the circuit is open when that item goes", () => {
-    let attempts = 0
+    const attempts = new Attempts((attempt) => attempt === 1)
     onBench<number, string>(
       () => ({
-        acquire: () =>
-          Effect.suspend(() => {
-            attempts += 1
-            return attempts === 1 ? Effect.succeed(1) : Effect.fail("refused")
-          }),
+        acquire: () => attempts.acquire,
         config: {
           max: 2,
           breakerThreshold: 1,
@@ -335,7 +327,7 @@ describe("what the laws have found", () => {
         const lease = stage.run(Scope.extend(pool.lease("k"), holder))
         stage.call(Effect.flip(pool.use("k", () => Effect.void)))
         stage.advance(10)
-        expect(attempts).toBe(2)
+        expect(attempts.count).toBe(2)
         const waiter = stage.call(Effect.flip(pool.use("k", () => Effect.void)))
         stage.advance(10)
         stage.run(lease.decide(Lease.Discard("scripted")))
@@ -461,6 +453,38 @@ describe("what the laws have found", () => {
         expect(items.closed).toEqual([])
         stage.advance(1)
         expect(items.closed).toEqual([1])
+      }
+    )
+  })
+
+  it("L20: an item that was kept for somebody who wants it whole is checked, too, when it has not answered for long", () => {
+    const probed: Array<number> = []
+    const items = new Counter()
+    onBench(
+      () => ({
+        acquire: () => items.acquire,
+        config: { validationBypass: 500 },
+        health: {
+          probe: (item) =>
+            Effect.zipRight(
+              Effect.sleep(50),
+              Effect.sync(() => probed.push(item))
+            ),
+          schedule: Schedule.stop
+        }
+      }),
+      ({ stage, pool }) => {
+        const holder = stage.run(Scope.make())
+        stage.run(Scope.extend(pool.lease("k"), holder))
+        const whole = stage.call(Effect.scoped(Effect.map(pool.exclusive("k"), ({ item }) => item)))
+        stage.run(pool.suspend("k"))
+        stage.run(Scope.close(holder, Exit.void))
+        stage.advance(700)
+        stage.run(pool.resume("k"))
+        expect(whole.unsafePoll()).toBeNull()
+        stage.advance(50)
+        expect(whole.unsafePoll()).toMatchObject({ value: 1 })
+        expect(probed).toEqual([1])
       }
     )
   })

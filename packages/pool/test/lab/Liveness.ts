@@ -13,6 +13,8 @@ export const checkLiveness = (model: Model): void => {
     for (const acquire of waiting) {
       const law = acquire.nested ? 16 : 14
       model.verdict.expect(law, now < acquire.latestDeadline, () => `${describe(acquire)} waits past its deadline`)
+      // Who is refused at once hears of it with his fiber's next task.
+      model.verdict.expect(15, acquire.mayWait, () => `${describe(acquire)} overfills the queue`)
       model.verdict.expect(27, !model.closed, () => `${describe(acquire)} waits for a closed pool`)
       const fatalBefore = model.fatalBefore.get(name) ?? 0
       model.verdict.expect(23, acquire.id >= fatalBefore, () => `${describe(acquire)} outwaits a failure for good`)
