@@ -69,7 +69,7 @@ class ByLoad<K, A, E> {
     const list = this.at(load)
     let prev: Item<K, A, E> | undefined = undefined
     let next = list.head
-    for (; load === 0 && next !== undefined && idlesLonger(item, next); next = next.freeNext) prev = next
+    if (load === 0) for (; next !== undefined && idlesLonger(item, next); next = next.freeNext) prev = next
     item.freePrev = prev
     item.freeNext = next
     if (prev === undefined) list.head = item
