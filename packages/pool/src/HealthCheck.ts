@@ -9,6 +9,9 @@ import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 
 /**
+ * How to ask an item whether it still works. With `{ probe }` alone it is asked when it idles, and before a borrow that
+ * finds it unproven.
+ *
  * @since 0.1.0
  * @category models
  */

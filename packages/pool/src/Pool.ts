@@ -50,15 +50,25 @@ export interface ItemHandle {
  * @category models
  */
 export interface PoolOptions<in K, in out A, in out E, out R> {
-  /** Opens an item. Its scope closes when the item leaves the pool. Runs on a fiber of the pool, never a caller's. */
+  /**
+   * Opens an item. Its scope closes when the item leaves the pool. Runs on a fiber of the pool, never a caller's. After
+   * a failure it is tried again (see `isRetryable`); one that dies or throws is a bug: it is logged, and those who wait
+   * for it die with the same cause.
+   */
   readonly acquire: (key: K, handle: ItemHandle) => Effect.Effect<A, E, R | Scope.Scope>
   /** The settings of a key, asked for when the key is first used. A value, or a function of the key. */
   readonly config?: PoolConfig | ((key: K) => PoolConfig) | undefined
-  /** Items over all keys at most. Default: no limit. */
+  /** Items over all keys at most. Default: no limit, since only the program knows what its keys cost. */
   readonly maxTotal?: number | undefined
-  /** Connects at once over all keys, in units of `connectWeight`. Default 16. */
+  /**
+   * Attempts to open at once over all keys, in units of `connectWeight`. Default 16, so that many keys that are used at
+   * once do not starve each other. One attempt of more weight than that runs alone.
+   */
   readonly maxConnecting?: number | undefined
-  /** Whether an item is open: cheap and synchronous, asked on every borrow and every return. Default: always. */
+  /**
+   * Whether an item is open: cheap and synchronous, asked on every borrow and every return. Where it throws, the item
+   * counts as not open, and a `Fault` is reported. Default: always.
+   */
   readonly isOpen?: ((item: A) => boolean) | undefined
   /** Probes idle items, and items that have not answered for long before they are borrowed. Default: none. */
   readonly health?: HealthCheck<A, R> | undefined
@@ -73,9 +83,12 @@ export interface PoolOptions<in K, in out A, in out E, out R> {
   readonly isRetryable?: ((error: E) => boolean) | undefined
   /** The key as errors, events and stats show it. Default `String(key)`. */
   readonly describeKey?: ((key: K) => string) | undefined
-  /** How long closing the pool waits for leases before it revokes them. Default 30 seconds. */
+  /** How long closing the pool, or draining a key, waits for leases before it revokes them. Default 30 seconds. */
   readonly shutdownTimeout?: Duration.DurationInput | undefined
-  /** Items closed for their age per key and window at most; a window of 0 for no limit. Default: 1 a second. */
+  /**
+   * Items closed for their age per key and window at most; a window of 0 for no limit. Default: 1 a second, so that
+   * what was opened together is not replaced together.
+   */
   readonly retirements?: { readonly limit: number; readonly window: Duration.DurationInput } | undefined
   /** Seeds the jitter of lifetimes and pauses, to repeat a run. Default: from `Random`. */
   readonly seed?: number | undefined
@@ -98,7 +111,8 @@ export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect
 export interface Pool<in out K, in out A, out E> extends KeyedPool.KeyedPool<K, A, E | PoolError> {
   /**
    * Borrows, runs, gives back: the fast path (no scope, fork or timer while a slot is free). The item is returned
-   * whether `f` succeeds, fails or is interrupted.
+   * whether `f` succeeds, fails or is interrupted; success counts as an answer of the item. Nothing of the pool
+   * interrupts `f`: where its item ends, or is taken away by force, `f` has to see that by itself, or use `lease`.
    */
   readonly use: <B, E2, R2>(
     key: K,
@@ -114,31 +128,43 @@ export interface Pool<in out K, in out A, out E> extends KeyedPool.KeyedPool<K, 
     key: K,
     f: (item: A) => Effect.Effect<B, E2, R2>
   ) => Effect.Effect<B, E | PoolError | E2, R2>
-  /** Borrows a share for as long as the scope is open. */
+  /** Borrows a share for as long as the scope is open. `lost` says when it is taken away by force. */
   readonly lease: (key: K) => Effect.Effect<Lease<A>, E | PoolError, Scope.Scope>
   /** Borrows a whole item: nobody else holds it until the scope closes. */
   readonly exclusive: (key: K) => Effect.Effect<Lease<A>, E | PoolError, Scope.Scope>
   /**
    * Opens items of these keys up to `min` (at least one) and keeps `min` of them from then on. Ends when each key
-   * is ready, or fails with the first failure that cannot be retried or outlasts the acquire deadline.
+   * is ready, or fails with the first failure that cannot be retried or outlasts the acquire deadline. A key stays so
+   * pinned; `resize` to a `min` of 0 ends it.
    */
   readonly warm: (keys: Iterable<K>) => Effect.Effect<void, E | PoolError>
   /**
    * Closes every item of the key and ends when they are closed: idle ones at once, busy ones when they come back or,
-   * after `deadline` (default: `shutdownTimeout`), by force. Those who wait for the key are served by new items.
+   * after `deadline` (default: `shutdownTimeout`), by force. Those who wait for the key are served by new items, and a
+   * key that is pinned gets its `min` again; to empty it, `suspend` it first.
    */
   readonly drain: (key: K, deadline?: Duration.DurationInput) => Effect.Effect<void>
-  /** Hands out nothing for this key (or any) until `resume`: acquires wait, and fail with `PoolSuspended` at their deadline. */
+  /**
+   * Hands out nothing for this key, or without one for any, until `resume`: acquires wait, and fail with
+   * `PoolSuspended` at their deadline. Leases that are held go on.
+   */
   readonly suspend: (key?: K) => Effect.Effect<void>
+  /** Ends `suspend` for this key, or without one for the pool: each ends only the one that it matches. */
   readonly resume: (key?: K) => Effect.Effect<void>
-  /** Gives the key a new configuration. A lower `max` closes idle items now and busy ones when they come back. */
+  /**
+   * Gives the key a new configuration in place of the old one: what is left out has its default again. A lower `max`
+   * closes idle items now and busy ones when they come back. The key keeps it, and its entry, for as long as the pool
+   * is open.
+   */
   readonly resize: (key: K, config: PoolConfig) => Effect.Effect<void, PoolConfigError>
+  /** A snapshot of the numbers of the pool and of each of its keys. */
   readonly stats: Effect.Effect<PoolStats>
   /** The numbers of one key; `undefined` while the pool has no entry for it. */
   readonly keyStats: (key: K) => Effect.Effect<KeyStats | undefined>
   /** What happens, from now on. Bounded: a slow reader loses the oldest events and slows nothing. */
   readonly events: Stream.Stream<PoolEvent>
 }
+
 /**
  * Makes a pool. It closes with the scope: waiting acquires fail with `PoolClosed`, idle items close at once, busy ones
  * when they come back or, after `shutdownTimeout`, by force.
@@ -185,6 +211,8 @@ export const make = <K, A, E, R>(
         reset: options.reset as EngineOptions<K, A, E, Exclude<R, Scope.Scope>>["reset"],
         isOpen: options.isOpen,
         config: typeof config === "function" ? config : constant(config ?? {}),
+        // Where each key has a configuration of its own, the first lease of the first key that watches is not known.
+        watchesLeaks: typeof config === "object" && config.leakThreshold !== undefined,
         groupOf: options.group?.of ?? (() => ""),
         describeKey: options.describeKey ?? String,
         isRetryable: options.isRetryable ?? (() => true),

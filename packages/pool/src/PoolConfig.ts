@@ -10,7 +10,8 @@ import { checks } from "./internal/Checks.js"
 import { PoolConfigError } from "./PoolError.js"
 
 /**
- * The settings of one key. Every field may be left out.
+ * The settings of one key. Every field may be left out. Times are Effect durations: `"30 seconds"`, or a number of
+ * milliseconds. 0 is zero; where there is to be no limit, say `Infinity`.
  *
  * @since 0.1.0
  * @category models
@@ -18,17 +19,17 @@ import { PoolConfigError } from "./PoolError.js"
 export interface PoolConfig {
   /** Items kept open once the key is pinned by `warm`. Default 0: a key that nobody uses costs nothing. */
   readonly min?: number | undefined
-  /** Items at most, those that are opening or closing included. Default 1. */
+  /** Items at most, those that are opening or closing included. Default 1 (`min`, where that is more). */
   readonly max?: number | undefined
-  /** Idle items at most; a return that leaves more closes the surplus. Default: `max`. */
+  /** Idle items at most; a return that leaves more closes the surplus. Default: `max`, so only time closes them. */
   readonly maxIdle?: number | undefined
-  /** Leases at once on one item. Default 1. */
+  /** Leases at once on one item. Default 1: not everything can be shared. */
   readonly concurrency?: number | undefined
-  /** Acquires that may wait; more fail at once with `PoolSaturated`. Default 256. */
+  /** Acquires that may wait; more fail at once with `PoolSaturated`. Default 256, so that a jam shows itself early. */
   readonly maxWaiters?: number | undefined
   /** How long an acquire may wait. Default 30 seconds; while no item is open, at least `connectTimeout`. */
   readonly acquireTimeout?: Duration.DurationInput | undefined
-  /** How long one attempt to open an item may take. Default 60 seconds. */
+  /** How long one attempt to open an item may take. Default 60 seconds, for what starts slowly when it is cold. */
   readonly connectTimeout?: Duration.DurationInput | undefined
   /** How long closing an item may take before it is abandoned and no longer counted. Default 30 seconds. */
   readonly closeTimeout?: Duration.DurationInput | undefined
@@ -39,13 +40,17 @@ export interface PoolConfig {
    * as a process.
    */
   readonly connectWeight?: number | undefined
-  /** An item idle for this long is closed. Default 5 minutes. */
+  /** An item idle for this long is closed. Default 5 minutes. 0 closes it when it comes back. */
   readonly idleTimeToLive?: Duration.DurationInput | undefined
   /** An item older than this is replaced. Default: none. */
   readonly maxLifetime?: Duration.DurationInput | undefined
   /** How much of `maxLifetime` is taken off at random, from 0 up to this share. Default 0.1. */
   readonly lifetimeJitter?: number | undefined
-  /** An item that answered within this time is borrowed without asking it again. Default 5 seconds. */
+  /**
+   * An item that answered within this time is borrowed without asking it again: it was opened, passed a probe, had its
+   * lease end well, or said `alive`. Matters only where there is a health check. Default 5 seconds: a busy item is never
+   * asked.
+   */
   readonly validationBypass?: Duration.DurationInput | undefined
   /** The first and the longest pause between failed attempts to open. Default 250 ms and 30 seconds, full jitter. */
   readonly backoff?:
@@ -53,9 +58,15 @@ export interface PoolConfig {
     | undefined
   /** After so many failed attempts in a row the circuit opens. Default 5. */
   readonly breakerThreshold?: number | undefined
-  /** How long the circuit stays open before one attempt is made. Default: the longest pause of `backoff`. */
+  /**
+   * How long the circuit stays open before one attempt is made; borrows of a key without items fail at once meanwhile.
+   * Default: the longest pause of `backoff`.
+   */
   readonly breakerOpenFor?: Duration.DurationInput | undefined
-  /** A lease held longer than this is reported, with where it was taken (which costs some µs a borrow). Default: never. */
+  /**
+   * A lease held longer than this is reported, in the log and as the event `Leak`, with where it was taken. That costs
+   * some µs a borrow. Where `config` is a function, the place of the very first lease is not known. Default: never.
+   */
   readonly leakThreshold?: Duration.DurationInput | undefined
 }
 

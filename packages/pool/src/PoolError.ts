@@ -8,7 +8,7 @@ import * as Data from "effect/Data"
 
 /**
  * The deadline of this acquire passed while it waited. `cause` is the last failed connect, if one failed meanwhile.
- * What to do: raise `max` or `concurrency`, or call less at once; if `cause` is there, mend the server.
+ * What to do: raise `max` or `concurrency`, or call less at once; if `cause` is there, mend what it names.
  *
  * @since 0.1.0
  * @category errors
@@ -17,7 +17,7 @@ export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
   readonly key: string
   /** The limit that passed. Milliseconds. */
   readonly timeoutMs: number
-  /** How many were waiting for the same key. */
+  /** How many were waiting for the same key, this one included. */
   readonly waiting: number
   readonly cause?: unknown
 }> {

@@ -9,6 +9,8 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 
 /**
+ * How to make an item as good as new.
+ *
  * @since 0.1.0
  * @category models
  */

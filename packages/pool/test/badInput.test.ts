@@ -22,17 +22,18 @@ const nonsense: ReadonlyArray<readonly [field: string, config: PoolConfig.PoolCo
     { min: Number.POSITIVE_INFINITY, max: Number.POSITIVE_INFINITY },
     "must be a whole number of at least 0, not Infinity"
   ],
-  ["max", { max: 0 }, "must be a whole number of at least 1, not 0"],
-  ["max", { max: 1.5 }, "must be a whole number of at least 1, not 1.5"],
+  ["max", { max: 0 }, "must be a whole number of at least 1, or Infinity, not 0"],
+  ["max", { max: 1.5 }, "must be a whole number of at least 1, or Infinity, not 1.5"],
+  ["max", untyped({ max: "3" }), 'must be a whole number of at least 1, or Infinity, not "3"'],
   ["maxIdle", { min: 2, max: 2, maxIdle: 1 }, "must not be below min (2), not 1"],
-  ["maxIdle", { maxIdle: -1 }, "must be a whole number of at least 0, not -1"],
-  ["concurrency", { concurrency: 0 }, "must be a whole number of at least 1, not 0"],
-  ["concurrency", { concurrency: Number.NaN }, "must be a whole number of at least 1, not NaN"],
-  ["maxWaiters", { maxWaiters: -1 }, "must be a whole number of at least 0, not -1"],
-  ["maxConnecting", { maxConnecting: 0 }, "must be a whole number of at least 1, not 0"],
+  ["maxIdle", { maxIdle: -1 }, "must be a whole number of at least 0, or Infinity, not -1"],
+  ["concurrency", { concurrency: 0 }, "must be a whole number of at least 1, or Infinity, not 0"],
+  ["concurrency", { concurrency: Number.NaN }, "must be a whole number of at least 1, or Infinity, not NaN"],
+  ["maxWaiters", { maxWaiters: -1 }, "must be a whole number of at least 0, or Infinity, not -1"],
+  ["maxConnecting", { maxConnecting: 0 }, "must be a whole number of at least 1, or Infinity, not 0"],
   ["connectWeight", { connectWeight: 0 }, "must be a whole number of at least 1, not 0"],
   ["connectWeight", { connectWeight: Number.POSITIVE_INFINITY }, "must be a whole number of at least 1, not Infinity"],
-  ["breakerThreshold", { breakerThreshold: 0 }, "must be a whole number of at least 1, not 0"],
+  ["breakerThreshold", { breakerThreshold: 0 }, "must be a whole number of at least 1, or Infinity, not 0"],
   ["lifetimeJitter", { lifetimeJitter: 1.01 }, "must lie between 0 and 1, not 1.01"],
   ["lifetimeJitter", { lifetimeJitter: -0.01 }, "must lie between 0 and 1, not -0.01"],
   ["lifetimeJitter", { lifetimeJitter: Number.NaN }, "must lie between 0 and 1, not NaN"],
@@ -54,7 +55,8 @@ const nonsense: ReadonlyArray<readonly [field: string, config: PoolConfig.PoolCo
     [field, { [field]: -1 }, "must be a duration of at least zero, not -1"] as const,
     [field, { [field]: Number.NaN }, "must be a duration of at least zero, not NaN"] as const,
     [field, { [field]: -1n }, "must be a duration of at least zero, not -1"] as const,
-    [field, untyped({ [field]: "soon" }), "is not a duration: soon"] as const
+    [field, { [field]: "-5 seconds" }, 'must be a duration of at least zero, not "-5 seconds"'] as const,
+    [field, untyped({ [field]: "soon" }), 'is not a duration: "soon"'] as const
   ])
 ]
 

@@ -638,10 +638,7 @@ describe("a lease that is held for too long", () => {
     })
     onBench<number, never>(
       () => ({ acquire: () => Effect.succeed(1), config: { concurrency: 3, leakThreshold: 1_000 } }),
-      (bench) => {
-        bench.stage.run(bench.pool.use("k", nothing))
-        test(bench, logged)
-      },
+      (bench) => test(bench, logged),
       new Stage({ seed: 1, logger })
     )
   }
@@ -656,9 +653,9 @@ describe("a lease that is held for too long", () => {
           how === "use" ? pool.use("k", () => forever) : Effect.scoped(Effect.zipRight(pool[how]("k"), forever))
         )
         stage.advance(999)
-        expect(events).toEqual([])
+        expect(tags(events)).not.toContain("Leak")
         stage.advance(60_000)
-        expect(events).toEqual([
+        expect(events.filter((event) => event._tag === "Leak")).toEqual([
           { _tag: "Leak", key: "k", item: 1, heldMs: 1_000, taken: expect.stringContaining(here) }
         ])
         expect(logged).toEqual([expect.stringContaining('Pool, key "k": a lease has been held for 1000 ms. Taken at')])
@@ -678,7 +675,7 @@ describe("a lease that is held for too long", () => {
       stage.run(Effect.scoped(pool.lease("k")))
       hold(bench).giveBack()
       stage.advance(60_000)
-      expect(tags(events)).toEqual([])
+      expect(tags(events)).not.toContain("Leak")
     })
   })
 

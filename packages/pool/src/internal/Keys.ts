@@ -19,6 +19,8 @@ export interface KeysOptions<K> {
   readonly config: (key: K) => Config.PoolConfig
   readonly groupOf: (key: K) => string
   readonly describeKey: (key: K) => string
+  /** Whether keys are known to watch for leaks before the first of them is used. */
+  readonly watchesLeaks: boolean
   readonly maxTotal: number
   readonly retirements: { readonly limit: number; readonly window: number }
 }
@@ -50,14 +52,16 @@ export class Keys<in out K, in out A, in out E> {
     }
   }
   /** Some key watches for leaks: where a lease is taken has to be remembered. */
-  watchesLeaks = false
+  watchesLeaks: boolean
 
   constructor(
     private readonly options: KeysOptions<K>,
     private readonly deadlines: Deadlines,
     private readonly capacity: Capacity<K, A, E>,
     private readonly host: KeysHost<K, A, E>
-  ) {}
+  ) {
+    this.watchesLeaks = options.watchesLeaks
+  }
 
   get(key: K): KeyState<K, A, E> | undefined {
     return this.table.get(key)

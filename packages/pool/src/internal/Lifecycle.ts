@@ -136,7 +136,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     item.value = value
     item.wasOpen = true
     if (item.retiredEarly !== undefined || !this.answersOpen(item, value)) {
-      const why = item.retiredEarly ?? "it was not open when it arrived"
+      const why = item.retiredEarly ?? "isOpen did not say that it is open"
       this.connectFailed(item, Cause.fail(new ItemEnded({ key: key.name, reason: why })), Effect.void)
       return
     }
@@ -353,7 +353,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
         key.counters.abandoned++
         const phase = item.wasOpen ? "closing" : "connecting"
         this.publish(PoolEvent.Abandoned({ key: key.name, item: item.id, phase }))
-        this.log("An item outlasted its deadline and was abandoned", key.name, undefined)
+        this.log(`${phase} an item outlasted its deadline and was abandoned`, key.name, undefined)
         this.gone(item)
       },
       late: faulty
