@@ -88,7 +88,7 @@ const tooDeep = (text: string, depth: number): JSONRPCMessage | Junk => {
 export const write = (message: JSONRPCMessage, maxBytes: number): string | TransportFailure => {
   try {
     const text = JSON.stringify(message)
-    return isLonger(text, maxBytes) ? unfit(`is longer than ${maxBytes} bytes`) : text
+    return isLonger(text, maxBytes) ? unfit(`is longer than ${maxBytes} bytes, which Limits.messageBytes allows`) : text
   } catch (cause) {
     return unfit(
       `cannot be written as JSON (${cause instanceof Error ? firstLine(cause.message) : "it throws"})`,

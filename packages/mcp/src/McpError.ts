@@ -71,7 +71,7 @@ export class CallTimeout extends Schema.TaggedError<CallTimeout>("@mooring/mcp/C
         : "The server was told to cancel, but it may have run: look at the server's state before you call again."
     return (
       `${what} on MCP server "${this.server}" was not answered within ${this.timeoutMs} ms. ` +
-      `${ran} If it needs longer, raise its callTimeout or totalTimeout.`
+      `${ran} If it needs longer, raise the call's timeout or totalTimeout, or the server's callTimeout or totalTimeout.`
     )
   }
 }

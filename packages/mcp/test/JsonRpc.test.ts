@@ -156,7 +156,9 @@ describe("a message of ours", () => {
       const fits = text.repeat(Math.floor(room / bytes)) + "x".repeat(room % bytes)
       expect(size(fits)).toBe(JSON.stringify(message(fits)))
       expect(size(`${fits}x`)).toMatchObject({ delivery: "NotSent", fatal: false, unfit: true })
-      expect(size(`${fits}x`)).toMatchObject({ reason: "the message is longer than 60 bytes" })
+      expect(size(`${fits}x`)).toMatchObject({
+        reason: "the message is longer than 60 bytes, which Limits.messageBytes allows"
+      })
     }
   })
 

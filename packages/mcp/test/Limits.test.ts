@@ -186,7 +186,10 @@ describe("requests from the server", () => {
       session.send({ jsonrpc: "2.0", id: 1, result: { text: "x".repeat(100) } })
       expect(transport.messages.at(-1)).toMatchObject({
         id: 1,
-        error: { code: -32603, message: "the answer cannot be sent: the message is longer than 100 bytes" }
+        error: {
+          code: -32603,
+          message: "the answer cannot be sent: the message is longer than 100 bytes, which Limits.messageBytes allows"
+        }
       })
     })
   )

@@ -159,7 +159,9 @@ const events = (http: Http, inbox: HttpInbox, response: Response): Effect.Effect
   })
 
 const oversized = (http: Http) =>
-  HttpFailure.notMcp(`${http.address.shown} sent a message of more than ${http.limits.messageBytes} bytes`)
+  HttpFailure.notMcp(
+    `${http.address.shown} sent a message of more than ${http.limits.messageBytes} bytes, which Limits.messageBytes allows`
+  )
 
 const collect = (http: Http, response: Response): Effect.Effect<string, HttpFailure.HttpFailure> =>
   Effect.suspend(() => {

@@ -136,7 +136,8 @@ class Pipes implements McpTransport.McpTransport {
     this.#reader = new LineReader({
       limit: limits.messageBytes,
       onLine: (line) => this.#line(line),
-      onTooLong: () => this.finish(`sent a message of more than ${limits.messageBytes} bytes`)
+      onTooLong: () =>
+        this.finish(`sent a message of more than ${limits.messageBytes} bytes, which Limits.messageBytes allows`)
     })
     this.supervise = this.#supervise(settings)
     this.#listen(child)

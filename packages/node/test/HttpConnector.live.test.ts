@@ -226,7 +226,9 @@ describe("an HTTP transport", () => {
       expect(yield* failure(1)).toEqual(lost(`the stream from ${shown} ended without the answer`))
       expect(yield* failure(2)).toEqual(lost(`the stream from ${shown} ended without the answer`))
       expect(requests.filter(({ method }) => method === "GET")).toHaveLength(3)
-      expect(yield* failure(3)).toEqual(lost(`${shown} sent a message of more than 65536 bytes`))
+      expect(yield* failure(3)).toEqual(
+        lost(`${shown} sent a message of more than 65536 bytes, which Limits.messageBytes allows`)
+      )
       expect(yield* failure(4)).toEqual(lost(`the exchange with ${shown} was cut off (UND_ERR_SOCKET)`))
       expect(yield* failure(5)).toEqual(lost(`${shown} answered 503: the server failed; it says: busy`))
       transport.send(recorder.request(6))

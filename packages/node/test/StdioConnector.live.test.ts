@@ -111,7 +111,9 @@ describe("a stdio transport", () => {
         const { text } = yield* recorder.untilAnswered(1)
         expect(String(text)).toHaveLength(1024 * 1024 - frame)
         transport.send(recorder.request(2, { length: 1024 * 1024 - frame + 1 }))
-        expect(yield* recorder.untilClosed).toBe("sent a message of more than 1048576 bytes")
+        expect(yield* recorder.untilClosed).toBe(
+          "sent a message of more than 1048576 bytes, which Limits.messageBytes allows"
+        )
       })
     )
   )
