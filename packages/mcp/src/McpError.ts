@@ -37,14 +37,19 @@ export class McpConnectError extends Schema.TaggedError<McpConnectError>("@moori
     phase: Schema.Literal("spawn", "dial", "handshake"),
     reason: Schema.String,
     retryable: Schema.Boolean,
-    /** The last lines that a stdio server wrote to its stderr. */
+    /** The last lines that a stdio server wrote to its stderr; absent where there is no such thing. */
     stderr: Schema.optional(Schema.String),
     cause: Schema.optional(Schema.Defect)
   }
 ) {
   override get message(): string {
-    const said = this.stderr === undefined || this.stderr === "" ? "" : `\nIts last words on stderr:\n${this.stderr}`
-    return `Could not connect to MCP server "${this.server}" (${this.phase}): ${this.reason}${said}`
+    return `Could not connect to MCP server "${this.server}" (${this.phase}): ${this.reason}${this.said}`
+  }
+
+  private get said(): string {
+    if (this.stderr === undefined) return ""
+    if (this.stderr === "") return ". It wrote nothing to stderr; run its command by hand to see what it does"
+    return `\nIts last words on stderr:\n${this.stderr}`
   }
 }
 

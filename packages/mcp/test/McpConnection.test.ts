@@ -108,6 +108,15 @@ describe("McpConnection", () => {
       })
     )
 
+    it.scoped("says so when the server exits without a word on stderr", () =>
+      Effect.gen(function* () {
+        const transport = new FakeTransport()
+        transport.onSend = () => transport.close("its process exited with code 0")
+        const error = yield* Effect.flip(over(transport))
+        expect(error.message).toMatch(/exited with code 0\. It wrote nothing to stderr\b/)
+      })
+    )
+
     it.scoped("fails at once when the server refuses, answers something else, or speaks another revision", () =>
       Effect.gen(function* () {
         const fails = (answer: unknown) =>

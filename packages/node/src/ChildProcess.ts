@@ -160,7 +160,7 @@ export const nextTurn: Effect.Effect<void> = Effect.async<void>(
  * @category combinators
  */
 export const describe = (status: ExitStatus): string =>
-  status.signal === null ? `exited with code ${status.code}` : `killed by ${status.signal}`
+  status.signal === null ? `its process exited with code ${status.code}` : `its process was killed by ${status.signal}`
 
 type Started = readonly [ChildProcess, NodeChildProcess.ChildProcess]
 

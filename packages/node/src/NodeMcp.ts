@@ -28,6 +28,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { McpClient, McpError, McpPool } from "@mooring/mcp"
 import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ConfigFile from "./ConfigFile.js"
@@ -106,7 +107,19 @@ export const layerConfig = (
   options: Config.Config.Wrap<Options>
 ): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError> =>
   Config.unwrap(options).pipe(
-    Effect.mapError((error) => new McpError.ConfigError({ reason: String(error) })),
+    Effect.mapError(
+      (error) => new McpError.ConfigError({ reason: ConfigError.reduceWithContext(error, undefined, problems) })
+    ),
     Effect.map(layer),
     Layer.unwrapEffect
   )
+
+// Its own text is masked as a whole where a value is secret, even where there is no value.
+const problems: ConfigError.ConfigErrorReducer<undefined, string> = {
+  andCase: (_, left, right) => `${left}\n${right}`,
+  orCase: (_, left, right) => `${left}, or ${right}`,
+  missingDataCase: (_, path) => `${path.join(".")} is not set`,
+  invalidDataCase: (_, path, message) => `${path.join(".")}: ${message}`,
+  sourceUnavailableCase: (_, path, message) => `${path.join(".")} could not be read: ${message}`,
+  unsupportedCase: (_, path, message) => `${path.join(".")}: ${message}`
+}

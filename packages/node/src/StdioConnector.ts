@@ -137,7 +137,7 @@ class Pipes implements McpTransport.McpTransport {
       limit: limits.messageBytes,
       onLine: (line) => this.#line(line),
       onTooLong: () =>
-        this.finish(`sent a message of more than ${limits.messageBytes} bytes, which Limits.messageBytes allows`)
+        this.finish(`it sent a message of more than ${limits.messageBytes} bytes, which Limits.messageBytes allows`)
     })
     this.supervise = this.#supervise(settings)
     this.#listen(child)

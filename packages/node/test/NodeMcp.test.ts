@@ -87,7 +87,20 @@ describe("NodeMcp.layerConfig", () => {
       const message = yield* refusal(NodeMcp.layerConfig({ servers })).pipe(
         Effect.withConfigProvider(ConfigProvider.fromMap(new Map()))
       )
-      expect(message).toContain("ADDRESS")
+      expect(message).toBe("Configuration: ADDRESS is not set")
+    })
+  )
+
+  it.effect("a secret that the environment lacks is named, not masked", () =>
+    Effect.gen(function* () {
+      const secret = Config.map(Config.redacted("TOKEN"), (token) => ({
+        remote: { url: "http://127.0.0.1:1/mcp", headers: { "X-Token": token } }
+      }))
+      const both = Config.zipWith(servers, secret, (one, other) => ({ ...one, other: other.remote }))
+      const message = yield* refusal(NodeMcp.layerConfig({ servers: both })).pipe(
+        Effect.withConfigProvider(ConfigProvider.fromMap(new Map()))
+      )
+      expect(message).toBe("Configuration: ADDRESS is not set\nTOKEN is not set")
     })
   )
 

@@ -35,7 +35,7 @@ describe("a stdio transport that is closed", () => {
           transport.send(recorder.request(1))
           const { pid: grandchild } = yield* recorder.untilAnswered(1)
           transport.send(recorder.outgoing({ jsonrpc: "2.0", method: "exit" }))
-          expect(yield* recorder.untilClosed).toBe("exited with code 0")
+          expect(yield* recorder.untilClosed).toBe("its process exited with code 0")
           expect(isThere(pid)).toBe(false)
           expect(isThere(Number(grandchild))).toBe(true)
           return Number(grandchild)
@@ -55,7 +55,7 @@ describe("a stdio transport that is closed", () => {
             const { pid } = yield* recorder.untilAnswered(1)
             yield* Effect.addFinalizer(() => Effect.sync(() => process.kill(Number(pid), "SIGKILL")))
             transport.send(recorder.outgoing({ jsonrpc: "2.0", method: "exit" }))
-            expect(yield* recorder.untilClosed).toBe("exited with code 0")
+            expect(yield* recorder.untilClosed).toBe("its process exited with code 0")
             return Number(pid)
           })
         )
@@ -140,7 +140,7 @@ describe("a stdio transport that is closed", () => {
       expect(process.listenerCount("exit")).toBe(before + 1)
       // What Node does when the process exits.
       process.listeners("exit").at(-1)?.call(process, 0)
-      expect(yield* recorder.untilClosed).toBe("killed by SIGKILL")
+      expect(yield* recorder.untilClosed).toBe("its process was killed by SIGKILL")
       yield* close
       expect(isThere(pid)).toBe(false)
       expect(process.listenerCount("exit")).toBe(before)

@@ -112,7 +112,7 @@ describe("a stdio transport", () => {
         expect(String(text)).toHaveLength(1024 * 1024 - frame)
         transport.send(recorder.request(2, { length: 1024 * 1024 - frame + 1 }))
         expect(yield* recorder.untilClosed).toBe(
-          "sent a message of more than 1048576 bytes, which Limits.messageBytes allows"
+          "it sent a message of more than 1048576 bytes, which Limits.messageBytes allows"
         )
       })
     )
@@ -135,7 +135,10 @@ describe("a stdio transport", () => {
       const dead = yield* withServer(server("exitsAtOnce", { env: { KEY: "hunter22" } }), ({ recorder, transport }) =>
         Effect.map(recorder.untilClosed, (reason) => ({ reason, words: transport.diagnostics?.() }))
       )
-      expect(dead).toEqual({ reason: "exited with code 3", words: "cannot start: «redacted» is not a licence" })
+      expect(dead).toEqual({
+        reason: "its process exited with code 3",
+        words: "cannot start: «redacted» is not a licence"
+      })
     }).pipe(Effect.repeatN(2))
   )
 
@@ -150,11 +153,11 @@ describe("a stdio transport", () => {
             return recorder.told.map((told) => ("reason" in told ? [told.kind, told.reason] : [told.kind]))
           })
         })
-      expect(yield* end("exitsInCall")).toEqual([["closed", "exited with code 7"]])
-      expect(yield* end("killsItself")).toEqual([["closed", "killed by SIGKILL"]])
+      expect(yield* end("exitsInCall")).toEqual([["closed", "its process exited with code 7"]])
+      expect(yield* end("killsItself")).toEqual([["closed", "its process was killed by SIGKILL"]])
       expect(yield* end("halfLine")).toEqual([
         ["junk", 'half a line at its end: {"jsonrpc":"2.0","id":1,"res'],
-        ["closed", "exited with code 0"]
+        ["closed", "its process exited with code 0"]
       ])
       expect(yield* end("closesStdout")).toEqual([["closed", "closed its stdout"]])
     })
@@ -170,7 +173,7 @@ describe("a stdio transport", () => {
         (i) => Effect.flip(session.request("test", { i }, Answer.anything, limits)),
         { concurrency: "unbounded" }
       )
-      const reason = "exited with code 7\nIts last words on stderr:\nthe licence has expired"
+      const reason = "its process exited with code 7\nIts last words on stderr:\nthe licence has expired"
       expect(errors).toHaveLength(64)
       for (const error of errors) expect(error).toMatchObject({ _tag: "ConnectionLost", delivery: "Unknown", reason })
       expect(session.pending()).toBe(0)
@@ -192,9 +195,9 @@ describe("a stdio transport", () => {
         hasty
       )
     return Effect.gen(function* () {
-      expect(yield* end("killsItself")).toEqual([1, "killed by SIGKILL"])
-      expect(yield* end("exitsInCall")).toEqual([1, "exited with code 7"])
-      expect(yield* end("halfLine")).toEqual([2, "exited with code 0"])
+      expect(yield* end("killsItself")).toEqual([1, "its process was killed by SIGKILL"])
+      expect(yield* end("exitsInCall")).toEqual([1, "its process exited with code 7"])
+      expect(yield* end("halfLine")).toEqual([2, "its process exited with code 0"])
     }).pipe(Effect.repeatN(4))
   })
 
