@@ -157,14 +157,15 @@ export class Capacity<in out K, in out A, in out E> {
     return queues
   }
 
-  /** Closes one idle item that its key can do without, unless enough are closing already. */
+  /** Closes one idle item that its key can do without, unless enough is free or closing already. */
   private makeRoom(queue: Set<KeyState<K, A, E>>, key: KeyState<K, A, E>): void {
     if (queue === this.starvedOfConnects) return
     const mayGo = (item: Item<K, A, E>) =>
       item.key !== key && item.reservedFor === undefined && !(item.key.pinned && item.key.ready <= item.key.config.min)
     const forQuota = queue === key.group.starved
+    const free = forQuota ? this.limits.quota - key.group.total : this.limits.maxTotal - this.total
     const coming = forQuota ? key.group.closing - key.group.claimed : this.closing - this.claimedByQuotas
-    if (coming >= queue.size) return
+    if (free + coming >= queue.size) return
     const groups = forQuota ? [key.group] : [...this.groups.values()].sort((a, b) => b.total - a.total)
     for (const group of groups) {
       const item = group.idle.first(mayGo)
