@@ -7,7 +7,7 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "@effect/vitest"
-import { Lease, Pool, PoolEvent, PoolMetrics, type PoolStats } from "@mooring/pool"
+import { Lease, Pool, type PoolEvent, PoolMetrics, type PoolStats } from "@mooring/pool"
 import { Counter } from "./lab/Bench.js"
 import { Stage } from "./lab/Stage.js"
 

@@ -31,7 +31,9 @@ export class FreeItems<in out K, in out A, in out E> {
     let prev: Item<K, A, E> | undefined = undefined
     let next = list.head
     // What was given back just now goes in front. What has been checked, kept or set anew idles as long as before.
-    for (; load === 0 && next !== undefined && next.idleSince > item.idleSince; next = next.freeNext) prev = next
+    if (load === 0) {
+      for (; next !== undefined && next.idleSince > item.idleSince; next = next.freeNext) prev = next
+    }
     item.bucket = load
     item.freePrev = prev
     item.freeNext = next
