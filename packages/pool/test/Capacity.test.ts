@@ -270,6 +270,37 @@ describe("a group's quota", () => {
     })
   })
 
+  it("and maxTotal at once: what closes by itself is counted for one of those who wait, not for both", () => {
+    withKeys({ close: 50 }, { ...grouped, maxTotal: 3 }, (bench, { closing }) => {
+      const going = bench.stage.run(bench.pool.use("a1", (item) => Effect.as(bench.pool.invalidate(item), item)))
+      expect(closing).toEqual([going])
+      const busy = hold(bench, "a2")
+      serve(bench.stage, bench.pool, "b1")
+      // One waits for its group's quota, the other for a place in the pool: the item that closes makes one place.
+      const inGroup = wants(bench, "a3")
+      const elsewhere = wants(bench, "c1")
+      expect(closing).toEqual(["a1", "b1"])
+      bench.stage.advance(50)
+      expect([inGroup(), elsewhere()]).toEqual([true, true])
+      busy()
+    })
+  })
+
+  it("takes no place in the pool for a key that its own group holds back", () => {
+    withKeys({ close: 50 }, { ...grouped, maxTotal: 4 }, (bench, { closing }) => {
+      const busy = [hold(bench, "a1"), hold(bench, "a2")]
+      for (const key of ["b1", "c1"]) serve(bench.stage, bench.pool, key)
+      const inGroup = wants(bench, "a3")
+      const elsewhere = wants(bench, "d1")
+      bench.stage.advance(50)
+      expect([inGroup(), elsewhere()]).toEqual([false, true])
+      expect(closing).toEqual(["b1"])
+      for (const release of busy) release()
+      bench.stage.advance(50)
+      expect(inGroup()).toBe(true)
+    })
+  })
+
   it("is asked of a group as long as it has keys, and forgotten with the last of them", () => {
     withKeys({}, { ...grouped, config: { idleTimeToLive: 1_000 } }, (bench, { opening }) => {
       for (const key of ["a1", "a2"]) serve(bench.stage, bench.pool, key)
