@@ -309,6 +309,8 @@ export class Run {
         return
       }
       case "Concurrency": {
+        // Who was let in by what it said before must have come in.
+        yield "rest"
         const unit = at(
           model.key(this.#name(step.key)).units.filter((u) => u.phase === "open"),
           step.pick
