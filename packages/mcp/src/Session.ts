@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import { Deadlines } from "@mooring/pool"
-import type { JSONRPCMessage, JSONRPCNotification, JSONRPCRequest } from "@modelcontextprotocol/sdk/types.js"
+import type { JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, RequestId } from "@modelcontextprotocol/sdk/types.js"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -49,7 +49,8 @@ export interface Counters {
  * @category models
  */
 export interface Listener {
-  readonly message?: ((message: JSONRPCMessage) => void) | undefined
+  /** `origin` is the id of the request that the message belongs to, where the transport can tell. */
+  readonly message?: ((message: JSONRPCMessage, origin: RequestId | undefined) => void) | undefined
   readonly notification?: ((notification: JSONRPCNotification) => void) | undefined
   readonly junk?: ((reason: string) => void) | undefined
   /** Something was answered: the server is there. */
@@ -111,7 +112,7 @@ export const make = (
     const session = new Live(transport, deadlines, options.server, options.clean ?? ((text) => text), report)
     yield* Effect.addFinalizer(() => Effect.sync(() => session.close("the connection was closed", undefined)))
     yield* transport.start({
-      message: (message) => session.receive(message),
+      message: (message, origin) => session.receive(message, origin),
       junk: (reason) => session.receiveJunk(reason),
       closed: (reason, cause) => session.close(reason, cause)
     })
@@ -251,7 +252,7 @@ class Live implements Session {
     for (const listener of this.listeners) this.guard("junk", () => listener.junk?.(reason))
   }
 
-  receive(received: unknown): void {
+  receive(received: unknown, origin: RequestId | undefined): void {
     if (this.ended !== undefined) return
     if (!Predicate.isRecord(received)) return this.receiveJunk("a message that is no object")
     const { id, method } = received
@@ -259,11 +260,11 @@ class Live implements Session {
       if (typeof id === "number" && id >= firstId) this.receiveAnswer(id, received)
       // The SDK's `Client` would take "5" for 5.
       else if (typeof id === "string") this.counters.textId++
-      else this.hand(received)
+      else this.hand(received, origin)
       return
     }
     if (method === "notifications/progress" && this.receiveProgress(received["params"])) return
-    this.hand(received)
+    this.hand(received, origin)
   }
 
   private receiveAnswer(id: number, received: { readonly [key: string]: unknown }): void {
@@ -302,12 +303,12 @@ class Live implements Session {
     return true
   }
 
-  private hand(received: { readonly [key: string]: unknown }): void {
+  private hand(received: { readonly [key: string]: unknown }, origin: RequestId | undefined): void {
     // What is no JSON-RPC message after all is for the SDK to refuse: it checks every message by its schemas.
     const passed = received as JSONRPCMessage
     const isNotification = "method" in passed && !("id" in passed)
     for (const listener of this.listeners) {
-      this.guard("a message", () => listener.message?.(passed))
+      this.guard("a message", () => listener.message?.(passed, origin))
       if (isNotification) this.guard("a notification", () => listener.notification?.(passed))
     }
   }

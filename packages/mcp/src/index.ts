@@ -7,6 +7,14 @@ export * as ConfigIssue from "./ConfigIssue.js"
 /** @since 0.1.0 */
 export * as CurrentPartition from "./CurrentPartition.js"
 /** @since 0.1.0 */
+export * as HttpAddress from "./HttpAddress.js"
+/** @since 0.1.0 */
+export * as HttpCarrier from "./HttpCarrier.js"
+/** @since 0.1.0 */
+export * as HttpSettings from "./HttpSettings.js"
+/** @since 0.1.0 */
+export * as HttpTransport from "./HttpTransport.js"
+/** @since 0.1.0 */
 export * as JsonRpc from "./JsonRpc.js"
 /** @since 0.1.0 */
 export * as McpClient from "./McpClient.js"

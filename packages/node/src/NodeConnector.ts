@@ -7,26 +7,26 @@
 import { McpConnector, ServerConfig } from "@mooring/mcp"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as HttpConnector from "./HttpConnector.js"
-import { HttpSettings } from "./HttpSettings.js"
 import * as StdioConnector from "./StdioConnector.js"
 import { StdioSettings } from "./StdioSettings.js"
 
 /**
- * Opens each server by what its configuration says it is. Takes `StdioSettings` and `HttpSettings` from where it is
- * made, if they are there.
+ * Opens each server by what its configuration says it is. Takes `StdioSettings`, `HttpSettings` and `SocketSettings`
+ * from where it is made, if they are there.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<McpConnector.McpConnector["Type"]> = Effect.gen(function* () {
+export const make: Effect.Effect<McpConnector.McpConnector["Type"], never, Scope.Scope> = Effect.gen(function* () {
   const stdio = yield* StdioSettings
-  const http = yield* HttpSettings
+  const http = yield* HttpConnector.make
   return {
     open: (key, config) =>
       ServerConfig.isStdio(config)
         ? Effect.provideService(StdioConnector.open(key, config), StdioSettings, stdio)
-        : Effect.provideService(HttpConnector.open(key, config), HttpSettings, http)
+        : http.open(key, config)
   }
 })
 
@@ -49,4 +49,4 @@ export const make: Effect.Effect<McpConnector.McpConnector["Type"]> = Effect.gen
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<McpConnector.McpConnector> = Layer.effect(McpConnector.McpConnector, make)
+export const layer: Layer.Layer<McpConnector.McpConnector> = Layer.scoped(McpConnector.McpConnector, make)

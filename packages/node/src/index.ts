@@ -5,13 +5,13 @@ export * as ConfigFile from "./ConfigFile.js"
 /** @since 0.1.0 */
 export * as HttpConnector from "./HttpConnector.js"
 /** @since 0.1.0 */
-export * as HttpSettings from "./HttpSettings.js"
-/** @since 0.1.0 */
 export * as NodeConnector from "./NodeConnector.js"
 /** @since 0.1.0 */
 export * as NodeMcp from "./NodeMcp.js"
 /** @since 0.1.0 */
 export * as ProcessGroup from "./ProcessGroup.js"
+/** @since 0.1.0 */
+export * as SocketSettings from "./SocketSettings.js"
 /** @since 0.1.0 */
 export * as StdioConnector from "./StdioConnector.js"
 /** @since 0.1.0 */

@@ -1,0 +1,55 @@
+/**
+ * Takes the JSON that came in a response, and gives each message on to where it belongs. An answer is taken only in the
+ * response to its own request; any other is junk. Owns nothing.
+ *
+ * @since 0.1.0
+ */
+import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/sdk/types.js"
+import type { HttpLink } from "./HttpCall.js"
+import * as JsonRpc from "./JsonRpc.js"
+import * as Redaction from "./Redaction.js"
+
+/**
+ * Who takes what was received.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HttpInbox {
+  readonly link: HttpLink
+  message(message: JSONRPCMessage, origin: RequestId | undefined): void
+  junk(reason: string): void
+}
+
+/**
+ * Takes JSON from the server; says whether it was JSON at all. `expected` is the request whose answer belongs here;
+ * `answered` is called before the answer is given on, and says whether it is still wanted.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const takeJson = (
+  inbox: HttpInbox,
+  json: string,
+  expected: RequestId | undefined,
+  answered: () => boolean
+): boolean => {
+  const junk = (what: string) => inbox.junk(`${what}: ${Redaction.excerpt(inbox.link.headers.redaction, json, 120)}`)
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch {
+    junk("text that is not JSON")
+    return false
+  }
+  let open = expected !== undefined
+  for (const message of JsonRpc.messagesIn(value)) {
+    if (message === undefined) junk("JSON that is not JSON-RPC 2.0")
+    else if ("method" in message) inbox.message(message, expected)
+    else if (open && message.id === expected) {
+      open = false
+      if (answered()) inbox.message(message, expected)
+    } else junk("an answer to another request")
+  }
+  return true
+}
