@@ -82,6 +82,8 @@ export const hint = (error: KnownError): string => {
       return because(error.cause) ?? "Raise its max or concurrency, or call less at once."
     case "CircuitOpen":
       return because(error.cause) ?? "Mend the server, then try again."
+    case "ConnectionSaturated":
+      return "Call less at once, or raise inFlightBytes of the limits."
     case "PoolSaturated":
       return "Call less at once, or raise its maxWaiters."
     case "ConnectionLost":
@@ -120,6 +122,7 @@ const tags: Readonly<Record<KnownError["_tag"], true>> = {
   McpConnectError: true,
   CallTimeout: true,
   ConnectionLost: true,
+  ConnectionSaturated: true,
   OutcomeUnknown: true,
   ProtocolError: true,
   ToolFailed: true,

@@ -89,7 +89,7 @@ const cases: ReadonlyArray<readonly [ErrorText.KnownError, number, ReadonlyArray
     ["files", "read", "no such file"]
   ],
   [
-    new McpError.InvalidArguments({ server: "files", tool: "read", reason: "path is required" }),
+    new McpError.InvalidArguments({ server: "files", method: "tools/call", tool: "read", reason: "path is required" }),
     2,
     ["path is required", "mooring tools files"]
   ],

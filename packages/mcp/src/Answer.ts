@@ -95,10 +95,20 @@ export const describe = ({ issues: [first] }: Issues): string => {
 export const callTool: Answer<CallToolResult> = (result) => {
   if (isUsual(result)) return result
   const read = anyCallToolResult(result)
-  if (read instanceof Malformed || !Predicate.isRecord(result)) return read
+  if (!Predicate.isRecord(result)) return read
+  if (read instanceof Malformed) return unknownBlock(result["content"]) ?? read
   // The schema has proved it to be one; the schema's copy would lack what it does not name.
   return { ...result, content: result["content"] ?? [] } as CallToolResult
 }
+
+/** What the schema, which tries each type of block in turn, has no word for. */
+const unknownBlock = (content: unknown): Malformed | undefined => {
+  if (!Array.isArray(content)) return undefined
+  const at = content.findIndex((block) => Predicate.isRecord(block) && !blockTypes.has(block["type"]))
+  return at === -1 ? undefined : new Malformed(`content.${at}.type: no type of content that this version of MCP has`)
+}
+
+const blockTypes: ReadonlySet<unknown> = new Set(["text", "image", "audio", "resource", "resource_link"])
 
 const anyCallToolResult = fromSchema(CallToolResultSchema)
 

@@ -16,6 +16,7 @@ import * as HttpFailure from "./HttpFailure.js"
 import type { HttpHeaders, Purpose } from "./HttpHeaders.js"
 import type { HttpLane, Turn } from "./HttpLane.js"
 import * as JsonRpc from "./JsonRpc.js"
+import type * as Limits from "./Limits.js"
 import * as Redaction from "./Redaction.js"
 
 /**
@@ -30,7 +31,8 @@ export interface HttpLink {
   readonly carrier: HttpCarrier
   readonly headers: HttpHeaders
   readonly deadlines: Deadlines.Deadlines
-  readonly limits: Limits
+  readonly times: Times
+  readonly limits: Limits.Values
   /** The time of day, for dates that a server writes. */
   readonly wallMillis: () => number
   /** Runs an effect on a fiber of the connection; gives what stops it. */
@@ -38,13 +40,12 @@ export interface HttpLink {
 }
 
 /**
- * The limits of a connection, durations in nanoseconds.
+ * How long responses may take. Nanoseconds.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Limits {
-  readonly maxMessageBytes: number
+export interface Times {
   readonly idle: number
   readonly total: number
   readonly acknowledge: number
@@ -152,10 +153,10 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
       this.over()
       return this.leave()
     }
-    const { deadlines, headers, limits } = this.link
+    const { deadlines, headers, times } = this.link
     const now = deadlines.now()
     this.endsAt = now + this.order.total
-    this.quietUntil = now + limits.idle
+    this.quietUntil = now + times.idle
     deadlines.add(this, Math.min(this.endsAt, this.quietUntil))
     const fixed = headers.fixed(this.order.purpose)
     if (fixed === undefined) this.compute()
@@ -234,7 +235,7 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
     if (path === undefined || this.phase === "over") return this.leave()
     this.path = path
     this.phase = "waiting"
-    this.quietUntil = this.link.deadlines.now() + this.link.limits.idle
+    this.quietUntil = this.link.deadlines.now() + this.link.times.idle
     this.link.deadlines.add(this, Math.min(this.endsAt, this.quietUntil))
     this.ask(this.headers)
   }
@@ -254,7 +255,7 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
     const what =
       now >= this.endsAt
         ? `the response from ${shown} was not whole within ${millis(this.order.total)} ms`
-        : `${shown} said nothing for ${millis(this.link.limits.idle)} ms`
+        : `${shown} said nothing for ${millis(this.link.times.idle)} ms`
     this.fail(HttpFailure.tooSlow(what, this.sent ? "Unknown" : "NotSent"))
   }
 
@@ -274,14 +275,14 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
     let done = false
     const stop = this.link.run(
       Effect.map(
-        Effect.either(this.link.headers.compute(this.order.purpose, this.link.limits.acknowledge)),
+        Effect.either(this.link.headers.compute(this.order.purpose, this.link.times.acknowledge)),
         (computed) => {
           done = true
           this.stopComputing = undefined
           if (this.phase === "over") return
           if (Either.isRight(computed)) return this.ask(computed.right)
           this.over()
-          this.use.failed(HttpFailure.notSent(computed.left, true, undefined))
+          this.use.failed(HttpFailure.notSent(computed.left))
           this.leave()
         }
       )
@@ -305,10 +306,10 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
   private refuse(): void {
     const { body, head_: head } = this
     if (this.phase !== "refused" || head === undefined || !(body instanceof ExcerptBody)) return
-    const { address, headers, wallMillis } = this.link
+    const { address, headers, limits, wallMillis } = this.link
     const said = body.text()
     // Pages are for browsers; the status says as much.
-    const quoted = /^\s*</.test(said) ? "" : Redaction.excerpt(headers.redaction, errorIn(said) ?? said)
+    const quoted = /^\s*</.test(said) ? "" : Redaction.excerpt(headers.redaction, errorIn(said, limits.depth) ?? said)
     this.fail(
       HttpFailure.fromStatus(head.status, {
         said: quoted,
@@ -337,7 +338,7 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
   }
 
   private heard(): void {
-    this.quietUntil = this.link.deadlines.now() + this.link.limits.idle
+    this.quietUntil = this.link.deadlines.now() + this.link.times.idle
   }
 
   private limit(nanos: number): void {
@@ -349,11 +350,7 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
 const millis = (nanos: number): number => Math.round(nanos / 1e6)
 
 /** The message of a JSON-RPC error, if the text is one. */
-const errorIn = (json: string): string | undefined => {
-  try {
-    const [message] = JsonRpc.messagesIn(JSON.parse(json))
-    return message !== undefined && "error" in message ? message.error.message : undefined
-  } catch {
-    return undefined
-  }
+const errorIn = (json: string, depth: number): string | undefined => {
+  const [message] = JsonRpc.parse(json, depth)
+  return message !== undefined && "error" in message ? message.error.message : undefined
 }

@@ -15,6 +15,7 @@ import type { HttpHead } from "./HttpCarrier.js"
 import * as HttpFailure from "./HttpFailure.js"
 import { type HttpInbox, takeJson } from "./HttpInbox.js"
 import type { HttpLane } from "./HttpLane.js"
+import * as JsonRpc from "./JsonRpc.js"
 import type { Outgoing } from "./McpTransport.js"
 import * as Redaction from "./Redaction.js"
 
@@ -68,13 +69,11 @@ export class HttpExchange implements HttpUse, TextReader, EventReader {
   }
 
   start(): void {
-    const { acknowledge, total } = this.host.link.limits
-    let body: string
-    try {
-      body = JSON.stringify(this.outgoing.message)
-    } catch (cause) {
-      return this.finish(HttpFailure.notSent("the message cannot be written as JSON", false, cause))
-    }
+    const { limits, times } = this.host.link
+    const { acknowledge, total } = times
+    const body = JsonRpc.write(this.outgoing.message, limits.messageBytes)
+    if (typeof body !== "string") return this.finish(HttpFailure.unfit(body))
+    this.outgoing.characters = body.length
     const limit = this.id === undefined ? acknowledge : total
     this.send(new HttpCall(this.host.link, this.lane, { ...post, path: this.path, body, total: limit }, this))
   }
@@ -113,8 +112,8 @@ export class HttpExchange implements HttpUse, TextReader, EventReader {
       link.headers.sessionId = session
     }
     const type = mediaType(head)
-    if (type === "text/event-stream") return new EventBody(link.limits.maxMessageBytes, this)
-    if (type === "application/json") return new TextBody(link.limits.maxMessageBytes, this)
+    if (type === "text/event-stream") return new EventBody(link.limits.messageBytes, this)
+    if (type === "application/json") return new TextBody(link.limits.messageBytes, this)
     const what = type === "" ? "nothing that is MCP" : `${type} instead of MCP`
     return HttpFailure.notMcp(
       `${link.address.shown} answered with ${Redaction.excerpt(link.headers.redaction, what)}; check the URL`
@@ -145,7 +144,7 @@ export class HttpExchange implements HttpUse, TextReader, EventReader {
   tooLong(): void {
     const { address, limits } = this.host.link
     this.call?.abort()
-    this.finish(HttpFailure.notMcp(`${address.shown} sent a message of more than ${limits.maxMessageBytes} bytes`))
+    this.finish(HttpFailure.notMcp(`${address.shown} sent a message of more than ${limits.messageBytes} bytes`))
   }
 
   end(): void {
@@ -180,7 +179,7 @@ export class HttpExchange implements HttpUse, TextReader, EventReader {
       this.stopWaiting = undefined
       if (this.done) return
       const extra = ["last-event-id", lastEventId]
-      const { total } = host.link.limits
+      const { total } = host.link.times
       this.send(new HttpCall(host.link, this.lane, { ...resumed, path: this.path, extra, total }, this))
     })
     const delay = clampRetry(this.retryMillis) ?? host.resumeDelay

@@ -26,6 +26,8 @@ export interface HttpFailure {
   readonly status?: number | undefined
   /** How long the server asks to wait. Milliseconds. */
   readonly retryAfterMs?: number | undefined
+  /** Whether the message cannot be sent at all, whatever the server. */
+  readonly unfit?: boolean | undefined
   readonly cause?: unknown
 }
 
@@ -36,10 +38,10 @@ export interface HttpFailure {
  * @category combinators
  */
 export const toTransportFailure = (failure: HttpFailure, server: string, handshake: boolean): TransportFailure => {
-  const { delivery, fatal, reason, retryAfterMs, status } = failure
+  const { delivery, fatal, reason, retryAfterMs, status, unfit } = failure
   return handshake
     ? { reason, delivery, fatal: true, cause: toConnectError(failure, server) }
-    : { reason, delivery, fatal, status, retryAfterMs, cause: failure.cause }
+    : { reason, delivery, fatal, status, retryAfterMs, unfit, cause: failure.cause }
 }
 
 /**
@@ -196,16 +198,31 @@ export const unanswered = (where: string, failure?: HttpFailure): HttpFailure =>
 }
 
 /**
- * The request was never sent: it cannot be written, or its headers could not be computed.
+ * The message cannot be sent at all.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const notSent = (reason: string, retryable: boolean, cause: unknown): HttpFailure => ({
+export const unfit = ({ cause, reason }: TransportFailure): HttpFailure => ({
+  reason,
+  delivery: "NotSent",
+  fatal: false,
+  phase: "handshake",
+  retryable: false,
+  unfit: true,
+  cause
+})
+
+/**
+ * The request was never sent: its headers could not be computed.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const notSent = (reason: string): HttpFailure => ({
   reason,
   delivery: "NotSent",
   fatal: false,
   phase: "dial",
-  retryable,
-  cause
+  retryable: true
 })

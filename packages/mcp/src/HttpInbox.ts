@@ -34,22 +34,25 @@ export const takeJson = (
   expected: RequestId | undefined,
   answered: () => boolean
 ): boolean => {
-  const junk = (what: string) => inbox.junk(`${what}: ${Redaction.excerpt(inbox.link.headers.redaction, json, 120)}`)
-  let value: unknown
-  try {
-    value = JSON.parse(json)
-  } catch {
-    junk("text that is not JSON")
-    return false
-  }
+  const { headers, limits } = inbox.link
   let open = expected !== undefined
-  for (const message of JsonRpc.messagesIn(value)) {
-    if (message === undefined) junk("JSON that is not JSON-RPC 2.0")
-    else if ("method" in message) inbox.message(message, expected)
-    else if (open && message.id === expected) {
-      open = false
-      if (answered()) inbox.message(message, expected)
-    } else junk("an answer to another request")
+  for (const message of JsonRpc.parse(json, limits.depth)) {
+    if (!(message instanceof JsonRpc.Junk)) {
+      if ("method" in message) {
+        inbox.message(message, expected)
+        continue
+      }
+      if (open && message.id === expected) {
+        open = false
+        if (answered()) inbox.message(message, expected)
+        continue
+      }
+    }
+    const { what } = message instanceof JsonRpc.Junk ? message : foreign
+    inbox.junk(`${what}: ${Redaction.excerpt(headers.redaction, json, 120)}`)
+    if (message === JsonRpc.notJson) return false
   }
   return true
 }
+
+const foreign = new JsonRpc.Junk("an answer to another request")

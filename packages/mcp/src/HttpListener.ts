@@ -83,7 +83,7 @@ const once = (inbox: HttpInbox, position: Position): Effect.Effect<Ended> =>
     const { lastEventId } = position
     let received = false
     const end = (failure?: HttpFailure.HttpFailure) => resume(Effect.succeed({ received, failure }))
-    const body = new EventBody(link.limits.maxMessageBytes, {
+    const body = new EventBody(link.limits.messageBytes, {
       event: ({ data, event, id }) => {
         if (id !== undefined) position.lastEventId = id === "" ? undefined : id
         if (data === "" || (event !== undefined && event !== "message")) return
@@ -95,14 +95,12 @@ const once = (inbox: HttpInbox, position: Position): Effect.Effect<Ended> =>
       },
       tooLong: () => {
         call.abort()
-        end(
-          HttpFailure.notMcp(`${link.address.shown} sent a message of more than ${link.limits.maxMessageBytes} bytes`)
-        )
+        end(HttpFailure.notMcp(`${link.address.shown} sent a message of more than ${link.limits.messageBytes} bytes`))
       },
       end: () => end()
     })
     const extra = lastEventId === undefined ? undefined : ["last-event-id", lastEventId]
-    const { total } = link.limits
+    const { total } = link.times
     const call = new HttpCall(
       link,
       new HttpLane(1),

@@ -1,6 +1,6 @@
 /**
- * Limits and times of HTTP connections that are the application's and not one server's. A reference: without one
- * provided, the defaults hold.
+ * Sockets and times of HTTP connections that are the application's and not one server's; what a server may send is in
+ * `Limits`. A reference: without one provided, the defaults hold.
  *
  * @since 0.1.0
  */
@@ -21,8 +21,6 @@ export interface Settings {
    * requests. Default: 10 seconds.
    */
   readonly acknowledge: Duration.DurationInput
-  /** The longest message that a server may send, decompressed; a longer one fails its request. Bytes. Default: 8 MiB. */
-  readonly maxMessageBytes: number
   /**
    * How long a response may say nothing at all, not even a comment, before it counts as cut off. Longer than a call may
    * take without progress. Default: 5 minutes.
@@ -54,7 +52,6 @@ export const defaults: Settings = {
   sockets: 16,
   endSession: "2 seconds",
   acknowledge: "10 seconds",
-  maxMessageBytes: 8 * 1024 * 1024,
   streamIdle: "5 minutes",
   streamTotal: "1 hour",
   maxResumes: 3,

@@ -22,6 +22,7 @@ import { HttpHeaders } from "./HttpHeaders.js"
 import { HttpLane } from "./HttpLane.js"
 import * as HttpListener from "./HttpListener.js"
 import { HttpSettings, type Settings } from "./HttpSettings.js"
+import { Limits } from "./Limits.js"
 import type { McpTransport, Outgoing, Receiver } from "./McpTransport.js"
 import type { HttpServer } from "./ServerConfig.js"
 import type { ServerKey } from "./ServerKey.js"
@@ -62,8 +63,8 @@ export const make = (options: Options): Effect.Effect<McpTransport, never, Scope
       carrier,
       deadlines,
       headers: new HttpHeaders(key, config, address.configured, carrier.acceptEncoding),
-      limits: {
-        maxMessageBytes: settings.maxMessageBytes,
+      limits: yield* Limits,
+      times: {
         idle: nanos(settings.streamIdle),
         total: nanos(settings.streamTotal),
         acknowledge: nanos(settings.acknowledge)

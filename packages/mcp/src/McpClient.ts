@@ -69,7 +69,10 @@ export interface CallOptions extends CallLimits {
  * What happens to a call whose connection is lost: if it was certainly not sent, it is sent again on an open
  * connection (at most three times); if it may have run, it fails with `OutcomeUnknown`, unless `mayRunTwice` permits
  * to run it again. A call that is not answered in time fails with `CallTimeout`, and is never run again: its time is
- * over. The time in all counts over all tries, waiting for a connection not included.
+ * over. The time in all counts over all tries, waiting for a connection not included. Arguments that cannot be sent
+ * (not JSON, or longer than `Limits` allow) fail with `InvalidArguments` before anything is sent; an answer that was
+ * refused (too deep, or not what MCP says that it is) with `ProtocolError` after the call may have run. Neither is
+ * tried again.
  *
  * @since 0.1.0
  * @category models
@@ -77,7 +80,7 @@ export interface CallOptions extends CallLimits {
 export interface Service {
   /** The names of the configured servers, in the order of the configuration; disabled ones left out. */
   readonly servers: ReadonlyArray<string>
-  /** Every tool of the server: all pages, within the limits of 100 pages and 1,000 tools. */
+  /** Every tool of the server: all pages, within `Limits` (100 pages and 1,000 tools). */
   readonly listTools: (server: string) => Effect.Effect<ReadonlyArray<Tool>, CallError>
   /** Calls a tool as MCP has it: `isError` is a value of the result. */
   readonly callTool: (
@@ -95,7 +98,7 @@ export interface Service {
     tool: McpTool.McpTool<Args, A>,
     args: Args,
     options?: CallOptions
-  ) => Effect.Effect<A, CallError | InvalidArguments | InvalidResult | ToolFailed>
+  ) => Effect.Effect<A, CallError | InvalidResult | ToolFailed>
   /** Asks the server whether it is there; any well-formed answer counts. Gives the round trip, without the connect. */
   readonly ping: (server: string) => Effect.Effect<Duration.Duration, CallError>
   /** The same client for one partition, whatever partition is current where it is used. */
@@ -281,7 +284,8 @@ const encode = <Args, A>(
 ): Effect.Effect<Readonly<Record<string, unknown>>, InvalidArguments> =>
   Effect.mapError(
     Schema.encode(tool.parameters)(args),
-    (error) => new InvalidArguments({ server, tool: tool.name, reason: SchemaReason.format(error) })
+    (error) =>
+      new InvalidArguments({ server, method: "tools/call", tool: tool.name, reason: SchemaReason.format(error) })
   )
 
 const read = <Args, A>(

@@ -28,6 +28,7 @@ import * as Redaction from "./Redaction.js"
 import * as ServerConfig from "./ServerConfig.js"
 import type { ServerKey } from "./ServerKey.js"
 import * as Session from "./Session.js"
+import type { SessionEvent } from "./SessionEvent.js"
 
 /**
  * How long a call may take.
@@ -41,14 +42,6 @@ export interface CallLimits {
   /** How long in all, progress or not. Default: the server's `totalTimeout` (10 minutes). */
   readonly totalTimeout?: Duration.DurationInput | undefined
 }
-
-/**
- * A list longer than this is refused: pages, and tools in all.
- *
- * @since 0.1.0
- * @category constants
- */
-export const listLimits = { pages: 100, tools: 1000 } as const
 
 /**
  * @since 0.1.0
@@ -72,6 +65,8 @@ export interface McpConnection {
   readonly onAlive: (hook: () => void) => void
   /** Calls `hook` with every notification that is not progress of a request of this connection. */
   readonly onNotification: (hook: (notification: JSONRPCNotification) => void) => void
+  /** Calls `hook` with whatever the server sends that it should not: a late answer, junk, too many notifications, … */
+  readonly onEvent: (hook: (event: SessionEvent) => void) => void
   /**
    * Sends any request; `answer` reads its result. `options` may change the server's limits. Progress does not reset
    * the timeout unless `resetOnProgress` is set.
@@ -89,8 +84,8 @@ export interface McpConnection {
     limits?: CallLimits
   ) => Effect.Effect<CallToolResult, RequestError | UnsupportedCapability>
   /**
-   * Every tool of the server. More than `listLimits`, or a cursor that comes a second time, is a `ProtocolError` with
-   * `malformedCode`.
+   * Every tool of the server. More tools or pages than `Limits` allow, or a cursor that comes a second time, is a
+   * `ProtocolError` with `malformedCode`.
    */
   readonly listTools: Effect.Effect<ReadonlyArray<Tool>, RequestError | UnsupportedCapability>
   /** Asks the server whether it is there; any well-formed answer counts, a refusal too. Gives the round trip. */
@@ -163,8 +158,8 @@ const connect = (
     attempt.phase = "handshake"
     const session = yield* Session.make(transport, { server, clean })
     session.listen({
-      junk: (reason) => {
-        if (attempt.junk.length === 0) attempt.junk.push(clean(reason))
+      event: (event) => {
+        if (event._tag === "Junk" && attempt.junk.length === 0) attempt.junk.push(event.reason)
       }
     })
     const client = new Client(yield* ClientInfo, { jsonSchemaValidator: noValidator })
@@ -276,6 +271,10 @@ class Live implements McpConnection {
     this.session.listen({ notification: hook })
   }
 
+  onEvent(hook: (event: SessionEvent) => void): void {
+    this.session.listen({ event: hook })
+  }
+
   request<A>(
     method: string,
     params: JSONRPCRequest["params"],
@@ -316,25 +315,26 @@ class Live implements McpConnection {
 
   private pages(): Effect.Effect<ReadonlyArray<Tool>, RequestError> {
     const { plain, session } = this
+    const { limits } = session
     const refuse = (reason: string) =>
       new ProtocolError({ server: this.key.toString(), method: "tools/list", code: malformedCode, reason })
     return Effect.gen(function* () {
       const tools: Array<Tool> = []
       const cursors = new Set<string>()
       let cursor: string | undefined
-      for (let page = 1; page <= listLimits.pages; page++) {
+      for (let page = 1; page <= limits.pages; page++) {
         const params = cursor === undefined ? undefined : { cursor }
         const answer = yield* session.request("tools/list", params, Answer.listTools, plain)
         tools.push(...answer.tools)
-        if (tools.length > listLimits.tools) {
-          return yield* refuse(`it has more than ${listLimits.tools} tools`)
+        if (tools.length > limits.tools) {
+          return yield* refuse(`it has more than ${limits.tools} tools`)
         }
         cursor = answer.nextCursor
         if (cursor === undefined) return tools
         if (cursors.has(cursor)) return yield* refuse("it gave the same cursor twice, so its list has no end")
         cursors.add(cursor)
       }
-      return yield* refuse(`its tools fill more than ${listLimits.pages} pages`)
+      return yield* refuse(`its tools fill more than ${limits.pages} pages`)
     })
   }
 

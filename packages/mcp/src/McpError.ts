@@ -155,7 +155,9 @@ export class ProtocolError extends Schema.TaggedError<ProtocolError>("@mooring/m
   data: Schema.optional(Schema.Unknown)
 }) {
   override get message(): string {
-    return `MCP server "${this.server}" refused "${this.method}": ${this.reason} (${this.code})`
+    return this.code === malformedCode
+      ? `MCP server "${this.server}" received "${this.method}", and it may have run, but ${this.reason} (${this.code})`
+      : `MCP server "${this.server}" refused "${this.method}": ${this.reason} (${this.code})`
   }
 }
 
@@ -176,17 +178,70 @@ export class ToolFailed extends Schema.TaggedError<ToolFailed>("@mooring/mcp/Too
 }
 
 /**
- * The arguments do not fit the tool's parameters; nothing was sent. `reason` has the path in the arguments.
+ * What was to be sent cannot be, on any connection: it does not fit the tool's parameters, is not JSON (a `BigInt`, an
+ * object that holds itself), or makes a message longer than `Limits` allow. Nothing was sent, and nothing is tried
+ * again. `reason` has the path in the arguments where there is one, and no value.
  *
  * @since 0.1.0
  * @category errors
  */
 export class InvalidArguments extends Schema.TaggedError<InvalidArguments>("@mooring/mcp/InvalidArguments")(
   "InvalidArguments",
-  { server: Schema.String, tool: Schema.String, reason: Schema.String }
+  {
+    server: Schema.String,
+    method: Schema.String,
+    /** The tool, where a tool was called. */
+    tool: Schema.optional(Schema.String),
+    reason: Schema.String
+  }
 ) {
   override get message(): string {
-    return `The arguments for tool "${this.tool}" on MCP server "${this.server}" do not fit: ${this.reason}`
+    const what = this.tool === undefined ? `"${this.method}"` : `tool "${this.tool}"`
+    return `The arguments for ${what} on MCP server "${this.server}" do not fit: ${this.reason}`
+  }
+}
+
+/**
+ * The connection holds as much of requests without an answer as it may (`inFlightBytes` of `Limits`): the server is
+ * slower than its callers. Nothing was sent, so it is safe to call again, later.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConnectionSaturated extends Schema.TaggedError<ConnectionSaturated>("@mooring/mcp/ConnectionSaturated")(
+  "ConnectionSaturated",
+  {
+    server: Schema.String,
+    method: Schema.String,
+    /** `inFlightBytes` of the connection's `Limits`. */
+    limit: Schema.Number
+  }
+) {
+  override get message(): string {
+    return (
+      `"${this.method}" was not sent: requests of ${this.limit} bytes wait for their answers on this connection to ` +
+      `MCP server "${this.server}". Call again when some have come, or call less at once.`
+    )
+  }
+}
+
+/**
+ * The server sent far more than it may unasked (`notificationsPerSecond` of `Limits`), so its connection was ended:
+ * the `cause` of the `ConnectionLost` that follows.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ServerFlooding extends Schema.TaggedError<ServerFlooding>("@mooring/mcp/ServerFlooding")(
+  "ServerFlooding",
+  {
+    server: Schema.String,
+    /** What it kept sending more of, each second. */
+    perSecond: Schema.Number
+  }
+) {
+  override get message(): string {
+    return `MCP server "${this.server}" floods: it keeps sending more than ${this.perSecond} messages a second unasked`
   }
 }
 
@@ -280,4 +335,4 @@ export class ConfigError extends Schema.TaggedError<ConfigError>("@mooring/mcp/C
  * @since 0.1.0
  * @category errors
  */
-export type RequestError = CallTimeout | ConnectionLost | ProtocolError
+export type RequestError = CallTimeout | ConnectionLost | ConnectionSaturated | InvalidArguments | ProtocolError

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as Limits from "./Limits.js"
 import { McpConnector } from "./McpConnector.js"
 import { McpConnectError } from "./McpError.js"
 import type { McpTransport } from "./McpTransport.js"
@@ -42,7 +43,8 @@ export interface SdkServer {
 
 /**
  * A connector over the given servers. A name that is not among them fails with an `McpConnectError` that is not
- * retryable. The configuration of a server is not looked at.
+ * retryable. The configuration of a server is not looked at. Messages are held to `limits`, the default ones unless
+ * said.
  *
  * @example
  * ```ts
@@ -61,13 +63,16 @@ export interface SdkServer {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (servers: Readonly<Record<string, Serve>>): Context.Tag.Service<McpConnector> => {
+export const make = (
+  servers: Readonly<Record<string, Serve>>,
+  limits: Limits.Values = Limits.defaults
+): Context.Tag.Service<McpConnector> => {
   const entries = new Map(Object.entries(servers).map(([name, serve]) => [name, { serve, connections: 0 }]))
   return {
     open: (key) =>
       Effect.suspend(() => {
         const entry = entries.get(key.server)
-        if (entry !== undefined) return open(key, ++entry.connections, entry.serve)
+        if (entry !== undefined) return open(key, ++entry.connections, entry.serve, limits)
         const known = [...entries.keys()].map((name) => `"${name}"`).join(", ")
         return Effect.fail(
           new McpConnectError({
@@ -149,23 +154,27 @@ export const refusing =
     )
 
 /**
- * The connector of `make` as a layer. The count of connections is the layer's own.
+ * The connector of `make` as a layer, with the `Limits` that it is built on. The count of connections is the layer's own.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layer = (servers: Readonly<Record<string, Serve>>): Layer.Layer<McpConnector> =>
-  Layer.sync(McpConnector, () => make(servers))
+  Layer.effect(
+    McpConnector,
+    Effect.map(Limits.Limits, (limits) => make(servers, limits))
+  )
 
 const open = (
   key: ServerKey,
   connection: number,
-  serve: Serve
+  serve: Serve,
+  limits: Limits.Values
 ): Effect.Effect<McpTransport, McpConnectError, Scope.Scope> =>
   // Uninterruptible but for the server's own part: a server that took the connection is always told of its end.
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      const link = new MemoryLink(yield* FiberRef.get(FiberRef.currentScheduler))
+      const link = new MemoryLink(yield* FiberRef.get(FiberRef.currentScheduler), limits)
       const end = Effect.addFinalizer(() => Effect.sync(() => link.closeFromClient()))
       // Twice: a connect that fails half-way ends the link, too; and once connected, the server learns of the end
       // before its own finalizers run, while it is still whole.

@@ -19,6 +19,11 @@ import type { Delivery, McpConnectError } from "./McpError.js"
 export interface Outgoing {
   readonly message: JSONRPCMessage
   handedOver: boolean
+  /**
+   * How long it is as text. Set once, as soon as it is known and before it is handed over, so that what is in flight
+   * can be counted; a transport that does not say it is not held to that limit.
+   */
+  characters?: number
   /** Nobody wants it any more: a transport that has not handed it over drops it, and says nothing. */
   readonly abandoned?: boolean | undefined
   /** This one message could not be delivered, while the connection may go on. At most once, never after `closed`. */
@@ -40,6 +45,8 @@ export interface TransportFailure {
   readonly status?: number | undefined
   /** How long the server asks to wait. Milliseconds. */
   readonly retryAfterMs?: number | undefined
+  /** The message itself cannot be sent, here or anywhere: it is not JSON, or too long. Always `NotSent`. */
+  readonly unfit?: boolean | undefined
   /** What was seen. An `McpConnectError` here (401, refused) is what the connect fails with, when it comes during one. */
   readonly cause?: unknown
 }

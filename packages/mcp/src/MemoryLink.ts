@@ -6,6 +6,8 @@
  */
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
 import type { Scheduler } from "effect/Scheduler"
+import * as JsonRpc from "./JsonRpc.js"
+import type * as Limits from "./Limits.js"
 import type { Outgoing, Receiver, TransportFailure } from "./McpTransport.js"
 import type { ServerKey } from "./ServerKey.js"
 
@@ -21,7 +23,10 @@ export interface ClientEnd {
   readonly key: ServerKey
   /** Which connection to this server this is, counted from 1 over all partitions, failed ones included. */
   readonly connection: number
-  /** Sends a message to the client. It must be JSON: what JSON cannot hold ends the connection. */
+  /**
+   * Sends a message to the client. What JSON cannot hold ends the connection, and so does a message over the limit of
+   * the client's `Limits`.
+   */
   readonly send: (message: JSONRPCMessage) => void
   /** Sends something that is no message, as a server does that logs to its stdout. */
   readonly junk: (reason: string) => void
@@ -67,7 +72,10 @@ export class MemoryLink {
   private readonly upstream: Mailbox
   private readonly downstream: Mailbox
 
-  constructor(scheduler: Scheduler) {
+  constructor(
+    scheduler: Scheduler,
+    private readonly limits: Limits.Values
+  ) {
     this.upstream = new Mailbox(scheduler)
     this.downstream = new Mailbox(scheduler)
   }
@@ -86,15 +94,15 @@ export class MemoryLink {
   sendToServer(outgoing: Outgoing): void {
     // Neither is told here: the end of the connection says it, and nothing was handed over.
     if (this.state !== "open") return
-    const text = toJson(outgoing.message)
-    if (text instanceof Error) {
-      return outgoing.failed({ reason: text.message, delivery: "NotSent", fatal: false, cause: text.cause })
-    }
+    const text = JsonRpc.write(outgoing.message, this.limits.messageBytes)
+    if (typeof text !== "string") return outgoing.failed(text)
+    outgoing.characters = text.length
     this.upstream.post(() => {
       const server = this.server
       if (this.state !== "open" || server === undefined || outgoing.abandoned === true) return
       try {
-        const message = fromJson(text)
+        // Written from a message just now.
+        const message = JSON.parse(text) as JSONRPCMessage
         const refusal = server.admit?.(message)
         // `admit` may have closed the connection; TypeScript takes `state` to be as before.
         if (!this.isOpen()) return
@@ -109,9 +117,14 @@ export class MemoryLink {
 
   sendToClient(message: JSONRPCMessage): void {
     if (this.state !== "open") return
-    const text = toJson(message)
-    if (text instanceof Error) return this.closeFromServer(`the server crashed: ${text.message}`, text.cause)
-    this.toClient(() => this.receiver?.message(fromJson(text)))
+    const text = JsonRpc.write(message, this.limits.messageBytes)
+    if (typeof text !== "string") return this.closeFromServer(`the server failed: ${text.reason}`, text.cause)
+    this.toClient(() => {
+      for (const received of JsonRpc.parse(text, this.limits.depth)) {
+        if (received instanceof JsonRpc.Junk) this.receiver?.junk(received.what)
+        else this.receiver?.message(received)
+      }
+    })
   }
 
   toClient(deliver: () => void): void {
@@ -198,14 +211,3 @@ class Mailbox {
     }
   }
 }
-
-const toJson = (message: JSONRPCMessage): string | Error => {
-  try {
-    return JSON.stringify(message)
-  } catch (cause) {
-    return new Error(`the message is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
-  }
-}
-
-// The text was written from a message by `toJson`.
-const fromJson = (text: string): JSONRPCMessage => JSON.parse(text) as JSONRPCMessage

@@ -13,6 +13,7 @@ import {
   CallTimeout,
   ConnectionLost,
   type Delivery,
+  InvalidArguments,
   malformedCode,
   ProtocolError,
   type RequestError
@@ -47,6 +48,8 @@ export interface RequestOptions {
  */
 export interface Holder {
   readonly server: string
+  /** How much of requests without an answer the connection holds: the sum of their `characters`. */
+  inFlight: number
   /** Forgets the request, `answered` or not. Whether it was still held: the one who gets `true` ends it. */
   readonly release: (request: PendingRequest, answered: boolean) => boolean
   /** Tells the server that the answer is not wanted any more. */
@@ -71,6 +74,7 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
   deadlineAt = Infinity
   heapIndex = -1
   abandoned = false
+  private length = 0
   private sent = false
   private outcome: Outcome | undefined
   private waiter: ((outcome: Outcome) => void) | undefined
@@ -93,6 +97,16 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     this.sent = sent
     // A transport that overlooks `abandoned` must not leave the server at work for nobody.
     if (sent && this.abandoned) this.holder.tellCancelled(this, "the caller is gone")
+  }
+
+  get characters(): number {
+    return this.length
+  }
+
+  set characters(length: number) {
+    if (this.abandoned) return
+    this.length = length
+    this.holder.inFlight += length
   }
 
   get delivery(): Delivery {
@@ -138,10 +152,11 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
 
   /** The transport says that this request failed; only it knows whether any of it was sent. */
   failed(failure: TransportFailure): void {
-    const { cause, delivery, fatal, reason, retryAfterMs, status } = failure
+    const { cause, delivery, fatal, reason, retryAfterMs, status, unfit } = failure
     if (this.holder.release(this, false)) {
       const { server } = this.holder
-      this.end(Effect.fail(new ConnectionLost({ server, reason, delivery, status, retryAfterMs, cause })))
+      const lost = () => new ConnectionLost({ server, reason, delivery, status, retryAfterMs, cause })
+      this.end(Effect.fail(unfit === true ? this.invalid(reason) : lost()))
     }
     if (fatal) this.holder.broken(failure)
   }
@@ -150,10 +165,7 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     const { timeoutMs: idleMs, totalTimeoutMs } = this.options
     const timeoutMs = this.deadlineAt >= this.endsAt ? totalTimeoutMs : idleMs
     if (!this.withdraw(`not answered within ${timeoutMs} ms`)) return
-    const { server } = this.holder
-    const { method, params } = this.message
-    const tool = method === "tools/call" && typeof params?.["name"] === "string" ? params["name"] : undefined
-    this.end(Effect.fail(new CallTimeout({ server, method, tool, timeoutMs, delivery: this.delivery })))
+    this.end(Effect.fail(new CallTimeout({ ...this.what, timeoutMs, delivery: this.delivery })))
   }
 
   /** The caller was interrupted; nobody waits for an outcome. Does nothing when there is one. */
@@ -171,6 +183,16 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
   private end(outcome: Outcome): void {
     this.outcome = outcome
     this.waiter?.(outcome)
+  }
+
+  private get what() {
+    const { method, params } = this.message
+    const tool = method === "tools/call" && typeof params?.["name"] === "string" ? params["name"] : undefined
+    return { server: this.holder.server, method, tool }
+  }
+
+  private invalid(reason: string): InvalidArguments {
+    return new InvalidArguments({ ...this.what, reason })
   }
 
   private malformed(reason: string): ProtocolError {

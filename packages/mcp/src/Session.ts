@@ -7,17 +7,34 @@
  * @since 0.1.0
  */
 import { Deadlines } from "@mooring/pool"
-import type { JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, RequestId } from "@modelcontextprotocol/sdk/types.js"
+import {
+  ErrorCode,
+  type JSONRPCMessage,
+  type JSONRPCNotification,
+  type JSONRPCRequest,
+  type RequestId
+} from "@modelcontextprotocol/sdk/types.js"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as LogLevel from "effect/LogLevel"
 import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Answer from "./Answer.js"
 import * as ErrorData from "./ErrorData.js"
-import { ConnectionLost, type McpConnectError, type RequestError } from "./McpError.js"
+import * as Limits from "./Limits.js"
+import {
+  ConnectionLost,
+  ConnectionSaturated,
+  type McpConnectError,
+  type RequestError,
+  ServerFlooding
+} from "./McpError.js"
 import type { McpTransport, Outgoing, TransportFailure } from "./McpTransport.js"
-import { PendingRequest, type RequestOptions } from "./PendingRequest.js"
+import { type Holder, PendingRequest, type RequestOptions } from "./PendingRequest.js"
+import * as Redaction from "./Redaction.js"
+import { type Host, ServerTraffic } from "./ServerTraffic.js"
+import * as SessionEvent from "./SessionEvent.js"
 
 /**
  * What a session has seen since it was made. Plain numbers that only grow.
@@ -40,6 +57,10 @@ export interface Counters {
   strayProgress: number
   /** What was received and is no message. Dropped. */
   junk: number
+  /** Notifications, progress included, above the rate that `Limits` allow. Dropped. */
+  flooded: number
+  /** Requests of the server's that were refused: too many were open, or one of the same id. */
+  refused: number
 }
 
 /**
@@ -52,7 +73,8 @@ export interface Listener {
   /** `origin` is the id of the request that the message belongs to, where the transport can tell. */
   readonly message?: ((message: JSONRPCMessage, origin: RequestId | undefined) => void) | undefined
   readonly notification?: ((notification: JSONRPCNotification) => void) | undefined
-  readonly junk?: ((reason: string) => void) | undefined
+  /** The server sent something that it should not; it was counted and dropped. */
+  readonly event?: ((event: SessionEvent.SessionEvent) => void) | undefined
   /** Something was answered: the server is there. */
   readonly alive?: (() => void) | undefined
   /** The connection has ended. Called once; at once when it has ended already. */
@@ -66,7 +88,8 @@ export interface Listener {
 export interface Session {
   /**
    * Sends a request and waits for its answer. Interrupting it tells the server to cancel and forgets the request at
-   * once. Fails with `CallTimeout`, `ConnectionLost` or `ProtocolError`.
+   * once. Fails with `CallTimeout`, `ConnectionLost` or `ProtocolError`; with `InvalidArguments` for what cannot be
+   * sent at all, and with `ConnectionSaturated` when too much is in flight.
    */
   readonly request: <A>(
     method: string,
@@ -80,6 +103,7 @@ export interface Session {
   readonly isOpen: () => boolean
   readonly pending: () => number
   readonly counters: Readonly<Counters>
+  readonly limits: Limits.Values
   /** Nanoseconds on a monotonic clock. */
   readonly now: () => number
 }
@@ -94,7 +118,7 @@ export const firstId = 1_000_000
 
 /**
  * Starts the transport and takes over its messages. `server` stands in errors; `clean` makes a server's text fit to
- * be shown in one.
+ * be shown in one (by default it is cut, and control characters go). Holds the server to the `Limits` of its context.
  *
  * @since 0.1.0
  * @category constructors
@@ -106,10 +130,11 @@ export const make = (
   Effect.gen(function* () {
     const deadlines = yield* Deadlines.make
     const runtime = yield* Effect.runtime<never>()
-    const report = (what: string, defect: unknown) => {
-      Runtime.runFork(runtime)(Effect.logError(`MCP server "${options.server}": ${what}`, Cause.die(defect)))
+    const limits = yield* Limits.Limits
+    const log = (level: LogLevel.LogLevel, what: string, cause: Cause.Cause<never> = Cause.empty) => {
+      Runtime.runFork(runtime)(Effect.logWithLevel(level, `MCP server "${options.server}": ${what}`, cause))
     }
-    const session = new Live(transport, deadlines, options.server, options.clean ?? ((text) => text), report)
+    const session = new Live(transport, deadlines, options.server, options.clean ?? cleaned, limits, log)
     yield* Effect.addFinalizer(() => Effect.sync(() => session.close("the connection was closed", undefined)))
     yield* transport.start({
       message: (message, origin) => session.receive(message, origin),
@@ -119,7 +144,11 @@ export const make = (
     return session
   })
 
-class Live implements Session {
+type Log = (level: LogLevel.LogLevel, what: string, cause?: Cause.Cause<never>) => void
+
+const cleaned = (text: string) => Redaction.passage(Redaction.make([]), text)
+
+class Live implements Session, Holder, Host {
   readonly counters: Counters = {
     answered: 0,
     unanswered: 0,
@@ -127,9 +156,15 @@ class Live implements Session {
     unknown: 0,
     textId: 0,
     strayProgress: 0,
-    junk: 0
+    junk: 0,
+    flooded: 0,
+    refused: 0
   }
+  inFlight = 0
   private readonly requests = new Map<number, PendingRequest>()
+  /** Requests of the SDK's `Client`. */
+  private readonly foreign = new Set<RequestId>()
+  private readonly traffic: ServerTraffic
   private readonly listeners: Array<Listener> = []
   private nextId = firstId
   private ended: { readonly reason: string; readonly cause: unknown } | undefined
@@ -139,8 +174,11 @@ class Live implements Session {
     private readonly deadlines: Deadlines.Deadlines,
     readonly server: string,
     private readonly clean: (text: string) => string,
-    private readonly report: (what: string, defect: unknown) => void
-  ) {}
+    readonly limits: Limits.Values,
+    private readonly log: Log
+  ) {
+    this.traffic = new ServerTraffic(this)
+  }
 
   readonly now = () => this.deadlines.now()
   readonly isOpen = () => this.ended === undefined
@@ -154,11 +192,7 @@ class Live implements Session {
   ): Effect.Effect<A, RequestError> {
     // What is registered is released whatever happens next: an interruption can come at any step from here.
     return Effect.uninterruptibleMask((restore) => {
-      if (this.ended !== undefined) {
-        this.counters.unanswered++
-        const { cause, reason } = this.ended
-        return Effect.fail(new ConnectionLost({ server: this.server, reason, delivery: "NotSent", cause }))
-      }
+      if (this.ended !== undefined || this.inFlight >= this.limits.inFlightBytes) return this.refuse(method)
       const request = this.start(method, params, answer, options)
       // One parameter only: with two, Effect would make an `AbortController` for every call.
       const outcome = Effect.async<unknown, RequestError>((resume) => request.await(resume))
@@ -169,6 +203,16 @@ class Live implements Session {
       // A request ends in nothing but what its `answer` gave, which is an `A`; the map of all of them cannot say so.
       return waiting as Effect.Effect<A, RequestError>
     })
+  }
+
+  private refuse(method: string): Effect.Effect<never, RequestError> {
+    this.counters.unanswered++
+    const { ended, server } = this
+    if (ended === undefined) {
+      return Effect.fail(new ConnectionSaturated({ server, method, limit: this.limits.inFlightBytes }))
+    }
+    const { cause, reason } = ended
+    return Effect.fail(new ConnectionLost({ server, reason, delivery: "NotSent", cause }))
   }
 
   private start(
@@ -198,12 +242,20 @@ class Live implements Session {
       failed?.({ reason: this.ended.reason, delivery: "NotSent", fatal: true, cause: this.ended.cause })
       return
     }
+    const id = "id" in message ? message.id : undefined
+    if (id !== undefined) {
+      if ("method" in message) this.foreign.add(id)
+      else this.traffic.settle(id)
+    }
     const outgoing: Outgoing = {
       message,
       handedOver: false,
       failed: (failure) => {
+        if (id !== undefined) this.foreign.delete(id)
         failed?.(failure)
         if (failure.fatal) this.broken(failure)
+        // The server waits for an answer; better one that says why than none.
+        else if (failure.unfit === true && "result" in message) this.send(unanswerable(message.id, failure.reason))
       }
     }
     try {
@@ -221,6 +273,7 @@ class Live implements Session {
   release(request: PendingRequest, answered: boolean): boolean {
     if (!this.requests.delete(request.id)) return false
     this.deadlines.remove(request)
+    this.inFlight -= request.characters
     if (answered) this.counters.answered++
     else this.counters.unanswered++
     return true
@@ -247,32 +300,44 @@ class Live implements Session {
     for (const listener of this.listeners.splice(0)) this.guard("its end", () => listener.closed?.(reason, cause))
   }
 
+  flooding(perSecond: number): void {
+    const cause = new ServerFlooding({ server: this.server, perSecond })
+    this.close(cause.message, cause)
+  }
+
+  tell(event: SessionEvent.SessionEvent): void {
+    if (event._tag === "Flooded" && this.counters.flooded === 1) {
+      const allowed = this.limits.notificationsPerSecond
+      this.log(LogLevel.Warning, `it sends more than ${allowed} notifications a second; what is too much is dropped`)
+    }
+    for (const listener of this.listeners) {
+      if (listener.event !== undefined) this.guard("an event", () => listener.event?.(event))
+    }
+  }
+
   receiveJunk(reason: string): void {
-    this.counters.junk++
-    for (const listener of this.listeners) this.guard("junk", () => listener.junk?.(reason))
+    if (this.ended !== undefined) return
+    this.stray("junk", SessionEvent.Junk({ reason: this.clean(reason) }))
   }
 
   receive(received: unknown, origin: RequestId | undefined): void {
     if (this.ended !== undefined) return
     if (!Predicate.isRecord(received)) return this.receiveJunk("a message that is no object")
     const { id, method } = received
-    if (method === undefined && ("result" in received || "error" in received)) {
-      if (typeof id === "number" && id >= firstId) this.receiveAnswer(id, received)
-      // The SDK's `Client` would take "5" for 5.
-      else if (typeof id === "string") this.counters.textId++
-      else this.hand(received, origin)
-      return
-    }
     if (method === "notifications/progress" && this.receiveProgress(received["params"])) return
-    this.hand(received, origin)
+    if (method !== undefined) return this.receiveOther(received, origin)
+    if (typeof id === "number" && id >= firstId) return this.receiveAnswer(id, received)
+    // The SDK's `Client` would take "5" for 5.
+    if (typeof id === "string") return this.stray("textId", SessionEvent.TextId({ id: this.clean(id) }))
+    if (typeof id === "number" && this.foreign.delete(id)) return this.hand(received, origin)
+    this.stray("unknown", SessionEvent.Unknown({ id: typeof id === "number" ? id : undefined }))
   }
 
   private receiveAnswer(id: number, received: { readonly [key: string]: unknown }): void {
     const request = this.requests.get(id)
     if (request === undefined) {
-      if (id < this.nextId && Number.isInteger(id)) this.counters.late++
-      else this.counters.unknown++
-      return
+      const isLate = id < this.nextId && Number.isInteger(id)
+      return this.stray(isLate ? "late" : "unknown", isLate ? SessionEvent.Late({ id }) : SessionEvent.Unknown({ id }))
     }
     const { error, jsonrpc, result } = received
     if (jsonrpc !== "2.0") request.misread('it does not say jsonrpc: "2.0"')
@@ -289,10 +354,12 @@ class Live implements Session {
   private receiveProgress(params: unknown): boolean {
     const token = Predicate.isRecord(params) ? params["progressToken"] : undefined
     if (typeof token !== "number" || token < firstId) return false
+    if (!this.traffic.admits("progress")) return true
     const request = this.requests.get(token)
     const progress = request === undefined ? undefined : Answer.progress(params)
     if (request === undefined || progress === undefined || progress instanceof Answer.Malformed) {
       this.counters.strayProgress++
+      this.tell(SessionEvent.StrayProgress({ id: token }))
       return true
     }
     const { onProgress, resetOnProgress, timeoutMs } = request.options
@@ -301,6 +368,20 @@ class Live implements Session {
     }
     if (onProgress !== undefined) this.guard("its progress", () => onProgress(progress))
     return true
+  }
+
+  private receiveOther(received: { readonly [key: string]: unknown }, origin: RequestId | undefined): void {
+    const { id, method, params } = received
+    if (id === undefined) {
+      if (!this.traffic.admits("notifications")) return
+      const cancelled =
+        method === "notifications/cancelled" && Predicate.isRecord(params) ? params["requestId"] : undefined
+      if (isId(cancelled)) this.traffic.settle(cancelled)
+    } else if (isId(id) && typeof method === "string") {
+      const opened = this.traffic.open({ jsonrpc: "2.0", id, method })
+      if (opened !== "opened") return this.send(opened)
+    }
+    this.hand(received, origin)
   }
 
   private hand(received: { readonly [key: string]: unknown }, origin: RequestId | undefined): void {
@@ -313,11 +394,17 @@ class Live implements Session {
     }
   }
 
+  private stray(counter: "late" | "unknown" | "textId" | "junk", event: SessionEvent.SessionEvent): void {
+    this.counters[counter]++
+    this.tell(event)
+    this.traffic.stray()
+  }
+
   private guard(what: string, call: () => void): void {
     try {
       call()
     } catch (defect) {
-      this.report(`what listens to ${what} failed`, defect)
+      this.log(LogLevel.Error, `what listens to ${what} failed`, Cause.die(defect))
     }
   }
 }
@@ -334,3 +421,11 @@ const message = (
   }
   return params === undefined ? { jsonrpc, id, method } : { jsonrpc, id, method, params }
 }
+
+const isId = (id: unknown): id is RequestId => typeof id === "string" || typeof id === "number"
+
+const unanswerable = (id: RequestId, reason: string): JSONRPCMessage => ({
+  jsonrpc: "2.0",
+  id,
+  error: { code: ErrorCode.InternalError, message: `the answer cannot be sent: ${reason}` }
+})

@@ -17,6 +17,8 @@ export * as HttpTransport from "./HttpTransport.js"
 /** @since 0.1.0 */
 export * as JsonRpc from "./JsonRpc.js"
 /** @since 0.1.0 */
+export * as Limits from "./Limits.js"
+/** @since 0.1.0 */
 export * as McpClient from "./McpClient.js"
 /** @since 0.1.0 */
 export * as McpConnection from "./McpConnection.js"
@@ -42,3 +44,5 @@ export * as ServerConfig from "./ServerConfig.js"
 export * as ServerKey from "./ServerKey.js"
 /** @since 0.1.0 */
 export * as Session from "./Session.js"
+/** @since 0.1.0 */
+export * as SessionEvent from "./SessionEvent.js"

@@ -65,6 +65,16 @@ describe("Answer.callTool", () => {
     expect(accepted).toBeGreaterThan(200)
   })
 
+  it("refuses a block of a type that this version of MCP has not, and says which", () => {
+    const content = [
+      { type: "text", text: "a" },
+      { type: "hologram", data: "hunter2" }
+    ]
+    expect(Answer.callTool({ content })).toEqual(
+      new Answer.Malformed("content.1.type: no type of content that this version of MCP has")
+    )
+  })
+
   it("says where a result is wrong, and not what it holds", () => {
     const wrong = Answer.callTool({ content: [{ type: "text", text: 5, secret: "hunter2" }] })
     expect(wrong).toBeInstanceOf(Answer.Malformed)

@@ -117,7 +117,7 @@ describe("McpConnection", () => {
           })
         expect(yield* fails(new Refusal(-32000, "the licence has expired"))).toContain("the licence has expired")
         expect(yield* fails({ capabilities: {} })).toContain("protocolVersion")
-        expect(yield* fails("yes")).toContain("not a JSON-RPC response")
+        expect(yield* fails("yes")).toContain("result is not an object")
         const future = { protocolVersion: "2099-01-01", capabilities: {}, serverInfo: { name: "", version: "" } }
         expect(yield* fails(future)).toContain("2099-01-01")
       })

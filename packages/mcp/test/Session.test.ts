@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Answer, type McpError, type McpTransport, Session } from "@mooring/mcp"
-import { Duration, Effect, Exit, FastCheck, Fiber, Option, Scope, TestClock } from "effect"
+import { Answer, type McpError, Session, SessionEvent } from "@mooring/mcp"
+import { Effect, Exit, Fiber, Option, Scope, TestClock } from "effect"
 import { FakeTransport } from "./FakeTransport.js"
 
 const limits = { timeoutMs: 1000, totalTimeoutMs: 10_000 }
@@ -43,21 +43,34 @@ describe("Session", () => {
     })
   )
 
-  it.scoped("counts and drops answers with a text id, an id twice, an unknown id", () =>
+  it.scoped("counts, reports and drops answers with a text id, an id twice, an unknown id", () =>
     Effect.gen(function* () {
       const { session, transport } = yield* start()
+      const events: Array<SessionEvent.SessionEvent> = []
+      session.listen({ event: (event) => events.push(event) })
       const fiber = yield* forked(request(session))
       const id = transport.id(0)
       transport.answer(String(id), { wrong: "text" })
       transport.answer(id + 1, { wrong: "unknown" })
       transport.answer(id + 0.5, { wrong: "fraction" })
       transport.answer(5, { wrong: "of the SDK" })
+      transport.deliver({ jsonrpc: "2.0", error: { code: -32700, message: "what was that?" } })
       transport.deliver(null)
       expect(yield* isDone(fiber)).toBe(false)
       transport.answer(id, { right: true })
       transport.answer(id, { wrong: "twice" })
       expect(yield* Fiber.join(fiber)).toEqual({ right: true })
-      expect(session.counters).toMatchObject({ answered: 1, textId: 1, unknown: 2, late: 1, junk: 1 })
+      expect(session.counters).toMatchObject({ answered: 1, textId: 1, unknown: 4, late: 1, junk: 1 })
+      const { Junk, Late, TextId, Unknown } = SessionEvent
+      expect(events).toEqual([
+        TextId({ id: String(id) }),
+        Unknown({ id: id + 1 }),
+        Unknown({ id: id + 0.5 }),
+        Unknown({ id: 5 }),
+        Unknown({ id: undefined }),
+        Junk({ reason: "a message that is no object" }),
+        Late({ id })
+      ])
     })
   )
 
@@ -389,7 +402,7 @@ describe("Session", () => {
         message: (message) => heard.push(message),
         notification: ({ method }) => heard.push(method),
         alive: () => heard.push("alive"),
-        junk: (reason) => heard.push(reason)
+        event: (event) => heard.push(event)
       })
       const listChanged = { jsonrpc: "2.0", method: "notifications/tools/list_changed" }
       const sampling = { jsonrpc: "2.0", id: Session.firstId, method: "sampling/createMessage" }
@@ -399,126 +412,13 @@ describe("Session", () => {
       transport.receiver?.junk("a line")
       transport.answer(transport.id(0))
       yield* Fiber.join(fiber)
-      expect(heard).toEqual([listChanged, "notifications/tools/list_changed", sampling, "a line", "alive"])
+      expect(heard).toEqual([
+        listChanged,
+        "notifications/tools/list_changed",
+        sampling,
+        SessionEvent.Junk({ reason: "a line" }),
+        "alive"
+      ])
     })
-  )
-
-  // Each request goes through its own little life; whatever comes first ends it, and nothing after that counts.
-  type Step =
-    | { readonly _tag: "handOver" | "answer" | "error" | "interrupt" | "notSent" | "failed"; readonly request: number }
-    | { readonly _tag: "request" | "timeout" | "close" | "progress" }
-  const of = <Tag extends string>(...tags: ReadonlyArray<Tag>) => FastCheck.constantFrom(...tags)
-  const step: FastCheck.Arbitrary<Step> = FastCheck.oneof(
-    { weight: 6, arbitrary: FastCheck.record({ _tag: of("request" as const) }) },
-    {
-      weight: 14,
-      arbitrary: FastCheck.record({
-        _tag: of("handOver" as const, "answer", "error", "interrupt", "notSent", "failed"),
-        request: FastCheck.nat(9)
-      })
-    },
-    { weight: 1, arbitrary: FastCheck.record({ _tag: of("timeout" as const, "progress") }) },
-    { weight: 1, arbitrary: FastCheck.record({ _tag: of("close" as const) }) }
-  )
-
-  it.effect.prop(
-    "ends each request exactly once, with what came first",
-    [FastCheck.array(step, { maxLength: 40 })],
-    ([steps]) =>
-      Effect.scoped(
-        Effect.gen(function* () {
-          const { session, transport } = yield* start(false)
-          const fibers: Array<Fiber.RuntimeFiber<unknown, McpError.RequestError>> = []
-          const expected: Array<string | undefined> = []
-          const handed: Array<boolean> = []
-          let open = true
-          const settle = (n: number, outcome: (delivery: string) => string) => {
-            if (n < expected.length) expected[n] ??= outcome(handed[n] === true ? "Unknown" : "NotSent")
-          }
-          const outgoing = (n: number): McpTransport.Outgoing | undefined =>
-            n < expected.length &&
-            transport.sent.some(({ message }) => "id" in message && message.id === Session.firstId + n)
-              ? transport.outgoing(Session.firstId + n)
-              : undefined
-          for (const current of steps) {
-            switch (current._tag) {
-              case "request":
-                if (!open) break
-                fibers.push(yield* forked(request(session)))
-                expected.push(undefined)
-                handed.push(false)
-                break
-              case "handOver": {
-                const message = outgoing(current.request)
-                if (message === undefined || message.abandoned === true) break
-                message.handedOver = true
-                handed[current.request] = true
-                break
-              }
-              case "answer":
-                transport.answer(Session.firstId + current.request, { n: current.request })
-                settle(current.request, () => `answer ${current.request}`)
-                break
-              case "error":
-                transport.deliver({
-                  jsonrpc: "2.0",
-                  id: Session.firstId + current.request,
-                  error: { code: current.request, message: "no" }
-                })
-                settle(current.request, () => `ProtocolError ${current.request}`)
-                break
-              case "interrupt": {
-                const fiber = fibers[current.request]
-                if (fiber === undefined) break
-                settle(current.request, () => "interrupted")
-                yield* Fiber.interrupt(fiber)
-                break
-              }
-              case "notSent":
-              case "failed": {
-                const delivery = current._tag === "notSent" ? "NotSent" : "Unknown"
-                outgoing(current.request)?.failed({ reason: "failed", delivery, fatal: false })
-                settle(current.request, () => `ConnectionLost ${delivery}`)
-                break
-              }
-              case "timeout":
-                yield* TestClock.adjust(Duration.millis(1000))
-                for (const n of expected.keys()) settle(n, (delivery) => `CallTimeout ${delivery}`)
-                break
-              case "progress":
-                transport.deliver({
-                  jsonrpc: "2.0",
-                  method: "notifications/progress",
-                  params: { progressToken: Session.firstId, progress: 1 }
-                })
-                break
-              case "close":
-                transport.close("the end")
-                open = false
-                for (const n of expected.keys()) settle(n, (delivery) => `ConnectionLost ${delivery}`)
-            }
-            yield* Effect.yieldNow()
-          }
-          transport.close("the end")
-          for (const n of expected.keys()) settle(n, (delivery) => `ConnectionLost ${delivery}`)
-          const outcomes = yield* Effect.forEach(fibers, (fiber) =>
-            Effect.map(
-              Fiber.await(fiber),
-              Exit.match({
-                onSuccess: (result) => `answer ${String((result as { n?: number }).n)}`,
-                onFailure: (cause) => {
-                  if (cause._tag !== "Fail") return "interrupted"
-                  const { error } = cause
-                  return `${error._tag} ${error._tag === "ProtocolError" ? error.code : error.delivery}`
-                }
-              })
-            )
-          )
-          expect(outcomes).toEqual(expected)
-          expect(session.pending()).toBe(0)
-          expect(session.counters.answered + session.counters.unanswered).toBe(fibers.length)
-        })
-      ),
-    { fastCheck: { numRuns: 60 }, timeout: 30_000 }
   )
 })

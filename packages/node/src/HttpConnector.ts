@@ -9,12 +9,14 @@ import {
   type HttpCarrier,
   HttpSettings,
   HttpTransport,
+  Limits,
   type McpError,
   type McpTransport,
   ServerConfig,
   type ServerKey
 } from "@mooring/mcp"
 import { Deadlines } from "@mooring/pool"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Sockets from "./internal/Sockets.js"
@@ -35,14 +37,16 @@ export interface HttpConnector {
 }
 
 /**
- * Takes `HttpSettings` and `SocketSettings` from where it is made, if they are there. Its transports must be closed
+ * Takes `HttpSettings`, `SocketSettings` and `Limits` from where it is made, if they are there. Its transports must be closed
  * before its scope is.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<HttpConnector, never, Scope.Scope> = Effect.gen(function* () {
-  const settings = yield* HttpSettings.HttpSettings
+  const settings = Context.make(HttpSettings.HttpSettings, yield* HttpSettings.HttpSettings).pipe(
+    Context.add(Limits.Limits, yield* Limits.Limits)
+  )
   const deadlines = yield* Deadlines.make
   const sockets = yield* Sockets.make
   return {
@@ -53,6 +57,6 @@ export const make: Effect.Effect<HttpConnector, never, Scope.Scope> = Effect.gen
         const connectTimeout = Math.ceil(ServerConfig.resolve(config).connectTimeout * 0.8)
         const carrier: HttpCarrier.HttpCarrier = yield* sockets.acquire(key, address.origin, connectTimeout)
         return yield* HttpTransport.make({ key, config, address, carrier, deadlines })
-      }).pipe(Effect.provideService(HttpSettings.HttpSettings, settings))
+      }).pipe(Effect.provide(settings))
   }
 })

@@ -1,10 +1,11 @@
 /**
  * Writes messages to a pipe, a line each. The messages of one turn of the event loop leave in one write, and while the
- * pipe takes no more they wait here, where they are certainly not sent. Owns one `drain` listener of the stream.
+ * pipe takes no more they wait here, where they are certainly not sent; not without bound. Owns one `drain` listener of
+ * the stream.
  *
  * @since 0.1.0
  */
-import type { McpTransport } from "@mooring/mcp"
+import { JsonRpc, type Limits, type McpTransport } from "@mooring/mcp"
 import { nextTick } from "node:process"
 import type { Writable } from "node:stream"
 
@@ -14,19 +15,40 @@ import type { Writable } from "node:stream"
  */
 export class MessageWriter {
   readonly #stream: Writable
+  readonly #limits: Pick<Limits.Values, "messageBytes" | "inFlightBytes">
   #queue: Array<McpTransport.Outgoing> = []
+  /** The text of each message in the queue. */
+  #texts: Array<string> = []
+  /** How long the texts are together, and from what length on it is worth while to look for abandoned ones. */
+  #waiting = 0
+  #sweepAt = sweepFrom
   #scheduled = false
   #stopped = false
 
-  constructor(stream: Writable) {
+  constructor(stream: Writable, limits: Pick<Limits.Values, "messageBytes" | "inFlightBytes">) {
     this.#stream = stream
+    this.#limits = limits
     stream.on("drain", this.#flush)
   }
 
-  /** Takes a message; it is written at the end of this turn, or when the pipe has room. Dropped once stopped. */
+  /**
+   * Takes a message; it is written at the end of this turn, or when the pipe has room. Dropped once stopped. Fails at
+   * once for what is not JSON or too long, and fatally when more waits than may be in flight: the other side does not
+   * read.
+   */
   send(outgoing: McpTransport.Outgoing): void {
     if (this.#stopped) return
+    const text = JsonRpc.write(outgoing.message, this.#limits.messageBytes)
+    if (typeof text !== "string") return outgoing.failed(text)
+    outgoing.characters = text.length
+    if (this.#waiting + text.length > this.#sweepAt) this.#sweep()
+    if (this.#waiting + text.length > this.#limits.inFlightBytes) {
+      const reason = `does not read its stdin: more than ${this.#limits.inFlightBytes} bytes wait for it`
+      return outgoing.failed({ reason, delivery: "NotSent", fatal: true })
+    }
     this.#queue.push(outgoing)
+    this.#texts.push(text)
+    this.#waiting += text.length
     if (this.#scheduled || this.#stream.writableNeedDrain) return
     this.#scheduled = true
     // After the promise jobs of this turn, in which fibers run: theirs leave together.
@@ -37,6 +59,8 @@ export class MessageWriter {
   stop(): void {
     this.#stopped = true
     this.#queue = []
+    this.#texts = []
+    this.#waiting = 0
     this.#stream.off("drain", this.#flush)
   }
 
@@ -45,31 +69,39 @@ export class MessageWriter {
     let next = 0
     while (next < this.#queue.length && this.#stream.writable && !this.#stream.writableNeedDrain) {
       const leaving: Array<McpTransport.Outgoing> = []
-      let text = ""
-      for (; next < this.#queue.length && text.length < batch; next++) {
+      let lines = ""
+      for (; next < this.#queue.length && lines.length < batch; next++) {
         const outgoing = this.#queue[next]
+        const text = this.#texts[next]
+        if (outgoing === undefined || text === undefined) continue
+        this.#waiting -= text.length
         // What was given up before it left may be on its way elsewhere by now: it must not leave here, too.
-        const line = outgoing === undefined || outgoing.abandoned === true ? undefined : lineOf(outgoing)
-        if (outgoing === undefined || line === undefined) continue
+        if (outgoing.abandoned === true) continue
         leaving.push(outgoing)
-        text += line
+        lines += `${text}\n`
       }
-      if (text === "") continue
+      if (lines === "") continue
       for (const outgoing of leaving) outgoing.handedOver = true
-      this.#stream.write(text)
+      this.#stream.write(lines)
     }
-    if (next > 0) this.#queue.splice(0, next)
+    if (next > 0) {
+      this.#queue.splice(0, next)
+      this.#texts.splice(0, next)
+    }
+  }
+
+  /** Lets go of what was given up while the pipe took nothing. Each time for twice as much, so that it costs little. */
+  #sweep(): void {
+    const isWanted = (_: unknown, at: number) => this.#queue[at]?.abandoned !== true
+    this.#texts = this.#texts.filter(isWanted)
+    this.#queue = this.#queue.filter(isWanted)
+    this.#waiting = this.#texts.reduce((sum, text) => sum + text.length, 0)
+    this.#sweepAt = Math.max(sweepFrom, Math.min(2 * this.#waiting, this.#limits.inFlightBytes))
   }
 }
 
 // A write stops growing at this many characters. A message is never split over two.
 const batch = 64 * 1024
 
-const lineOf = (outgoing: McpTransport.Outgoing): string | undefined => {
-  try {
-    return `${JSON.stringify(outgoing.message)}\n`
-  } catch (cause) {
-    outgoing.failed({ reason: "the message cannot be written as JSON", delivery: "NotSent", fatal: false, cause })
-    return undefined
-  }
-}
+// Less than this is not worth looking through.
+const sweepFrom = 1024 * 1024

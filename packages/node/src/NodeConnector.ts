@@ -4,7 +4,8 @@
  *
  * @since 0.1.0
  */
-import { McpConnector, ServerConfig } from "@mooring/mcp"
+import { Limits, McpConnector, ServerConfig } from "@mooring/mcp"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -13,20 +14,20 @@ import * as StdioConnector from "./StdioConnector.js"
 import { StdioSettings } from "./StdioSettings.js"
 
 /**
- * Opens each server by what its configuration says it is. Takes `StdioSettings`, `HttpSettings` and `SocketSettings`
- * from where it is made, if they are there.
+ * Opens each server by what its configuration says it is. Takes `StdioSettings`, `HttpSettings`, `SocketSettings` and
+ * `Limits` from where it is made, if they are there.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<McpConnector.McpConnector["Type"], never, Scope.Scope> = Effect.gen(function* () {
-  const stdio = yield* StdioSettings
+  const settings = Context.make(StdioSettings, yield* StdioSettings).pipe(
+    Context.add(Limits.Limits, yield* Limits.Limits)
+  )
   const http = yield* HttpConnector.make
   return {
     open: (key, config) =>
-      ServerConfig.isStdio(config)
-        ? Effect.provideService(StdioConnector.open(key, config), StdioSettings, stdio)
-        : http.open(key, config)
+      ServerConfig.isStdio(config) ? Effect.provide(StdioConnector.open(key, config), settings) : http.open(key, config)
   }
 })
 

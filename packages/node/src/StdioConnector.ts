@@ -9,7 +9,7 @@
  * @since 0.1.0
  */
 import { getDefaultEnvironment } from "@modelcontextprotocol/sdk/client/stdio.js"
-import { JsonRpc, McpError, type McpTransport, Redaction, ServerConfig, type ServerKey } from "@mooring/mcp"
+import { JsonRpc, Limits, McpError, type McpTransport, Redaction, ServerConfig, type ServerKey } from "@mooring/mcp"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
@@ -43,6 +43,7 @@ export const open = (
 ): Effect.Effect<McpTransport.McpTransport, McpError.McpConnectError, Scope.Scope> =>
   Effect.gen(function* () {
     const settings = yield* StdioSettings
+    const limits = yield* Limits.Limits
     const runtime = yield* Effect.runtime<never>()
     const child = yield* ChildProcess.open({
       command: config.command,
@@ -56,7 +57,7 @@ export const open = (
           new McpError.McpConnectError({ server: key.toString(), phase: "spawn", reason, retryable, cause })
       )
     )
-    const pipes = new Pipes(child, settings, {
+    const pipes = new Pipes(child, settings, limits, {
       redaction: Redaction.make(ServerConfig.secrets(config)),
       log: logger(runtime, key)
     })
@@ -95,6 +96,7 @@ class Pipes implements McpTransport.McpTransport {
   readonly #child: ChildProcess.ChildProcess
   readonly #log: Log
   readonly #redaction: Redaction.Redaction
+  readonly #depth: number
   readonly #reader: LineReader
   readonly #writer: MessageWriter
   readonly #tail: StderrTail
@@ -109,18 +111,20 @@ class Pipes implements McpTransport.McpTransport {
   constructor(
     child: ChildProcess.ChildProcess,
     settings: Settings,
+    limits: Limits.Values,
     { log, redaction }: { readonly log: Log; readonly redaction: Redaction.Redaction }
   ) {
     this.#child = child
     this.pid = child.pid
     this.#log = log
     this.#redaction = redaction
-    this.#writer = new MessageWriter(child.stdin)
+    this.#depth = limits.depth
+    this.#writer = new MessageWriter(child.stdin, limits)
     this.#tail = new StderrTail(redaction, (line) => log(LogLevel.Debug, line))
     this.#reader = new LineReader({
-      limit: settings.maxMessageBytes,
+      limit: limits.messageBytes,
       onLine: (line) => this.#line(line),
-      onTooLong: () => this.finish(`sent a message of more than ${settings.maxMessageBytes} bytes`)
+      onTooLong: () => this.finish(`sent a message of more than ${limits.messageBytes} bytes`)
     })
     this.supervise = this.#supervise(settings)
     this.#listen(child)
@@ -193,15 +197,10 @@ class Pipes implements McpTransport.McpTransport {
   }
 
   #line(line: string): void {
-    const value = parsed(line)
-    if (value === undefined) {
-      if (line.trim() !== "") this.#junk("a line that is not JSON", line)
-      return
-    }
-    for (const message of JsonRpc.messagesIn(value)) {
+    for (const message of JsonRpc.parse(line, this.#depth)) {
       if (this.#ended) return
-      if (message === undefined) this.#junk("JSON that is not JSON-RPC 2.0", line)
-      else this.#tell((receiver) => receiver.message(message))
+      if (!(message instanceof JsonRpc.Junk)) this.#tell((receiver) => receiver.message(message))
+      else if (line.trim() !== "") this.#junk(message.what, line)
     }
   }
 
@@ -218,17 +217,6 @@ class Pipes implements McpTransport.McpTransport {
     } catch (defect) {
       this.#log(LogLevel.Error, "The receiver of a transport threw", defect)
     }
-  }
-}
-
-/** `undefined` for what is neither an object nor an array. */
-const parsed = (line: string): unknown => {
-  // To learn that from the parser costs ten times as much, and a server that logs to its stdout logs a lot.
-  if (!/^\s*[[{]/.test(line)) return undefined
-  try {
-    return JSON.parse(line)
-  } catch {
-    return undefined
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Limits and times of stdio connections that are the application's and not one server's. A reference: without one
- * provided, the defaults hold.
+ * Times of stdio connections that are the application's and not one server's; what a server may send is in `Limits` of
+ * `@mooring/mcp`. A reference: without one provided, the defaults hold.
  *
  * @since 0.1.0
  */
@@ -20,8 +20,6 @@ export interface Settings {
    * holds them open. Also how long a server that closed its stdin or stdout may take to end. Default: 100 ms.
    */
   readonly exitGrace: Duration.DurationInput
-  /** The longest message that a server may send; a longer one ends the connection. Bytes. Default: 8 MiB. */
-  readonly maxMessageBytes: number
 }
 
 /**
@@ -30,8 +28,7 @@ export interface Settings {
  */
 export const defaults: Settings = {
   close: { afterStdinEnd: "2 seconds", afterSigterm: "2 seconds" },
-  exitGrace: "100 millis",
-  maxMessageBytes: 8 * 1024 * 1024
+  exitGrace: "100 millis"
 }
 
 /**

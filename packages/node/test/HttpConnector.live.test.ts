@@ -1,5 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
-import { HttpSettings, McpConnector, McpError, type McpTransport, type ServerConfig, ServerKey } from "@mooring/mcp"
+import {
+  HttpSettings,
+  Limits,
+  McpConnector,
+  McpError,
+  type McpTransport,
+  type ServerConfig,
+  ServerKey
+} from "@mooring/mcp"
 import { NodeConnector } from "@mooring/node"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,10 +22,9 @@ const key = ServerKey.shared("web")
 const quick = Layer.succeed(HttpSettings.HttpSettings, {
   ...HttpSettings.defaults,
   endSession: "200 millis",
-  resumeDelay: "10 millis",
-  maxMessageBytes: 64 * 1024
+  resumeDelay: "10 millis"
 })
-const ConnectorTest = NodeConnector.layer.pipe(Layer.provide(quick))
+const ConnectorTest = NodeConnector.layer.pipe(Layer.provide([quick, Limits.layer({ messageBytes: 64 * 1024 })]))
 
 interface Request {
   readonly method: string

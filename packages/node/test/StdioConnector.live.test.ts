@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { McpConnector, type McpError, type McpTransport, type ServerConfig, ServerKey } from "@mooring/mcp"
+import { Limits, McpConnector, type McpError, type McpTransport, type ServerConfig, ServerKey } from "@mooring/mcp"
 import { ChildProcess, NodeConnector, ProcessGroup, StdioSettings } from "@mooring/node"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -20,10 +20,9 @@ const key = ServerKey.shared("faulty")
 
 const quick = Layer.succeed(StdioSettings.StdioSettings, {
   ...StdioSettings.defaults,
-  close: { afterStdinEnd: "150 millis", afterSigterm: "150 millis" },
-  maxMessageBytes: 1024 * 1024
+  close: { afterStdinEnd: "150 millis", afterSigterm: "150 millis" }
 })
-const ConnectorTest = NodeConnector.layer.pipe(Layer.provide(quick))
+const ConnectorTest = NodeConnector.layer.pipe(Layer.provide([quick, Limits.layer({ messageBytes: 1024 * 1024 })]))
 
 const server = (mode: string, more?: Partial<ServerConfig.StdioServer>): ServerConfig.StdioServer => ({
   command: process.execPath,
@@ -124,7 +123,7 @@ describe("a stdio transport", () => {
         transport.send(recorder.request(1))
         yield* recorder.untilAnswered(1)
         expect(recorder.told.slice(0, 2)).toEqual([
-          { kind: "junk", reason: "a line that is not JSON: ready!" },
+          { kind: "junk", reason: "text that is not JSON: ready!" },
           { kind: "junk", reason: 'JSON that is not JSON-RPC 2.0: {"level":"info"}' }
         ])
       })

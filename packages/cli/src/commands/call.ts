@@ -48,7 +48,12 @@ const call = (input: Input, json: string | undefined) =>
     const args = yield* Arguments.parse({ pairs: input.pairs, json, inputSchema: tool.inputSchema })
     const refused = yield* ArgumentCheck.check(tool.inputSchema, args)
     if (Option.isSome(refused)) {
-      return yield* new McpError.InvalidArguments({ server, tool: tool.name, reason: refused.value })
+      return yield* new McpError.InvalidArguments({
+        server,
+        method: "tools/call",
+        tool: tool.name,
+        reason: refused.value
+      })
     }
     const result = yield* client.callTool(server, tool.name, args)
     const text = Render.answer(result)
