@@ -1,12 +1,22 @@
 // What a stranger sees: clones HEAD into an empty folder and runs `npm start` and `npm test` there, each twice, with
 // CI=true and without a terminal. Reports the times, and fails if a job fails, if the last line of `npm test` does not
 // say `N passed, 0 failed`, if a second start takes longer than five seconds to reach its job, or if a process is left.
-//   node scripts/fresh-clone.mjs [--cold] [--interrupts N] [--keep]
-// --cold: with empty caches of npm and pnpm. --interrupts: then stops N more starts, each at a random moment, as Ctrl-C
-// would. --keep: leaves the folder for a look. Processes are found through /proc: on Linux only.
+//   node scripts/fresh-clone.mjs [--cold] [--no-tests] [--interrupts N] [--kills N] [--keep]
+// --cold: with empty caches of npm and pnpm. --no-tests: without `npm test`. --interrupts: then stops N more starts, each
+// at a random moment, as Ctrl-C would. --kills: then runs `mooring demo` N times, and ends it by SIGKILL at a random
+// moment. --keep: leaves the folder for a look. Processes are found through /proc: on Linux only.
 import { spawn, spawnSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -14,7 +24,13 @@ import { parseArgs } from "node:util"
 import { root, run } from "./processes.mjs"
 
 const { values: options } = parseArgs({
-  options: { cold: { type: "boolean" }, interrupts: { type: "string", default: "0" }, keep: { type: "boolean" } }
+  options: {
+    cold: { type: "boolean" },
+    interrupts: { type: "string", default: "0" },
+    keep: { type: "boolean" },
+    kills: { type: "string", default: "0" },
+    "no-tests": { type: "boolean" }
+  }
 })
 const cold = options.cold === true
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "mooring-clone-")))
@@ -48,6 +64,37 @@ const problems = []
 /** @param {string} pid */
 const command = (pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim()
 
+/**
+ * What /proc/PID/stat says behind the process's name (proc(5)). Nothing of a process that is gone, or has ended and waits
+ * to be collected.
+ *
+ * @param {string} pid
+ */
+const stat = (pid) => {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "latin1")
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ")
+    const [state = "", parent = ""] = fields
+    // A number may be another's later; never one that began at the same moment.
+    return state === "Z" || state === "X" ? undefined : { parent, began: fields[19] }
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * @param {number | undefined} pid
+ * @returns {ReadonlyArray<{ readonly pid: string, readonly began: string | undefined, readonly command: string }>}
+ */
+const descendants = (pid) => {
+  if (pid === undefined || !existsSync("/proc/self/stat")) return []
+  const children = readdirSync("/proc").flatMap((child) => {
+    const its = /^\d+$/.test(child) ? stat(child) : undefined
+    return its?.parent === String(pid) ? [{ pid: child, began: its.began, command: command(child) }] : []
+  })
+  return children.flatMap((child) => [child, ...descendants(Number(child.pid))])
+}
+
 /** @returns {ReadonlyArray<string>} processes that a job of ours started, `pid command` */
 const left = () => {
   if (!existsSync("/proc/self/environ")) return []
@@ -71,12 +118,19 @@ const left = () => {
  * What was told to end may need a moment; what is still there after five seconds is left behind.
  *
  * @param {string} title
+ * @param {ReturnType<typeof descendants>} [family] processes that are known to have been its own
  */
-const leftBehind = async (title) => {
-  let alive = left()
+const leftBehind = async (title, family = []) => {
+  const look = () => [
+    ...new Set([
+      ...left(),
+      ...family.filter(({ began, pid }) => stat(pid)?.began === began).map(({ command, pid }) => `${pid} ${command}`)
+    ])
+  ]
+  let alive = look()
   for (let i = 0; i < 50 && alive.length > 0; i++) {
     await sleep(100)
-    alive = left()
+    alive = look()
   }
   for (const found of alive) {
     problems.push(`${title} left a process behind: ${found}`)
@@ -124,6 +178,30 @@ const interrupted = async (after) => {
   console.log(`${title}: ${how}, ${await leftBehind(title)} processes left`)
 }
 
+/**
+ * The demo, ended at a random moment in a way that it cannot notice. Nothing may be left of what it had started.
+ *
+ * @param {number} after milliseconds
+ */
+const killed = async (after) => {
+  // What it had written stays behind, and goes with the clone.
+  const temporary = join(folder, "temporary")
+  mkdirSync(temporary, { recursive: true })
+  const child = spawn(process.execPath, ["packages/cli/bin/mooring.js", "demo"], {
+    cwd: clone,
+    env: { ...env, TMPDIR: temporary },
+    detached: true,
+    stdio: "ignore"
+  })
+  const ended = new Promise((resolve) => child.on("exit", (code, signal) => resolve(signal ?? code)))
+  await Promise.race([ended, sleep(after)])
+  const family = descendants(child.pid)
+  child.kill("SIGKILL")
+  const title = `mooring demo, killed after ${after} ms`
+  const how = await ended
+  console.log(`${title}: ${how}, ${family.length} processes under it, ${await leftBehind(title, family)} left`)
+}
+
 try {
   const cloned = spawnSync("git", ["clone", "--quiet", "--no-hardlinks", root, clone], { encoding: "utf8" })
   if (cloned.status !== 0) throw new Error(cloned.stderr)
@@ -140,6 +218,7 @@ try {
       const ready = await job("run", "mooring", "--", "--version")
       if (ready.seconds > 5) problems.push(`a second start took ${ready.seconds.toFixed(1)} s to reach its job`)
     }
+    if (options["no-tests"] === true) continue
     const test = await job("test")
     const last = test.stdout.trimEnd().split("\n").at(-1) ?? ""
     console.log(`  ${last}`)
@@ -148,6 +227,7 @@ try {
     }
   }
   for (let i = 0; i < Number(options.interrupts); i++) await interrupted(Math.round(Math.random() * usual))
+  for (let i = 0; i < Number(options.kills); i++) await killed(Math.round(Math.random() * usual))
 } finally {
   if (options.keep === true) console.log(`The clone is in ${clone}`)
   else rmSync(folder, { force: true, recursive: true })

@@ -22,6 +22,7 @@ import { existsSync, statSync } from "node:fs"
 import process from "node:process"
 import type { Readable, Writable } from "node:stream"
 import * as ProcessGroup from "./ProcessGroup.js"
+import * as Watchdog from "./Watchdog.js"
 
 /**
  * What to start.
@@ -39,6 +40,8 @@ export interface Options {
   readonly env: Readonly<Record<string, string>>
   /** How it is ended. */
   readonly close: CloseTimes
+  /** Whether it is ended also if this process is killed (see `Watchdog`; not on Windows). Default: true. */
+  readonly watchdog?: boolean | undefined
 }
 
 /**
@@ -100,13 +103,24 @@ export class SpawnFailure extends Data.TaggedError("SpawnFailure")<{
  * @category constructors
  */
 export const open = (options: Options): Effect.Effect<ChildProcess, SpawnFailure, Scope.Scope> =>
-  Effect.flatMap(Effect.clock, (clock) =>
-    Effect.acquireRelease(start(options), ([child, node]) =>
+  Effect.flatMap(Effect.clock, (clock) => {
+    const [enter, leave] = options.watchdog === false ? [Effect.void, Effect.void] : [Watchdog.enter, Watchdog.leave]
+    // The watchdog is there before the child: what is killed between the start of the child and word of it to the
+    // watchdog is what no watchdog can end.
+    const acquire = Effect.zipRight(
+      enter,
+      Effect.onError(start(options), () => leave)
+    )
+    return Effect.acquireRelease(acquire, ([child, node]) =>
       // On a fiber of its own: the waits in it can be interrupted, and an interruption of the fiber that closes the
       // scope, once under way, would reach them and leave the process running.
-      Effect.flatMap(Effect.forkDaemon(Effect.withClock(close(child, node, options.close), clock)), Fiber.join)
+      Effect.zipRight(close(child, node, options.close), leave).pipe(
+        Effect.withClock(clock),
+        Effect.forkDaemon,
+        Effect.flatMap(Fiber.join)
+      )
     )
-  ).pipe(Effect.map(([child]) => child))
+  }).pipe(Effect.map(([child]) => child))
 
 /**
  * Waits for the child to end, for as long as it may take. One that is ending by then, but whose end this process has
@@ -182,8 +196,12 @@ const start = (options: Options): Effect.Effect<Started, SpawnFailure> =>
         node.once("close", () => fail(new Error("it could not be started")))
         return
       }
-      ProcessGroup.add(pid)
-      node.once("exit", (code, signal) => Deferred.unsafeDone(exited, Effect.succeed({ code, signal })))
+      ProcessGroup.add(pid, options.watchdog === false ? undefined : options.close.afterSigterm)
+      node.once("exit", (code, signal) => {
+        // It was collected just now: if nobody else is in the group, its number may be another's from here on.
+        if (!ProcessGroup.signal(pid, 0)) ProcessGroup.remove(pid)
+        Deferred.unsafeDone(exited, Effect.succeed({ code, signal }))
+      })
       node.once("spawn", () => resume(Effect.succeed([{ pid, stdin, stdout, stderr, exited }, node])))
     })
   )
@@ -207,7 +225,7 @@ const close = (child: ChildProcess, node: NodeChildProcess.ChildProcess, times: 
       }
     }
     yield* closePipes(child, node)
-    yield* endGroup(child.pid)
+    if (ProcessGroup.living().has(child.pid)) yield* endGroup(child.pid)
     ProcessGroup.remove(child.pid)
   })
 }

@@ -19,9 +19,13 @@ export class MessageWriter {
   #queue: Array<McpTransport.Outgoing> = []
   /** The text of each message in the queue. */
   #texts: Array<string> = []
-  /** How long the texts are together, and from what length on it is worth while to look for abandoned ones. */
+  /** Where in the queue the first message is that waits. */
+  #first = 0
+  /** How long the texts are together that wait. */
   #waiting = 0
-  #sweepAt = sweepFrom
+  /** The length of the queue, and of its texts, at which it is looked through for what was given up. */
+  #crowded = fewest
+  #heavy = lightest
   #scheduled = false
   #stopped = false
 
@@ -41,7 +45,7 @@ export class MessageWriter {
     const text = JsonRpc.write(outgoing.message, this.#limits.messageBytes)
     if (typeof text !== "string") return outgoing.failed(text)
     outgoing.characters = text.length
-    if (this.#waiting + text.length > this.#sweepAt) this.#sweep()
+    if (this.#waiting + text.length > this.#heavy) this.#clear()
     if (this.#waiting + text.length > this.#limits.inFlightBytes) {
       const reason = `does not read its stdin: more than ${this.#limits.inFlightBytes} bytes wait for it`
       return outgoing.failed({ reason, delivery: "NotSent", fatal: true })
@@ -49,6 +53,7 @@ export class MessageWriter {
     this.#queue.push(outgoing)
     this.#texts.push(text)
     this.#waiting += text.length
+    if (this.#queue.length >= this.#crowded) this.#clear()
     if (this.#scheduled || this.#stream.writableNeedDrain) return
     this.#scheduled = true
     // After the promise jobs of this turn, in which fibers run: theirs leave together.
@@ -60,19 +65,20 @@ export class MessageWriter {
     this.#stopped = true
     this.#queue = []
     this.#texts = []
+    this.#first = 0
     this.#waiting = 0
     this.#stream.off("drain", this.#flush)
   }
 
   readonly #flush = (): void => {
     this.#scheduled = false
-    let next = 0
-    while (next < this.#queue.length && this.#stream.writable && !this.#stream.writableNeedDrain) {
+    while (this.#first < this.#queue.length && this.#stream.writable && !this.#stream.writableNeedDrain) {
       const leaving: Array<McpTransport.Outgoing> = []
       let lines = ""
-      for (; next < this.#queue.length && lines.length < batch; next++) {
-        const outgoing = this.#queue[next]
-        const text = this.#texts[next]
+      while (this.#first < this.#queue.length && lines.length < batch) {
+        const at = this.#first++
+        const outgoing = this.#queue[at]
+        const text = this.#texts[at]
         if (outgoing === undefined || text === undefined) continue
         this.#waiting -= text.length
         // What was given up before it left may be on its way elsewhere by now: it must not leave here, too.
@@ -84,24 +90,28 @@ export class MessageWriter {
       for (const outgoing of leaving) outgoing.handedOver = true
       this.#stream.write(lines)
     }
-    if (next > 0) {
-      this.#queue.splice(0, next)
-      this.#texts.splice(0, next)
-    }
+    // Not at every write: that would move all the rest each time.
+    if (2 * this.#first >= this.#queue.length) this.#clear()
   }
 
-  /** Lets go of what was given up while the pipe took nothing. Each time for twice as much, so that it costs little. */
-  #sweep(): void {
-    const isWanted = (_: unknown, at: number) => this.#queue[at]?.abandoned !== true
+  /**
+   * Lets go of what has left or was given up. Done as often as the queue has doubled, by its length or by that of its
+   * texts: a server that reads nothing, and whose callers give up one after another, must not make it grow.
+   */
+  #clear(): void {
+    const isWanted = (_: unknown, at: number) => at >= this.#first && this.#queue[at]?.abandoned !== true
     this.#texts = this.#texts.filter(isWanted)
     this.#queue = this.#queue.filter(isWanted)
+    this.#first = 0
     this.#waiting = this.#texts.reduce((sum, text) => sum + text.length, 0)
-    this.#sweepAt = Math.max(sweepFrom, Math.min(2 * this.#waiting, this.#limits.inFlightBytes))
+    this.#crowded = Math.max(fewest, 2 * this.#queue.length)
+    this.#heavy = Math.max(lightest, Math.min(2 * this.#waiting, this.#limits.inFlightBytes))
   }
 }
 
+// Less than this is not worth looking through.
+const fewest = 64
+const lightest = 1024 * 1024
+
 // A write stops growing at this many characters. A message is never split over two.
 const batch = 64 * 1024
-
-// Less than this is not worth looking through.
-const sweepFrom = 1024 * 1024

@@ -10,18 +10,20 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as HttpConnector from "./HttpConnector.js"
+import { ServerStderr } from "./ServerStderr.js"
 import * as StdioConnector from "./StdioConnector.js"
 import { StdioSettings } from "./StdioSettings.js"
 
 /**
- * Opens each server by what its configuration says it is. Takes `StdioSettings`, `HttpSettings`, `SocketSettings` and
- * `Limits` from where it is made, if they are there.
+ * Opens each server by what its configuration says it is. Takes `StdioSettings`, `ServerStderr`, `HttpSettings`,
+ * `SocketSettings` and `Limits` from where it is made, if they are there.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<McpConnector.McpConnector["Type"], never, Scope.Scope> = Effect.gen(function* () {
   const settings = Context.make(StdioSettings, yield* StdioSettings).pipe(
+    Context.add(ServerStderr, yield* ServerStderr),
     Context.add(Limits.Limits, yield* Limits.Limits)
   )
   const http = yield* HttpConnector.make

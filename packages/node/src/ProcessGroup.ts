@@ -9,8 +9,10 @@
  *
  * @since 0.1.0
  */
+import type * as Duration from "effect/Duration"
 import { readdirSync, readFileSync } from "node:fs"
 import process from "node:process"
+import * as Watchdog from "./Watchdog.js"
 
 const groups = new Set<number>()
 
@@ -23,14 +25,16 @@ const groups = new Set<number>()
 export const living = (): ReadonlySet<number> => groups
 
 /**
- * Takes a group into care: should the process exit before it was removed, the group is killed with it.
+ * Takes a group into care: should the process exit before it was removed, the group is killed with it. Given a time
+ * for the watchdog, it is also ended should this process be killed, within that time after SIGTERM.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const add = (leader: number): void => {
+export const add = (leader: number, watchdog?: Duration.DurationInput): void => {
   if (groups.size === 0) process.on("exit", killAll)
   groups.add(leader)
+  if (watchdog !== undefined) Watchdog.watch(leader, watchdog)
 }
 
 /**
@@ -41,6 +45,7 @@ export const add = (leader: number): void => {
  */
 export const remove = (leader: number): void => {
   groups.delete(leader)
+  Watchdog.unwatch(leader)
   if (groups.size === 0) process.off("exit", killAll)
 }
 
@@ -112,4 +117,5 @@ const exiting = 0x4
 
 const killAll = (): void => {
   for (const leader of groups) signal(leader, "SIGKILL")
+  Watchdog.kill()
 }

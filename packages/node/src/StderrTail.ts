@@ -46,9 +46,14 @@ export class StderrTail {
   }
 
   #add(text: string): void {
-    const lines = (this.#pending + text).split(/\r\n|\n/)
-    this.#pending = lines.pop() ?? ""
-    for (const line of lines) this.#line(line)
+    // Only what is new is searched: a line may come in many small pieces.
+    const lines = text.split("\n")
+    const last = lines.pop() ?? ""
+    for (const line of lines) {
+      this.#line(this.#pending + line)
+      this.#pending = ""
+    }
+    this.#pending += last
     if (this.#pending.length > longestLine) {
       const cut = this.#pending.length - this.#redaction.partialAtEnd(this.#pending)
       this.#line(this.#pending.slice(0, cut))

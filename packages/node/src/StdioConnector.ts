@@ -24,6 +24,7 @@ import process from "node:process"
 import * as ChildProcess from "./ChildProcess.js"
 import { LineReader } from "./LineReader.js"
 import { MessageWriter } from "./MessageWriter.js"
+import { ServerStderr } from "./ServerStderr.js"
 import { StderrTail } from "./StderrTail.js"
 import { type Settings, StdioSettings } from "./StdioSettings.js"
 
@@ -31,8 +32,8 @@ import { type Settings, StdioSettings } from "./StdioSettings.js"
  * Starts the server's process and opens a transport over its pipes. Fails with `McpConnectError` in phase `spawn`
  * when the process cannot be started; what happens later is told to the transport's receiver.
  *
- * Each line on the server's stderr is logged at debug level, and the last of them are the transport's `diagnostics`;
- * the configured values of environment variables are hidden in both.
+ * Each line on the server's stderr is logged (`StdioSettings.stderrLevel`) and given to `ServerStderr`, and the last
+ * of them are the transport's `diagnostics`; the configured values of environment variables are hidden in all three.
  *
  * @since 0.1.0
  * @category constructors
@@ -50,16 +51,23 @@ export const open = (
       args: config.args ?? [],
       cwd: config.cwd,
       env: environment(config),
-      close: settings.close
+      close: settings.close,
+      watchdog: settings.watchdog
     }).pipe(
       Effect.mapError(
         ({ cause, reason, retryable }) =>
           new McpError.McpConnectError({ server: key.toString(), phase: "spawn", reason, retryable, cause })
       )
     )
+    const hub = yield* ServerStderr
+    const log = logger(runtime, key)
     const pipes = new Pipes(child, settings, limits, {
       redaction: Redaction.make(ServerConfig.secrets(config)),
-      log: logger(runtime, key)
+      log,
+      onStderr: (text) => {
+        log(settings.stderrLevel, text)
+        hub.publish({ server: key, pid: child.pid, text })
+      }
     })
     yield* Effect.forkScoped(pipes.supervise)
     yield* Effect.addFinalizer(() => Effect.sync(() => pipes.finish("closed by this side")))
@@ -83,7 +91,7 @@ const logger = (runtime: Runtime.Runtime<never>, key: ServerKey.ServerKey): Log 
   const minimum = FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentMinimumLogLevel)
   const run = Runtime.runSyncExit(runtime)
   return (level, ...message) => {
-    if (LogLevel.lessThan(level, minimum)) return
+    if (level._tag === "None" || LogLevel.lessThan(level, minimum)) return
     run(Effect.annotateLogs(Effect.logWithLevel(level, ...message), "mcp.server", key.toString()))
   }
 }
@@ -112,7 +120,11 @@ class Pipes implements McpTransport.McpTransport {
     child: ChildProcess.ChildProcess,
     settings: Settings,
     limits: Limits.Values,
-    { log, redaction }: { readonly log: Log; readonly redaction: Redaction.Redaction }
+    {
+      log,
+      onStderr,
+      redaction
+    }: { readonly log: Log; readonly onStderr: (line: string) => void; readonly redaction: Redaction.Redaction }
   ) {
     this.#child = child
     this.pid = child.pid
@@ -120,7 +132,7 @@ class Pipes implements McpTransport.McpTransport {
     this.#redaction = redaction
     this.#depth = limits.depth
     this.#writer = new MessageWriter(child.stdin, limits)
-    this.#tail = new StderrTail(redaction, (line) => log(LogLevel.Debug, line))
+    this.#tail = new StderrTail(redaction, onStderr)
     this.#reader = new LineReader({
       limit: limits.messageBytes,
       onLine: (line) => this.#line(line),

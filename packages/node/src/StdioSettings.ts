@@ -6,6 +6,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
+import * as LogLevel from "effect/LogLevel"
 import type { CloseTimes } from "./ChildProcess.js"
 
 /**
@@ -20,6 +21,17 @@ export interface Settings {
    * holds them open. Also how long a server that closed its stdin or stdout may take to end. Default: 100 ms.
    */
   readonly exitGrace: Duration.DurationInput
+  /**
+   * The level at which each line of a server's stderr is logged, annotated with `mcp.server`; `LogLevel.None`: not at
+   * all. Default: Debug, since most servers greet there. As a stream, whatever the level: `ServerStderr.lines`.
+   */
+  readonly stderrLevel: LogLevel.LogLevel
+  /**
+   * Whether servers are ended also if this process is killed (`kill -9`, a crash): by one small process for all of
+   * them, which sends SIGTERM at once and SIGKILL after `close.afterSigterm`, in whole seconds. Default: true. Without
+   * effect on Windows, and on a server that leaves its process group.
+   */
+  readonly watchdog: boolean
 }
 
 /**
@@ -28,7 +40,9 @@ export interface Settings {
  */
 export const defaults: Settings = {
   close: { afterStdinEnd: "2 seconds", afterSigterm: "2 seconds" },
-  exitGrace: "100 millis"
+  exitGrace: "100 millis",
+  stderrLevel: LogLevel.Debug,
+  watchdog: true
 }
 
 /**

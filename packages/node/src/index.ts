@@ -11,6 +11,8 @@ export * as NodeMcp from "./NodeMcp.js"
 /** @since 0.1.0 */
 export * as ProcessGroup from "./ProcessGroup.js"
 /** @since 0.1.0 */
+export * as ServerStderr from "./ServerStderr.js"
+/** @since 0.1.0 */
 export * as SocketSettings from "./SocketSettings.js"
 /** @since 0.1.0 */
 export * as StdioConnector from "./StdioConnector.js"

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import * as Effect from "effect/Effect"
+import { vi } from "vitest"
 import { LineReader } from "../src/LineReader.js"
 
 const reading = (limit: number) => {
@@ -70,9 +71,15 @@ describe("a line reader", () => {
   it("copies each byte of a long line only a few times, though it comes in small pieces", () => {
     const { lines, reader } = reading(10_000_000)
     const piece = Buffer.alloc(100, "x")
-    // 8 MB: quadratic work would copy 320 GB here.
+    const copy = vi.spyOn(Buffer.prototype, "copy")
     for (let i = 0; i < 80_000; i++) reader.push(piece)
+    let copied = 0
+    for (const { value } of copy.mock.results) copied += Number(value)
+    copy.mockRestore()
     reader.push(Buffer.from("\n"))
     expect(lines[0]).toHaveLength(8_000_000)
+    // Once from its piece, and at most once more in all for each time that there is twice as much.
+    expect(copied).toBeGreaterThanOrEqual(8_000_000)
+    expect(copied).toBeLessThan(3 * 8_000_000)
   })
 })

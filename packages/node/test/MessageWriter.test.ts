@@ -3,6 +3,8 @@ import type { McpTransport } from "@mooring/mcp"
 import * as Effect from "effect/Effect"
 import { Buffer } from "node:buffer"
 import { Writable } from "node:stream"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { MessageWriter } from "../src/MessageWriter.js"
 
 const pipe = (options: { readonly room: number }) => {
@@ -29,6 +31,10 @@ const outgoing = (id: number, more: Record<string, unknown> = {}) => {
     failed: (failure: McpTransport.TransportFailure) => failures.push(failure)
   }
 }
+
+setFlagsFromString("--expose-gc")
+/** Collects what nobody holds any more. */
+const collect: () => void = runInNewContext("gc")
 
 const limits = { messageBytes: 8 * 1024 * 1024, inFlightBytes: 8 * 1024 * 1024 }
 
@@ -84,6 +90,43 @@ describe("a message writer", () => {
       yield* turn
       expect(later.every(({ handedOver }) => handedOver)).toBe(true)
       expect(writes).toHaveLength(2)
+    })
+  )
+
+  it.live("lets go of what was given up while the pipe has no room, and keeps the rest in its order", () =>
+    Effect.gen(function* () {
+      const { accept, stream, writes } = pipe({ room: 1 })
+      const writer = new MessageWriter(stream, limits)
+      writer.send(outgoing(0))
+      yield* turn
+      // As when the server reads nothing, and one caller after another gives up: each but every hundredth here.
+      const released = new Set<number>()
+      const gone = new FinalizationRegistry<number>((id) => released.add(id))
+      const give = (id: number) => {
+        const one = { ...outgoing(id), abandoned: false }
+        gone.register(one, id)
+        writer.send(one)
+        one.abandoned = id % 100 !== 0
+      }
+      for (let id = 1; id <= 10_000; id++) give(id)
+      while (released.size < 9000) {
+        collect()
+        yield* turn
+      }
+      while (writes.length < 2) {
+        accept()
+        yield* turn
+      }
+      while (stream.writableLength > 0) {
+        accept()
+        yield* turn
+      }
+      const ids = writes
+        .join("")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line).id)
+      expect(ids).toEqual(Array.from({ length: 101 }, (_, i) => 100 * i))
     })
   )
 

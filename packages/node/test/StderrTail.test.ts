@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Redaction } from "@mooring/mcp"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
+import { vi } from "vitest"
 import { StderrTail } from "../src/StderrTail.js"
 
 const secret = FastCheck.stringMatching(/^[a-zA-Z0-9+/=_. -]{8,40}$/).filter((text) => text.trim().length >= 8)
@@ -20,6 +21,17 @@ describe("the tail of stderr", () => {
     expect(tail.text().endsWith("line 29\nhalf")).toBe(true)
     tail.push(Buffer.from(`${"y".repeat(9000)}\n`))
     expect(tail.text()).toBe("y".repeat(4096))
+  })
+
+  it("looks at each character once, though a line comes in small pieces", () => {
+    const { lines, tail } = tailOf([])
+    const split = vi.spyOn(String.prototype, "split")
+    for (let i = 0; i < 10_000; i++) tail.push(Buffer.from("x"))
+    const seen = split.mock.contexts.reduce<number>((sum, text) => sum + String(text).length, 0)
+    split.mockRestore()
+    tail.push(Buffer.from("\n"))
+    expect(seen).toBe(10_000)
+    expect(lines).toEqual(["x".repeat(4096)])
   })
 
   it.effect.prop(

@@ -1,18 +1,33 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Limits, McpConnector, type McpError, type McpTransport, type ServerConfig, ServerKey } from "@mooring/mcp"
-import { ChildProcess, NodeConnector, ProcessGroup, StdioSettings } from "@mooring/node"
+import {
+  Answer,
+  Limits,
+  McpConnector,
+  type McpError,
+  type McpTransport,
+  type ServerConfig,
+  ServerKey,
+  Session
+} from "@mooring/mcp"
+import { ChildProcess, NodeConnector, ProcessGroup, ServerStderr, StdioSettings } from "@mooring/node"
+import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberStatus from "effect/FiberStatus"
+import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
 import { readFileSync } from "node:fs"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
+import { vi } from "vitest"
 import { Recorder } from "./fixtures/Recorder.js"
 
 const script = fileURLToPath(new URL("fixtures/faultyStdio.mjs", import.meta.url))
@@ -39,6 +54,22 @@ const isThere = (pid: number): boolean => {
     return false
   }
 }
+
+/** Goes on when the fiber waits for something. */
+const untilSuspended = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) =>
+  Effect.repeat(Effect.zipRight(Effect.yieldNow(), Fiber.status(fiber)), {
+    until: (status) => FiberStatus.isSuspended(status)
+  })
+
+/** Lets real events come, until it is so. */
+const turnsUntil = (condition: () => boolean) =>
+  Effect.repeat(Effect.zipRight(ChildProcess.nextTurn, Effect.sync(condition)), { until: (so) => so })
+
+/** Goes on when this many fibers sleep on the test's clock. */
+const untilSleeping = (fibers: number) =>
+  Effect.repeat(Effect.zipRight(ChildProcess.nextTurn, TestClock.sleeps()), {
+    until: (sleeps) => Chunk.size(sleeps) === fibers
+  })
 
 interface Opened {
   readonly transport: McpTransport.McpTransport
@@ -69,8 +100,6 @@ const withServer = <A, E>(
 ) =>
   Effect.gen(function* () {
     const it = yield* opened(config, connectorTest)
-    // Whether it still runs by now is the server's affair: one of them ends at once.
-    expect(ProcessGroup.living().has(it.pid)).toBe(true)
     const result = yield* use(it)
     yield* it.close
     expect(isThere(it.pid)).toBe(false)
@@ -126,6 +155,18 @@ describe("a stdio transport", () => {
           { kind: "junk", reason: "text that is not JSON: ready!" },
           { kind: "junk", reason: 'JSON that is not JSON-RPC 2.0: {"level":"info"}' }
         ])
+      })
+    )
+  )
+
+  it.scopedLive("tells each line of a flood of junk, in few words, and goes on", () =>
+    withServer(server("floodsJunk"), ({ recorder, transport }) =>
+      Effect.gen(function* () {
+        transport.send(recorder.request(1))
+        yield* recorder.untilAnswered(1)
+        const told = recorder.told.flatMap((told) => (told.kind === "junk" ? [told.reason] : []))
+        expect(told).toHaveLength(20 * 1002)
+        expect(Math.max(...told.map(({ length }) => length))).toBeLessThan(200)
       })
     )
   )
@@ -218,6 +259,23 @@ describe("a stdio transport", () => {
     })
   )
 
+  it.scopedLive("fails every pending request when the process ends, with its exit code and its last words", () =>
+    Effect.gen(function* () {
+      const connector = yield* McpConnector.McpConnector
+      const session = yield* Session.make(yield* connector.open(key, server("exitsInCalls")), { server: "faulty" })
+      const limits = { timeoutMs: Infinity, totalTimeoutMs: Infinity }
+      const errors = yield* Effect.forEach(
+        Array.from({ length: 64 }, (_, i) => i),
+        (i) => Effect.flip(session.request("test", { i }, Answer.anything, limits)),
+        { concurrency: "unbounded" }
+      )
+      const reason = "exited with code 7\nIts last words on stderr:\nthe licence has expired"
+      expect(errors).toHaveLength(64)
+      for (const error of errors) expect(error).toMatchObject({ _tag: "ConnectionLost", delivery: "Unknown", reason })
+      expect(session.pending()).toBe(0)
+    }).pipe(Effect.provide(ConnectorTest))
+  )
+
   it.scopedLive("tells how a process ended though nobody had the time to wait for it", () => {
     // As on a machine that is so busy that all grace is over before anything of the end was heard.
     const hasty = NodeConnector.layer.pipe(
@@ -301,6 +359,81 @@ describe("a stdio transport", () => {
     })
   )
 
+  it.scopedLive("gives the lines on stderr to whoever reads them, redacted, with their server and its process", () =>
+    Effect.gen(function* () {
+      const heard = yield* Effect.fork(Stream.runHead(ServerStderr.lines))
+      // Its stream has begun when it waits.
+      yield* untilSuspended(heard)
+      const pid = yield* withServer(server("exitsAtOnce", { env: { KEY: "hunter22" } }), ({ pid, recorder }) =>
+        Effect.as(recorder.untilClosed, pid)
+      )
+      const text = "cannot start: «redacted» is not a licence"
+      expect(yield* Fiber.join(heard)).toEqual(Option.some({ server: key, pid, text }))
+    })
+  )
+
+  it.scopedLive("logs the lines on stderr at the level that was set, and with none not at all", () =>
+    Effect.gen(function* () {
+      const logged = (stderrLevel: LogLevel.LogLevel) => {
+        const entries: Array<unknown> = []
+        const logger = Logger.make(({ annotations, logLevel, message }) =>
+          entries.push([logLevel._tag, message, HashMap.toEntries(annotations)])
+        )
+        const settings = Layer.succeed(StdioSettings.StdioSettings, { ...StdioSettings.defaults, stderrLevel })
+        return withServer(
+          server("exitsAtOnce"),
+          ({ recorder }) => recorder.untilClosed,
+          NodeConnector.layer.pipe(Layer.provide(settings))
+        ).pipe(
+          Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+          Logger.withMinimumLogLevel(LogLevel.All),
+          Effect.as(entries)
+        )
+      }
+      const line = [["cannot start: no key is not a licence"], [["mcp.server", "faulty"]]]
+      expect(yield* logged(LogLevel.Warning)).toEqual([["Warning", ...line]])
+      expect(yield* logged(StdioSettings.defaults.stderrLevel)).toEqual([["Debug", ...line]])
+      expect(yield* logged(LogLevel.None)).toEqual([])
+    })
+  )
+
+  it.scoped("ends a server step by step, each after its time, on the clock of who opened it", () =>
+    Effect.gen(function* () {
+      const hours = NodeConnector.layer.pipe(
+        Layer.provide(
+          Layer.succeed(StdioSettings.StdioSettings, {
+            ...StdioSettings.defaults,
+            close: { afterStdinEnd: "5 hours", afterSigterm: "7 hours" }
+          })
+        )
+      )
+      const { close, pid, recorder, transport } = yield* opened(server("ignoresSigterm"), hours)
+      // It has said that it ignores SIGTERM when it has answered.
+      transport.send(recorder.request(1))
+      yield* recorder.untilAnswered(1)
+      const signal = vi.spyOn(process, "kill")
+      const signals = () =>
+        signal.mock.calls.filter(([whom, name]) => whom === -pid && name !== 0).map(([, name]) => name)
+      yield* Effect.addFinalizer(() => Effect.sync(() => signal.mockRestore()))
+      const closing = yield* Effect.fork(close)
+      yield* untilSleeping(1)
+      yield* TestClock.adjust("4 hours")
+      expect(signals()).toEqual([])
+      yield* TestClock.adjust("1 hour")
+      yield* turnsUntil(() => signals().length > 0)
+      expect(signals()).toEqual(["SIGTERM"])
+      yield* untilSleeping(1)
+      yield* TestClock.adjust("6 hours")
+      yield* ChildProcess.nextTurn
+      expect(signals()).toEqual(["SIGTERM"])
+      expect(isThere(pid)).toBe(true)
+      yield* TestClock.adjust("1 hour")
+      yield* Fiber.join(closing)
+      expect(signals()).toEqual(["SIGTERM", "SIGKILL"])
+      expect(isThere(pid)).toBe(false)
+    })
+  )
+
   it.scopedLive("leaves no process behind when opening it is interrupted", () =>
     Effect.gen(function* () {
       const before = new Set(ProcessGroup.living())
@@ -327,9 +460,7 @@ describe("a stdio transport", () => {
       }).pipe(Effect.scoped, Effect.provide(ConnectorTest), Effect.fork)
       yield* Deferred.await(closing)
       // Now it waits for the process to end.
-      yield* Effect.repeat(Effect.zipRight(Effect.yieldNow(), Fiber.status(fiber)), {
-        until: (status) => FiberStatus.isSuspended(status)
-      })
+      yield* untilSuspended(fiber)
       yield* Fiber.interrupt(fiber)
       expect(pid).toBeGreaterThan(0)
       expect(isThere(pid)).toBe(false)

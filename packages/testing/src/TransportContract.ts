@@ -7,10 +7,10 @@
  */
 import type { McpError, McpTransport } from "@mooring/mcp"
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import { type Case, type ContractBroken, equal } from "./Contract.js"
 import * as Wire from "./Wire.js"
 
 /**
@@ -33,39 +33,12 @@ import * as Wire from "./Wire.js"
  */
 export interface Subject<out E, out R> {
   readonly open: Effect.Effect<McpTransport.McpTransport, E, R>
-  /** The largest message that must pass in either direction. Bytes, default 4 MiB. */
+  /** The largest message that must pass in either direction. Bytes, default 8 MiB. */
   readonly maxBytes?: number | undefined
   /** Whether the transport can carry what is no message. Default true; HTTP cannot. */
   readonly junk?: boolean | undefined
   /** The ids of requests that any of the echo servers has read; proves that what was not handed over was not read. */
   readonly read?: Effect.Effect<ReadonlyArray<unknown>> | undefined
-}
-
-/**
- * One case: a title that is a sentence of behaviour, and what runs it.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Case<out E, out R> {
-  readonly title: string
-  readonly effect: Effect.Effect<void, E, R>
-}
-
-/**
- * A transport does not keep the contract.
- *
- * @since 0.1.0
- * @category errors
- */
-export class ContractBroken extends Data.TaggedError("ContractBroken")<{
-  readonly what: string
-  readonly expected: unknown
-  readonly found: unknown
-}> {
-  override get message(): string {
-    return `${this.what}: expected ${show(this.expected)}, found ${show(this.found)}`
-  }
 }
 
 /**
@@ -88,7 +61,7 @@ export const cases = <E, R>(
   subject: Subject<E, R>
 ): ReadonlyArray<Case<E | ContractBroken | McpError.McpConnectError, Exclude<R, Scope.Scope>>> => {
   const wire = Wire.make(subject.open)
-  const maxBytes = subject.maxBytes ?? 4 * 1024 * 1024
+  const maxBytes = subject.maxBytes ?? 8 * 1024 * 1024
 
   /** A case with one open transport. */
   const one = (title: string, run: (wire: Wire.Wire) => Effect.Effect<void, ContractBroken>) => ({
@@ -360,15 +333,3 @@ const quiet = (wire: Wire.Wire): Effect.Effect<void, ContractBroken> =>
     yield* equal("the ends that were heard", true)(ends <= 1)
     if (ends === 1) yield* equal("the last thing that was heard", "Closed")(wire.heard.at(-1)?._tag)
   })
-
-const equal =
-  <A>(what: string, expected: A) =>
-  (found: unknown): Effect.Effect<void, ContractBroken> =>
-    plain(expected) === plain(found) ? Effect.void : new ContractBroken({ what, expected, found })
-
-// The values are of JSON, with their keys in the order in which they were written.
-const plain = (value: unknown): string => JSON.stringify(value) ?? "undefined"
-
-const shorten = (text: string): string => (text.length < 200 ? text : `${text.slice(0, 200)}… (${text.length})`)
-
-const show = (value: unknown): string => shorten(plain(value))

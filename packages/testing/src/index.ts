@@ -1,4 +1,10 @@
 /** @since 0.1.0 */
+export * as ConnectionContract from "./ConnectionContract.js"
+/** @since 0.1.0 */
+export * as Contract from "./Contract.js"
+/** @since 0.1.0 */
+export * as ContractServer from "./ContractServer.js"
+/** @since 0.1.0 */
 export * as EchoServer from "./EchoServer.js"
 /** @since 0.1.0 */
 export * as Fault from "./Fault.js"

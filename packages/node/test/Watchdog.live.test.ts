@@ -1,0 +1,148 @@
+import { describe, expect, it } from "@effect/vitest"
+import { ChildProcess, ProcessGroup } from "@mooring/node"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
+import * as Scope from "effect/Scope"
+import { readdirSync, readFileSync, readlinkSync } from "node:fs"
+import process from "node:process"
+import { afterEach, vi } from "vitest"
+import * as Watchdog from "../src/Watchdog.js"
+
+const shell = vi.hoisted(() => ({ path: "/bin/sh" }))
+vi.mock("node:child_process", async (original) => {
+  const real = await original<typeof import("node:child_process")>()
+  const spawn = (command: string, args: ReadonlyArray<string>, options: import("node:child_process").SpawnOptions) =>
+    real.spawn(command === "/bin/sh" ? shell.path : command, args, options)
+  return { ...real, spawn }
+})
+afterEach(() => {
+  shell.path = "/bin/sh"
+})
+
+/** A child that ends with its stdin. */
+const child = (options?: Partial<ChildProcess.Options>) =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
+    const { pid } = yield* ChildProcess.open({
+      command: process.execPath,
+      args: ["-e", "process.stdin.resume()"],
+      env: {},
+      close: { afterStdinEnd: "20 seconds", afterSigterm: "20 seconds" },
+      ...options
+    }).pipe(Scope.extend(scope))
+    return { pid, close: Scope.close(scope, Exit.void) }
+  })
+
+/** What is logged meanwhile. */
+const logging = () => {
+  const logged: Array<string> = []
+  const logger = Logger.make(({ message }) => logged.push(String(message)))
+  return { logged, layer: Logger.replace(Logger.defaultLogger, logger) }
+}
+
+const socketsOf = (pid: number): ReadonlyArray<string> =>
+  readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      const target = readlinkSync(`/proc/${pid}/fd/${fd}`)
+      return /^socket:/.test(target) ? [target] : []
+    } catch {
+      // It was closed meanwhile: that of the folder itself.
+      return []
+    }
+  })
+
+describe("the watchdog", () => {
+  it.scopedLive("is one for all children, starts with the first, and is gone when the last is closed", () =>
+    Effect.gen(function* () {
+      expect(Watchdog.pid()).toBeUndefined()
+      const first = yield* child()
+      const pid = Watchdog.pid() ?? 0
+      expect(ProcessGroup.isRunning(pid)).toBe(true)
+      const second = yield* child()
+      yield* first.close
+      expect(Watchdog.pid()).toBe(pid)
+      expect(ProcessGroup.isRunning(pid)).toBe(true)
+      yield* second.close
+      expect(Watchdog.pid()).toBeUndefined()
+      expect(ProcessGroup.isRunning(pid)).toBe(false)
+    })
+  )
+
+  it.scopedLive("does not stay for a command that cannot be started", () =>
+    Effect.gen(function* () {
+      yield* Effect.flip(child({ command: "no-such-program" }))
+      expect(Watchdog.pid()).toBeUndefined()
+    })
+  )
+
+  it.scopedLive("is not there for a child that does without it", () =>
+    Effect.gen(function* () {
+      yield* child({ watchdog: false })
+      expect(Watchdog.pid()).toBeUndefined()
+    })
+  )
+
+  it.scopedLive(
+    "is in a session of its own, ignores what asks it to end, and has no more of this process than the PATH",
+    () =>
+      Effect.gen(function* () {
+        yield* child()
+        const pid = Watchdog.pid() ?? 0
+        const stat = (of: number | "self") => readFileSync(`/proc/${of}/stat`, "latin1").replace(/.*\) /, "").split(" ")
+        const [, , group, session] = stat(pid)
+        expect([group, session]).toEqual([String(pid), String(pid)])
+        // It ignores SIGHUP, SIGINT, SIGQUIT and SIGTERM, from its first command on.
+        const ignored = () => BigInt(`0x${/^SigIgn:\s*(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]}`)
+        while ((ignored() & 0x4007n) !== 0x4007n) yield* ChildProcess.nextTurn
+        expect(readlinkSync(`/proc/${pid}/cwd`)).toBe("/")
+        expect(readFileSync(`/proc/${pid}/environ`, "utf8").split("\0")).toEqual([`PATH=${process.env["PATH"]}`, ""])
+      })
+  )
+
+  it.scopedLive("hears when this process ends: no child holds this process's end of a pipe", () =>
+    Effect.gen(function* () {
+      const children = [yield* child(), yield* child(), yield* child()]
+      const pid = Watchdog.pid() ?? 0
+      const ours = new Set(socketsOf(process.pid))
+      // Each child has three pipes, and the watchdog one, all with an end here; Node makes them of sockets.
+      expect(ours.size).toBeGreaterThanOrEqual(10)
+      for (const other of [pid, ...children.map(({ pid }) => pid)]) {
+        const theirs = socketsOf(other)
+        expect(theirs.length).toBeGreaterThan(0)
+        expect(theirs.filter((end) => ours.has(end))).toEqual([])
+      }
+    })
+  )
+
+  it.scopedLive("that cannot be started is told once, and starts when it can", () => {
+    const { layer, logged } = logging()
+    return Effect.gen(function* () {
+      shell.path = "/no/such/shell"
+      const first = yield* child()
+      const second = yield* child()
+      yield* ChildProcess.nextTurn
+      expect(Watchdog.pid()).toBeUndefined()
+      expect(logged).toHaveLength(1)
+      expect(logged[0]).toContain("The watchdog could not be started.")
+      shell.path = "/bin/sh"
+      const third = yield* child()
+      const pid = Watchdog.pid() ?? 0
+      expect(ProcessGroup.isRunning(pid)).toBe(true)
+      yield* Effect.forEach([first, second, third], ({ close }) => close)
+      expect(Watchdog.pid()).toBeUndefined()
+      expect(ProcessGroup.isRunning(pid)).toBe(false)
+      expect(logged).toHaveLength(1)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.scopedLive("says nothing when it is ended because nobody needs it", () => {
+    const { layer, logged } = logging()
+    return Effect.gen(function* () {
+      const { close } = yield* child()
+      yield* close
+      yield* ChildProcess.nextTurn
+      expect(logged).toEqual([])
+    }).pipe(Effect.provide(layer))
+  })
+})
