@@ -1,0 +1,39 @@
+import { describe, it } from "@effect/vitest"
+import { HttpSettings, McpConnector, ServerKey } from "@mooring/mcp"
+import { NodeConnector } from "@mooring/node"
+import { TransportContract } from "@mooring/testing"
+import { Effect, Exit, Layer, Scope } from "effect"
+import { afterAll, beforeAll } from "vitest"
+import * as EchoHttp from "./fixtures/EchoHttp.js"
+import { shakingHands } from "./fixtures/HttpSubject.js"
+
+const settings = Layer.succeed(HttpSettings.HttpSettings, {
+  ...HttpSettings.defaults,
+  reopen: { ...HttpSettings.defaults.reopen, first: "100 millis" }
+})
+const connectors = { "on undici": NodeConnector.layer.pipe(Layer.provide(settings)) }
+
+for (const [carrier, ConnectorTest] of Object.entries(connectors)) {
+  for (const sse of [false, true]) {
+    for (const sessions of [false, true]) {
+      describe(`HTTP ${carrier}, ${sse ? "events" : "JSON"}, ${sessions ? "with" : "without"} a session, keeps the contract`, () => {
+        const scope = Effect.runSync(Scope.make())
+        let server: EchoHttp.EchoHttp | undefined
+        beforeAll(async () => {
+          server = await Effect.runPromise(Scope.extend(EchoHttp.serve({ sse, sessions }), scope))
+        })
+        afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+        const open = Effect.gen(function* () {
+          const connector = yield* McpConnector.McpConnector
+          const url = server?.url ?? ""
+          const transport = yield* connector.open(ServerKey.shared("echo"), { url, listen: sessions })
+          return sessions ? shakingHands(transport) : transport
+        }).pipe(Effect.provide(ConnectorTest))
+        const read = Effect.sync(() => server?.read ?? [])
+        // A JSON text of which a part is no message is no JSON at all.
+        const cases = TransportContract.cases({ open, read, ordered: false, ends: sessions, junk: sse })
+        for (const { effect, title } of cases) it.live(title, () => effect)
+      })
+    }
+  }
+}
