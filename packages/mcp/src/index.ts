@@ -1,6 +1,8 @@
 /** @since 0.1.0 */
 export * as Answer from "./Answer.js"
 /** @since 0.1.0 */
+export * as CarrierErrors from "./CarrierErrors.js"
+/** @since 0.1.0 */
 export * as ClientInfo from "./ClientInfo.js"
 /** @since 0.1.0 */
 export * as ConfigIssue from "./ConfigIssue.js"
@@ -26,6 +28,8 @@ export * as McpConnection from "./McpConnection.js"
 export * as McpConnector from "./McpConnector.js"
 /** @since 0.1.0 */
 export * as McpError from "./McpError.js"
+/** @since 0.1.0 */
+export * as McpHttp from "./McpHttp.js"
 /** @since 0.1.0 */
 export * as McpMemory from "./McpMemory.js"
 /** @since 0.1.0 */

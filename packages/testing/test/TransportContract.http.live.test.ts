@@ -1,5 +1,7 @@
 import { describe, it } from "@effect/vitest"
-import { HttpSettings, McpConnector, ServerKey } from "@mooring/mcp"
+import { FetchHttpClient } from "@effect/platform"
+import { NodeHttpClient } from "@effect/platform-node"
+import { HttpSettings, McpConnector, McpHttp, ServerKey } from "@mooring/mcp"
 import { NodeConnector } from "@mooring/node"
 import { TransportContract } from "@mooring/testing"
 import { Effect, Exit, Layer, Scope } from "effect"
@@ -11,7 +13,11 @@ const settings = Layer.succeed(HttpSettings.HttpSettings, {
   ...HttpSettings.defaults,
   reopen: { ...HttpSettings.defaults.reopen, first: "100 millis" }
 })
-const connectors = { "on undici": NodeConnector.layer.pipe(Layer.provide(settings)) }
+const connectors = {
+  "on undici": NodeConnector.layer.pipe(Layer.provide(settings)),
+  "on fetch": McpHttp.layer.pipe(Layer.provide([settings, FetchHttpClient.layer])),
+  "on node:http": McpHttp.layer.pipe(Layer.provide([settings, NodeHttpClient.layer]))
+}
 
 for (const [carrier, ConnectorTest] of Object.entries(connectors)) {
   for (const sse of [false, true]) {
