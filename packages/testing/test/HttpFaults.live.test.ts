@@ -1,5 +1,16 @@
 import { describe, expect, it } from "@effect/vitest"
-import { HttpSettings, Limits, McpConnection, type McpError, type ServerConfig, ServerKey } from "@mooring/mcp"
+import { FetchHttpClient, type HttpClient } from "@effect/platform"
+import { NodeHttpClient } from "@effect/platform-node"
+import {
+  HttpSettings,
+  Limits,
+  McpConnection,
+  type McpConnector,
+  type McpError,
+  McpHttp,
+  type ServerConfig,
+  ServerKey
+} from "@mooring/mcp"
 import { NodeConnector, SocketSettings } from "@mooring/node"
 import { Resources } from "@mooring/testing/node"
 import * as Effect from "effect/Effect"
@@ -14,27 +25,35 @@ const { chunk, event, json, lastChunk, result, status, stream } = FaultyHttp
 const key = ServerKey.shared("faulty")
 type Settings = Partial<HttpSettings.Settings>
 
+const limited = (settings: Settings) =>
+  Layer.mergeAll(
+    Layer.succeed(HttpSettings.HttpSettings, {
+      ...HttpSettings.defaults,
+      endSession: "300 millis",
+      streamIdle: "300 millis",
+      resumeDelay: "10 millis",
+      ...settings
+    }),
+    Limits.layer({ messageBytes: 64 * 1024 })
+  )
+
 const connector = (settings: Settings = {}, sockets: Partial<SocketSettings.Settings> = {}) =>
   NodeConnector.layer.pipe(
     Layer.provide([
-      Layer.succeed(HttpSettings.HttpSettings, {
-        ...HttpSettings.defaults,
-        endSession: "300 millis",
-        streamIdle: "300 millis",
-        resumeDelay: "10 millis",
-        ...settings
-      }),
-      Layer.succeed(SocketSettings.SocketSettings, { ...SocketSettings.defaults, ...sockets }),
-      Limits.layer({ messageBytes: 64 * 1024 })
+      limited(settings),
+      Layer.succeed(SocketSettings.SocketSettings, { ...SocketSettings.defaults, ...sockets })
     ])
   )
+
+const portable = (client: Layer.Layer<HttpClient.HttpClient>) =>
+  McpHttp.layer.pipe(Layer.provide([limited({}), client]))
 
 const connect = (url: string, config: Partial<ServerConfig.HttpServer> = {}) =>
   McpConnection.make(key, { url, callTimeout: "5 seconds", ...config })
 
 /** Runs, closes all, and wants back whatever was taken. */
 const clean = <A, E>(
-  run: Effect.Effect<A, E, Scope.Scope | Layer.Layer.Success<typeof NodeConnector.layer>>,
+  run: Effect.Effect<A, E, Scope.Scope | McpConnector.McpConnector>,
   layer = connector()
 ): Effect.Effect<A, E | Resources.Leaked> =>
   Effect.scoped(Effect.provide(run, layer)).pipe(
@@ -46,43 +65,44 @@ const until = (condition: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => (condition() ? Effect.void : Effect.zipRight(Effect.sleep("2 millis"), until(condition))))
 
 /** How a call ends on a server that deals with it so; and that the connection serves the next call, if it should. */
-const fault = (
-  title: string,
-  behave: FaultyHttp.Behave,
-  expected: {
-    readonly reason: RegExp
-    readonly status?: number
-    readonly retryAfterMs?: number
-    readonly open?: boolean
-    readonly ran?: number
-  },
-  layer = connector()
-) =>
-  it.live(title, () =>
-    clean(
-      Effect.gen(function* () {
-        const server = yield* FaultyHttp.serve((request, socket) => {
-          if (request.params["name"] === "fine") FaultyHttp.answer(request, socket)
-          else behave(request, socket)
-        })
-        const connection = yield* connect(server.url)
-        const error = yield* Effect.flip(connection.callTool("faulty"))
-        expect(error).toMatchObject({ _tag: "ConnectionLost", delivery: "Unknown", server: "faulty" })
-        // Checked above.
-        const { reason, retryAfterMs, status } = error as McpError.ConnectionLost
-        expect(reason).toMatch(expected.reason)
-        expect({ status, retryAfterMs }).toEqual({ status: expected.status, retryAfterMs: expected.retryAfterMs })
-        expect(server.ran()).toBe(expected.ran ?? 1)
-        expect(connection.isOpen()).toBe(expected.open ?? true)
-        if (expected.open === false) return
-        const { content } = yield* connection.callTool("fine")
-        expect(content).toEqual([{ type: "text", text: "fine" }])
-        expect(server.ran()).toBe((expected.ran ?? 1) + 1)
-        expect(connection.pending()).toBe(0)
-      }),
-      layer
+const faultsOn =
+  (layer: Layer.Layer<McpConnector.McpConnector>) =>
+  (
+    title: string,
+    behave: FaultyHttp.Behave,
+    expected: {
+      readonly reason: RegExp
+      readonly status?: number
+      readonly retryAfterMs?: number
+      readonly open?: boolean
+      readonly ran?: number
+    }
+  ) =>
+    it.live(title, () =>
+      clean(
+        Effect.gen(function* () {
+          const server = yield* FaultyHttp.serve((request, socket) => {
+            if (request.params["name"] === "fine") FaultyHttp.answer(request, socket)
+            else behave(request, socket)
+          })
+          const connection = yield* connect(server.url)
+          const error = yield* Effect.flip(connection.callTool("faulty"))
+          expect(error).toMatchObject({ _tag: "ConnectionLost", delivery: "Unknown", server: "faulty" })
+          // Checked above.
+          const { reason, retryAfterMs, status } = error as McpError.ConnectionLost
+          expect(reason).toMatch(expected.reason)
+          expect({ status, retryAfterMs }).toEqual({ status: expected.status, retryAfterMs: expected.retryAfterMs })
+          expect(server.ran()).toBe(expected.ran ?? 1)
+          expect(connection.isOpen()).toBe(expected.open ?? true)
+          if (expected.open === false) return
+          const { content } = yield* connection.callTool("fine")
+          expect(content).toEqual([{ type: "text", text: "fine" }])
+          expect(server.ran()).toBe((expected.ran ?? 1) + 1)
+          expect(connection.pending()).toBe(0)
+        }),
+        layer
+      )
     )
-  )
 
 const write =
   (text: string, then: (socket: Socket) => void = () => {}): FaultyHttp.Behave =>
@@ -93,57 +113,103 @@ const reset = (socket: Socket) => void socket.resetAndDestroy()
 const bomb = gzipSync(Buffer.alloc(10 * 1024 * 1024, 32))
 const compressed = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\ncontent-length: ${bomb.length}\r\n\r\n`
 
-describe("a call over HTTP fails with what happened, and what may have run", () => {
-  const cutOff = /was cut off \((ECONNRESET|UND_ERR_SOCKET)\)$/
-  fault("reset before any header", (_, socket) => reset(socket), { reason: cutOff })
-  fault("reset within the headers", write("HTTP/1.1 200 OK\r\ncontent-ty", reset), { reason: cutOff })
-  fault(
-    "reset after the headers",
-    write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n", reset),
-    { reason: cutOff }
-  )
-  fault("reset within the body", write(json(result(1)).slice(0, -5), reset), { reason: cutOff })
-  fault("closed before any header", (_, socket) => void socket.end(), { reason: cutOff })
-  fault(
-    "closed within the body",
-    write(json(result(1)).slice(0, -5), (socket) => socket.end()),
-    { reason: /was cut off/ }
-  )
-  fault(
-    "closed within a stream",
-    write(stream + event({ method: "notifications/x" }), (socket) => socket.end()),
-    { reason: /was cut off/ }
-  )
-  fault("what is not HTTP", write("220 smtp.example.org\r\n\r\n"), {
-    reason: /was cut off \(Response does not match the HTTP/
+const carriers: Readonly<Record<string, Layer.Layer<McpConnector.McpConnector>>> = {
+  undici: connector(),
+  fetch: portable(FetchHttpClient.layer),
+  "node:http": portable(NodeHttpClient.layer)
+}
+
+for (const [name, layer] of Object.entries(carriers)) {
+  describe(`a call over HTTP, on ${name}, fails with what happened, and what may have run`, () => {
+    const fault = faultsOn(layer)
+    const cutOff = /was cut off \(/
+    fault("reset before any header", (_, socket) => reset(socket), { reason: cutOff })
+    fault("reset within the headers", write("HTTP/1.1 200 OK\r\ncontent-ty", reset), { reason: cutOff })
+    fault(
+      "reset after the headers",
+      write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n", reset),
+      { reason: cutOff }
+    )
+    fault("reset within the body", write(json(result(1)).slice(0, -5), reset), { reason: cutOff })
+    fault("closed before any header", (_, socket) => void socket.end(), { reason: cutOff })
+    fault(
+      "closed within the body",
+      write(json(result(1)).slice(0, -5), (socket) => socket.end()),
+      { reason: /was cut off/ }
+    )
+    fault(
+      "closed within a stream",
+      write(stream + event({ method: "notifications/x" }), (socket) => socket.end()),
+      { reason: /was cut off/ }
+    )
+    fault("what is not HTTP", write("220 smtp.example.org\r\n\r\n"), {
+      reason: cutOff
+    })
+    fault("headers that never come", () => {}, { reason: /said nothing for 300 ms$/ })
+    fault("headers that drip", (_, socket) => drip(socket, [..."HTTP/1.1 200 OK\r\nx: y\r\nx: y\r\n"]), {
+      reason: /said nothing for 300 ms$/
+    })
+    fault("a body that stops", write(json(result(1)).slice(0, -5)), { reason: /said nothing for 300 ms$/ })
+    fault("a stream that falls silent", write(stream + event({ method: "notifications/x" })), {
+      reason: /said nothing for 300 ms$/
+    })
+    fault("JSON that is none", write(json({}).replace("{}", "{]")), {
+      reason: /answered with JSON that cannot be parsed$/
+    })
+    fault("JSON that is no answer", write(json({ jsonrpc: "2.0" })), { reason: /answered with JSON that is not MCP$/ })
+    fault("a page", write(status(200, "content-type: text/html\r\n", "<html>")), {
+      reason: /answered with text\/html instead of MCP/
+    })
+    fault("accepted, but not answered", write(status(202)), { reason: /answered with nothing that is MCP/ })
+    fault("events that are none", write(`${stream}${chunk("nonsense\n\ndata: {oops\n\n: \nid\n\n")}${lastChunk}`), {
+      reason: /ended without the answer$/
+    })
+    fault("a stream that ends without the answer", write(stream + lastChunk), { reason: /ended without the answer$/ })
+    fault("an event over the limit", write(stream + chunk(`data: ${"x".repeat(70_000)}`)), {
+      reason: /sent a message of more than 65536 bytes$/
+    })
+    fault("JSON over the limit", write(json(result(1, "x".repeat(70_000)))), {
+      reason: /sent a message of more than 65536 bytes$/
+    })
+
+    fault("400", write(status(400, "", "bad thing")), { reason: /answered 400.*it says: bad thing$/, status: 400 })
+    fault("401", write(status(401)), { reason: /answered 401 \(unauthorized\)/, status: 401, open: false })
+    fault("403", write(status(403)), { reason: /answered 403 \(forbidden\)/, status: 403 })
+    fault("404 with a session", write(status(404)), {
+      reason: /no longer knows the session \(404\)/,
+      status: 404,
+      open: false
+    })
+    fault("405", write(status(405)), { reason: /answered 405/, status: 405 })
+    fault("406", write(status(406)), { reason: /answered 406/, status: 406 })
+    fault("413", write(status(413)), { reason: /answered 413/, status: 413 })
+    fault("415", write(status(415)), { reason: /answered 415/, status: 415 })
+    fault("429 that says when", write(status(429, "retry-after: 7\r\n")), {
+      reason: /answered 429/,
+      status: 429,
+      retryAfterMs: 7000
+    })
+    fault("500", write(status(500)), { reason: /answered 500: the server failed/, status: 500 })
+    fault("503 whose text never ends", write("HTTP/1.1 503 Busy\r\ncontent-length: 99\r\n\r\nbusy"), {
+      reason: /answered 503.*it says: busy$/,
+      status: 503
+    })
+    fault("a redirect to another origin", write(status(307, "location: http://127.0.0.1:1/mcp\r\n")), {
+      reason: /answered 307: a redirect that is not followed/,
+      status: 307
+    })
+    fault("redirects in a circle", write(status(308, "location: /mcp\r\n")), {
+      reason: /answered 308/,
+      status: 308,
+      ran: 6
+    })
   })
-  fault("headers that never come", () => {}, { reason: /said nothing for 300 ms$/ })
-  fault("headers that drip", (_, socket) => drip(socket, [..."HTTP/1.1 200 OK\r\nx: y\r\nx: y\r\n"]), {
-    reason: /said nothing for 300 ms$/
-  })
-  fault("a body that stops", write(json(result(1)).slice(0, -5)), { reason: /said nothing for 300 ms$/ })
-  fault("a stream that falls silent", write(stream + event({ method: "notifications/x" })), {
-    reason: /said nothing for 300 ms$/
-  })
-  fault("JSON that is none", write(json({}).replace("{}", "{]")), {
-    reason: /answered with JSON that cannot be parsed$/
-  })
-  fault("JSON that is no answer", write(json({ jsonrpc: "2.0" })), { reason: /answered with JSON that is not MCP$/ })
-  fault("a page", write(status(200, "content-type: text/html\r\n", "<html>")), {
-    reason: /answered with text\/html instead of MCP/
-  })
-  fault("accepted, but not answered", write(status(202)), { reason: /answered with nothing that is MCP/ })
-  fault("events that are none", write(`${stream}${chunk("nonsense\n\ndata: {oops\n\n: \nid\n\n")}${lastChunk}`), {
-    reason: /ended without the answer$/
-  })
-  fault("a stream that ends without the answer", write(stream + lastChunk), { reason: /ended without the answer$/ })
-  fault("an event over the limit", write(stream + chunk(`data: ${"x".repeat(70_000)}`)), {
-    reason: /sent a message of more than 65536 bytes$/
-  })
-  fault("JSON over the limit", write(json(result(1, "x".repeat(70_000)))), {
-    reason: /sent a message of more than 65536 bytes$/
-  })
-  fault(
+}
+
+describe("what is compressed, on undici", () => {
+  const unasked = faultsOn(connector())
+  const fault = faultsOn(connector({}, { compression: true }))
+  unasked(
     "compressed without being asked",
     (_, socket) => void socket.write(Buffer.concat([Buffer.from(compressed), bomb])),
     { reason: /answered compressed/ }
@@ -151,47 +217,12 @@ describe("a call over HTTP fails with what happened, and what may have run", () 
   fault(
     "a compressed bomb, where compression is wanted",
     (_, socket) => void socket.write(Buffer.concat([Buffer.from(compressed), bomb])),
-    { reason: /sent a message of more than 65536 bytes$/ },
-    connector({}, { compression: true })
+    { reason: /sent a message of more than 65536 bytes$/ }
   )
   fault(
     "what is said to be compressed and is not",
     (_, socket) => void socket.write(`${compressed.replace(String(bomb.length), "4")}oops`),
-    { reason: /was cut off \(Z_DATA_ERROR\)$/ },
-    connector({}, { compression: true })
-  )
-
-  fault("400", write(status(400, "", "bad thing")), { reason: /answered 400.*it says: bad thing$/, status: 400 })
-  fault("401", write(status(401)), { reason: /answered 401 \(unauthorized\)/, status: 401, open: false })
-  fault("403", write(status(403)), { reason: /answered 403 \(forbidden\)/, status: 403 })
-  fault("404 with a session", write(status(404)), {
-    reason: /no longer knows the session \(404\)/,
-    status: 404,
-    open: false
-  })
-  fault("405", write(status(405)), { reason: /answered 405/, status: 405 })
-  fault("406", write(status(406)), { reason: /answered 406/, status: 406 })
-  fault("413", write(status(413)), { reason: /answered 413/, status: 413 })
-  fault("415", write(status(415)), { reason: /answered 415/, status: 415 })
-  fault("429 that says when", write(status(429, "retry-after: 7\r\n")), {
-    reason: /answered 429/,
-    status: 429,
-    retryAfterMs: 7000
-  })
-  fault("500", write(status(500)), { reason: /answered 500: the server failed/, status: 500 })
-  fault("503 whose text never ends", write("HTTP/1.1 503 Busy\r\ncontent-length: 99\r\n\r\nbusy"), {
-    reason: /answered 503.*it says: busy$/,
-    status: 503
-  })
-  fault("a redirect to another origin", write(status(307, "location: http://127.0.0.1:1/mcp\r\n")), {
-    reason: /answered 307: a redirect that is not followed/,
-    status: 307
-  })
-  fault(
-    "redirects in a circle",
-    write(status(308, "location: /mcp\r\n")),
-    { reason: /answered 308/, status: 308, ran: 6 },
-    connector()
+    { reason: /was cut off \(Z_DATA_ERROR\)$/ }
   )
 })
 
