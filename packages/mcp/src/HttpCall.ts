@@ -79,6 +79,8 @@ export interface Order {
   readonly extra?: ReadonlyArray<string> | undefined
   /** Nanoseconds in all. */
   readonly total: number
+  /** Nanoseconds without a word. Default: that of the link. */
+  readonly idle?: number | undefined
 }
 
 /** `refused`: the text of a refusal is read. `rest`: what is left of the body is let pass, so that the socket lives. */
@@ -101,6 +103,7 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
   private stopComputing: (() => void) | undefined
   private headers: ReadonlyArray<string> = []
   private path: string
+  private readonly idle: number
   private body: HttpBody | undefined
   private head_: HttpHead | undefined
   private redirects = 0
@@ -118,6 +121,7 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
     private readonly use: HttpUse
   ) {
     this.path = order.path ?? link.address.path
+    this.idle = order.idle ?? link.times.idle
   }
 
   start(): this {
@@ -153,10 +157,10 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
       this.over()
       return this.leave()
     }
-    const { deadlines, headers, times } = this.link
+    const { deadlines, headers } = this.link
     const now = deadlines.now()
     this.endsAt = now + this.order.total
-    this.quietUntil = now + times.idle
+    this.quietUntil = now + this.idle
     deadlines.add(this, Math.min(this.endsAt, this.quietUntil))
     const fixed = headers.fixed(this.order.purpose)
     if (fixed === undefined) this.compute()
@@ -235,7 +239,7 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
     if (path === undefined || this.phase === "over") return this.leave()
     this.path = path
     this.phase = "waiting"
-    this.quietUntil = this.link.deadlines.now() + this.link.times.idle
+    this.quietUntil = this.link.deadlines.now() + this.idle
     this.link.deadlines.add(this, Math.min(this.endsAt, this.quietUntil))
     this.ask(this.headers)
   }
@@ -255,7 +259,7 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
     const what =
       now >= this.endsAt
         ? `the response from ${shown} was not whole within ${millis(this.order.total)} ms`
-        : `${shown} said nothing for ${millis(this.link.times.idle)} ms`
+        : `${shown} said nothing for ${millis(this.idle)} ms`
     this.fail(HttpFailure.tooSlow(what, this.sent ? "Unknown" : "NotSent"))
   }
 
@@ -338,7 +342,7 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
   }
 
   private heard(): void {
-    this.quietUntil = this.link.deadlines.now() + this.link.times.idle
+    this.quietUntil = this.link.deadlines.now() + this.idle
   }
 
   private limit(nanos: number): void {

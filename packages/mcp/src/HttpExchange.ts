@@ -45,7 +45,7 @@ export type Outcome = "done" | "dropped" | HttpFailure.HttpFailure
  * @category models
  */
 export class HttpExchange implements HttpUse, TextReader, EventReader {
-  /** The id, if it is a request and will be answered. */
+  /** The id, if it is a request, and its answer comes in its response. */
   readonly id: RequestId | undefined
   readonly isHandshake: boolean
   private call: HttpCall | undefined
@@ -61,10 +61,11 @@ export class HttpExchange implements HttpUse, TextReader, EventReader {
     private readonly host: ExchangeHost,
     private readonly lane: HttpLane,
     readonly outgoing: Outgoing,
-    private readonly path: string | undefined
+    /** Where an old server takes messages: it answers them on the stream that it said this on. */
+    private readonly endpoint: string | undefined
   ) {
     const { message } = outgoing
-    this.id = isRequest(message) ? message.id : undefined
+    this.id = isRequest(message) && endpoint === undefined ? message.id : undefined
     this.isHandshake = isHandshake(message)
   }
 
@@ -74,8 +75,8 @@ export class HttpExchange implements HttpUse, TextReader, EventReader {
     const body = JsonRpc.write(this.outgoing.message, limits.messageBytes)
     if (typeof body !== "string") return this.finish(HttpFailure.unfit(body))
     this.outgoing.characters = body.length
-    const limit = this.id === undefined ? acknowledge : total
-    this.send(new HttpCall(this.host.link, this.lane, { ...post, path: this.path, body, total: limit }, this))
+    const limit = isRequest(this.outgoing.message) ? total : acknowledge
+    this.send(new HttpCall(this.host.link, this.lane, { ...post, path: this.endpoint, body, total: limit }, this))
   }
 
   /** Nobody waits for it any more: its socket is freed, and nothing is told. */
@@ -180,7 +181,7 @@ export class HttpExchange implements HttpUse, TextReader, EventReader {
       if (this.done) return
       const extra = ["last-event-id", lastEventId]
       const { total } = host.link.times
-      this.send(new HttpCall(host.link, this.lane, { ...resumed, path: this.path, extra, total }, this))
+      this.send(new HttpCall(host.link, this.lane, { ...resumed, extra, total }, this))
     })
     const delay = clampRetry(this.retryMillis) ?? host.resumeDelay
     this.stopWaiting = host.link.run(Effect.delay(again, delay))
@@ -192,7 +193,8 @@ export class HttpExchange implements HttpUse, TextReader, EventReader {
   }
 
   private take(json: string): boolean {
-    return takeJson(this.host, json, this.id, () => {
+    return takeJson(this.host, json, this.id, (answered) => {
+      if (this.done || answered !== this.id) return false
       this.finish("done")
       return true
     })

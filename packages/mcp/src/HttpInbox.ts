@@ -22,8 +22,8 @@ export interface HttpInbox {
 }
 
 /**
- * Takes JSON from the server; says whether it was JSON at all. `expected` is the request whose answer belongs here;
- * `answered` is called before the answer is given on, and says whether it is still wanted.
+ * Takes JSON from the server; says whether it was JSON at all. `origin` is the request in whose response it came. `belongs`
+ * is asked of each answer, before it is given on: one that does not belong where it came is junk.
  *
  * @since 0.1.0
  * @category combinators
@@ -31,22 +31,14 @@ export interface HttpInbox {
 export const takeJson = (
   inbox: HttpInbox,
   json: string,
-  expected: RequestId | undefined,
-  answered: () => boolean
+  origin: RequestId | undefined,
+  belongs: (answered: RequestId | undefined) => boolean
 ): boolean => {
   const { headers, limits } = inbox.link
-  let open = expected !== undefined
   for (const message of JsonRpc.parse(json, limits.depth)) {
-    if (!(message instanceof JsonRpc.Junk)) {
-      if ("method" in message) {
-        inbox.message(message, expected)
-        continue
-      }
-      if (open && message.id === expected) {
-        open = false
-        if (answered()) inbox.message(message, expected)
-        continue
-      }
+    if (!(message instanceof JsonRpc.Junk) && ("method" in message || belongs(message.id))) {
+      inbox.message(message, origin)
+      continue
     }
     const { what } = message instanceof JsonRpc.Junk ? message : foreign
     inbox.junk(`${what}: ${Redaction.excerpt(headers.redaction, json, 120)}`)

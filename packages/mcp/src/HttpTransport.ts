@@ -20,6 +20,7 @@ import { type ExchangeHost, HttpExchange, isRequest, type Outcome } from "./Http
 import * as HttpFailure from "./HttpFailure.js"
 import { HttpHeaders } from "./HttpHeaders.js"
 import { HttpLane } from "./HttpLane.js"
+import { HttpLegacy } from "./HttpLegacy.js"
 import * as HttpListener from "./HttpListener.js"
 import { HttpSettings, type Settings } from "./HttpSettings.js"
 import { Limits } from "./Limits.js"
@@ -104,6 +105,7 @@ class Live implements ExchangeHost {
   private readonly exchanges = new Set<HttpExchange>()
   private readonly byId = new Map<RequestId, HttpExchange>()
   private listening = false
+  private legacy: HttpLegacy | undefined
 
   constructor(
     readonly link: HttpLink,
@@ -149,6 +151,11 @@ class Live implements ExchangeHost {
       if (methodOf(outgoing.message) === "notifications/initialized") this.listen()
       return
     }
+    if (isHandshake && this.legacy === undefined && HttpLegacy.mayBe(outcome)) return this.fallBack(outgoing, outcome)
+    this.fail(outgoing, isHandshake, outcome)
+  }
+
+  private fail(outgoing: Outgoing, isHandshake: boolean, outcome: HttpFailure.HttpFailure): void {
     if (outcome.delivery === "NotSent") outgoing.handedOver = false
     const failure = HttpFailure.toTransportFailure(outcome, this.link.server, isHandshake)
     try {
@@ -164,6 +171,7 @@ class Live implements ExchangeHost {
     if (this.closed) return
     this.closed = true
     for (const exchange of [...this.exchanges]) exchange.abort()
+    this.legacy?.abort()
     this.tell((to) => to.closed(reason, cause))
     this.receiver = undefined
   }
@@ -173,15 +181,29 @@ class Live implements ExchangeHost {
     const { message } = outgoing
     const cancelled = cancelledBy(message)
     if (cancelled !== undefined) this.byId.get(cancelled)?.abort()
-    const lane = isRequest(message) ? this.requests : this.control
-    const exchange = new HttpExchange(this, lane, outgoing, undefined)
+    this.post(outgoing)
+  }
+
+  private post(outgoing: Outgoing): void {
+    const lane = isRequest(outgoing.message) ? this.requests : this.control
+    const exchange = new HttpExchange(this, lane, outgoing, this.legacy?.endpoint)
     this.exchanges.add(exchange)
     if (exchange.id !== undefined) this.byId.set(exchange.id, exchange)
     exchange.start()
   }
 
+  /** The server may be an old one, whose stream of events says where it takes messages. If not, the refusal stands. */
+  private fallBack(handshake: Outgoing, refusal: HttpFailure.HttpFailure): void {
+    this.legacy = new HttpLegacy(this, {
+      opened: () => this.post(handshake),
+      missing: (failure) => this.fail(handshake, true, failure ?? refusal),
+      ended: (failure) => this.close(failure.reason, failure.cause)
+    })
+    this.legacy.start()
+  }
+
   private listen(): void {
-    if (!this.listens || this.listening) return
+    if (!this.listens || this.listening || this.legacy !== undefined) return
     this.listening = true
     this.link.run(
       Effect.map(HttpListener.listen(this, this.settings.reopen), (lost) => {
