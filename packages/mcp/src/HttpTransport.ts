@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import type { Deadlines } from "@mooring/pool"
+import { Deadlines } from "@mooring/pool"
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/sdk/types.js"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -40,8 +40,6 @@ export interface Options {
   readonly address: HttpAddress
   /** Reaches the address's origin. */
   readonly carrier: HttpCarrier
-  /** May be shared by the transports of a connector. */
-  readonly deadlines: Deadlines.Deadlines
 }
 
 /**
@@ -53,8 +51,9 @@ export interface Options {
  */
 export const make = (options: Options): Effect.Effect<McpTransport, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { address, carrier, config, deadlines, key } = options
+    const { address, carrier, config, key } = options
     const settings = yield* HttpSettings
+    const deadlines = yield* Deadlines.make
     const clock = yield* Effect.clock
     const runtime = yield* Effect.runtime<never>()
     const fork = yield* FiberSet.makeRuntime<never, void, never>()

@@ -23,7 +23,6 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type { HttpClientError } from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import { Deadlines } from "@mooring/pool"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -50,30 +49,27 @@ import * as ServerConfig from "./ServerConfig.js"
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<McpConnector["Type"], never, HttpClient.HttpClient | Scope.Scope> = Effect.gen(
-  function* () {
-    const client = (yield* HttpClient.HttpClient).pipe(
-      HttpClient.withTracerDisabledWhen(() => true),
-      HttpClient.withScope
-    )
-    const settings = Context.make(HttpSettings, yield* HttpSettings).pipe(Context.add(Limits, yield* Limits))
-    const deadlines = yield* Deadlines.make
-    const runtime = yield* Effect.runtime<never>()
-    return {
-      open: (key, config) => {
-        if (ServerConfig.isStdio(config)) return refuse(key.toString())
-        return Effect.gen(function* () {
-          const address = yield* HttpAddress.make(key.toString(), config)
-          const carrier: HttpCarrier = {
-            acceptEncoding: "identity",
-            send: (request, sink) => new Flight(client, runtime, address.origin, request, sink)
-          }
-          return yield* HttpTransport.make({ key, config, address, carrier, deadlines })
-        }).pipe(Effect.provide(settings))
-      }
+export const make: Effect.Effect<McpConnector["Type"], never, HttpClient.HttpClient> = Effect.gen(function* () {
+  const client = (yield* HttpClient.HttpClient).pipe(
+    HttpClient.withTracerDisabledWhen(() => true),
+    HttpClient.withScope
+  )
+  const settings = Context.make(HttpSettings, yield* HttpSettings).pipe(Context.add(Limits, yield* Limits))
+  const runtime = yield* Effect.runtime<never>()
+  return {
+    open: (key, config) => {
+      if (ServerConfig.isStdio(config)) return refuse(key.toString())
+      return Effect.gen(function* () {
+        const address = yield* HttpAddress.make(key.toString(), config)
+        const carrier: HttpCarrier = {
+          acceptEncoding: "identity",
+          send: (request, sink) => new Flight(client, runtime, address.origin, request, sink)
+        }
+        return yield* HttpTransport.make({ key, config, address, carrier })
+      }).pipe(Effect.provide(settings))
     }
   }
-)
+})
 
 /**
  * The connector of `make` as a layer.
@@ -81,7 +77,7 @@ export const make: Effect.Effect<McpConnector["Type"], never, HttpClient.HttpCli
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<McpConnector, never, HttpClient.HttpClient> = Layer.scoped(McpConnector, make)
+export const layer: Layer.Layer<McpConnector, never, HttpClient.HttpClient> = Layer.effect(McpConnector, make)
 
 const refuse = (server: string): Effect.Effect<never, McpConnectError> => {
   const reason = "it is a process, and this connector speaks HTTP only; NodeConnector of @mooring/node starts processes"

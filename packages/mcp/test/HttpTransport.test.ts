@@ -1,6 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
 import { HttpAddress, HttpSettings, HttpTransport, type McpTransport, type ServerConfig, ServerKey } from "@mooring/mcp"
-import { Deadlines } from "@mooring/pool"
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
@@ -24,8 +23,7 @@ const opened = (arrived: (flown: Flown) => void, config: Partial<ServerConfig.Ht
     const full = { url: "https://mcp.example.org/mcp", ...config }
     const carrier = new FakeCarrier(arrived)
     const address = yield* HttpAddress.make("web", full)
-    const deadlines = yield* Deadlines.make
-    const transport = yield* HttpTransport.make({ key, config: full, address, carrier, deadlines })
+    const transport = yield* HttpTransport.make({ key, config: full, address, carrier })
     const heard: Heard = { messages: [], origins: [], junk: [], closed: [], failures: [] }
     yield* transport.start({
       message: (message, origin) => {
@@ -41,7 +39,7 @@ const opened = (arrived: (flown: Flown) => void, config: Partial<ServerConfig.Ht
       return outgoing
     }
     const ask = (id: number) => send({ jsonrpc: "2.0", id, method: "test" })
-    return { transport, carrier, heard, send, ask, deadlines }
+    return { transport, carrier, heard, send, ask }
   })
 
 const events = { "content-type": "text/event-stream" }
@@ -190,7 +188,7 @@ describe("a message over HTTP", () => {
   it.scoped("whose stream is cut is taken up at its last event, so often and no more", () =>
     Effect.gen(function* () {
       const progress = `id: e1\ndata: ${JSON.stringify({ jsonrpc: "2.0", method: "x" })}\n\n`
-      const { ask, carrier, deadlines, heard } = yield* opened((flown) => {
+      const { ask, carrier, heard } = yield* opened((flown) => {
         if (flown.request.method === "POST") flown.respond(200, events, progress).fail({})
         else flown.respond(503, { "retry-after": "1" }).end()
       })
@@ -198,7 +196,6 @@ describe("a message over HTTP", () => {
       yield* TestClock.adjust("10 seconds")
       expect(carrier.flown.map(({ request }) => request.method)).toEqual(["POST", "GET", "GET", "GET"])
       expect(heard.failures).toMatchObject([{ delivery: "Unknown", fatal: false, status: 503, retryAfterMs: 1000 }])
-      expect(deadlines.size()).toBe(0)
     })
   )
 

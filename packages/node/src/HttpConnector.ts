@@ -15,7 +15,6 @@ import {
   ServerConfig,
   type ServerKey
 } from "@mooring/mcp"
-import { Deadlines } from "@mooring/pool"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -37,17 +36,15 @@ export interface HttpConnector {
 }
 
 /**
- * Takes `HttpSettings`, `SocketSettings` and `Limits` from where it is made, if they are there. Its transports must be closed
- * before its scope is.
+ * Takes `HttpSettings`, `SocketSettings` and `Limits` from where it is made, if they are there.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<HttpConnector, never, Scope.Scope> = Effect.gen(function* () {
+export const make: Effect.Effect<HttpConnector> = Effect.gen(function* () {
   const settings = Context.make(HttpSettings.HttpSettings, yield* HttpSettings.HttpSettings).pipe(
     Context.add(Limits.Limits, yield* Limits.Limits)
   )
-  const deadlines = yield* Deadlines.make
   const sockets = yield* Sockets.make
   return {
     open: (key, config) =>
@@ -56,7 +53,7 @@ export const make: Effect.Effect<HttpConnector, never, Scope.Scope> = Effect.gen
         // An address that does not answer is told before the whole connect is out of time, which would say less.
         const connectTimeout = Math.ceil(ServerConfig.resolve(config).connectTimeout * 0.8)
         const carrier: HttpCarrier.HttpCarrier = yield* sockets.acquire(key, address.origin, connectTimeout)
-        return yield* HttpTransport.make({ key, config, address, carrier, deadlines })
+        return yield* HttpTransport.make({ key, config, address, carrier })
       }).pipe(Effect.provide(settings))
   }
 })

@@ -8,7 +8,6 @@ import { Limits, McpConnector, ServerConfig } from "@mooring/mcp"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
 import * as HttpConnector from "./HttpConnector.js"
 import { ServerStderr } from "./ServerStderr.js"
 import * as StdioConnector from "./StdioConnector.js"
@@ -21,7 +20,7 @@ import { StdioSettings } from "./StdioSettings.js"
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<McpConnector.McpConnector["Type"], never, Scope.Scope> = Effect.gen(function* () {
+export const make: Effect.Effect<McpConnector.McpConnector["Type"]> = Effect.gen(function* () {
   const settings = Context.make(StdioSettings, yield* StdioSettings).pipe(
     Context.add(ServerStderr, yield* ServerStderr),
     Context.add(Limits.Limits, yield* Limits.Limits)
@@ -52,4 +51,4 @@ export const make: Effect.Effect<McpConnector.McpConnector["Type"], never, Scope
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<McpConnector.McpConnector> = Layer.scoped(McpConnector.McpConnector, make)
+export const layer: Layer.Layer<McpConnector.McpConnector> = Layer.effect(McpConnector.McpConnector, make)

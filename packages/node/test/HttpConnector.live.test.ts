@@ -332,7 +332,11 @@ describe("a handshake over HTTP that fails", () => {
   it.scopedLive("says why, and whether trying again may help", () =>
     Effect.gen(function* () {
       const answers: Array<(response: ServerResponse) => void> = []
-      const { server, url } = yield* web((_, response) => answers.shift()?.(response))
+      const { server, url } = yield* web(({ method }, response) => {
+        // It is no old server, either.
+        if (method === "GET") response.writeHead(405).end()
+        else answers.shift()?.(response)
+      })
       const status = (status: number, body = "") => {
         answers.push((response) => response.writeHead(status).end(body))
         return refusal(`${url.replace("//", "//user:hunter22@")}?key=hunter33`, {
