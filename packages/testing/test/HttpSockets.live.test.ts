@@ -253,12 +253,12 @@ describe("sockets", () => {
       const sockets = () => server.sockets
       yield* Effect.gen(function* () {
         const connection = yield* connect(server.url)
-        const again = yield* connect(server.url)
         yield* Effect.forEach(Array.from({ length: 500 }), () => connection.callTool("fine"), { concurrency: 64 })
         // 16 for requests, two for what must not wait behind them.
         expect(most).toBeLessThanOrEqual(18)
         // What one has opened serves the other.
         const before = server.sockets.size
+        const again = yield* connect(server.url)
         yield* Effect.forEach(Array.from({ length: 10 }), () => again.callTool("fine"))
         expect(server.sockets.size).toBe(before)
       }).pipe(Effect.scoped, Effect.provide(connector({})))
