@@ -1,5 +1,5 @@
 /** A carrier in memory: it keeps every request, and a test says what is heard of it. */
-import { HttpCarrier } from "@mooring/mcp"
+import type { HttpCarrier } from "@mooring/mcp"
 
 export class Flown implements HttpCarrier.HttpFlight {
   aborted = false

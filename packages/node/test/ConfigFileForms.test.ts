@@ -110,7 +110,7 @@ describe("the forms that people have", () => {
     [
       "an old server",
       one({ type: "sse", url: "https://a.b/sse" }),
-      { memory: { url: "https://a.b/sse", headers: {}, disabled: false } }
+      { memory: { url: "https://a.b/sse", headers: {} } }
     ],
     [
       "disabled servers, of which nothing else matters",
