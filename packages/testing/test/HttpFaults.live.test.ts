@@ -30,7 +30,7 @@ const limited = (settings: Settings) =>
     Layer.succeed(HttpSettings.HttpSettings, {
       ...HttpSettings.defaults,
       endSession: "300 millis",
-      streamIdle: "300 millis",
+      streamIdle: "10 seconds",
       resumeDelay: "10 millis",
       ...settings
     }),
@@ -45,8 +45,8 @@ const connector = (settings: Settings = {}, sockets: Partial<SocketSettings.Sett
     ])
   )
 
-const portable = (client: Layer.Layer<HttpClient.HttpClient>) =>
-  McpHttp.layer.pipe(Layer.provide([limited({}), client]))
+const portable = (client: Layer.Layer<HttpClient.HttpClient>, settings: Settings = {}) =>
+  McpHttp.layer.pipe(Layer.provide([limited(settings), client]))
 
 const connect = (url: string, config: Partial<ServerConfig.HttpServer> = {}) =>
   McpConnection.make(key, { url, callTimeout: "5 seconds", ...config })
@@ -113,15 +113,17 @@ const reset = (socket: Socket) => void socket.resetAndDestroy()
 const bomb = gzipSync(Buffer.alloc(10 * 1024 * 1024, 32))
 const compressed = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\ncontent-length: ${bomb.length}\r\n\r\n`
 
-const carriers: Readonly<Record<string, Layer.Layer<McpConnector.McpConnector>>> = {
-  undici: connector(),
-  fetch: portable(FetchHttpClient.layer),
-  "node:http": portable(NodeHttpClient.layer)
-}
+const impatient: Settings = { streamIdle: "1 second" }
+const carriers = {
+  undici: [connector(), connector(impatient)],
+  fetch: [portable(FetchHttpClient.layer), portable(FetchHttpClient.layer, impatient)],
+  "node:http": [portable(NodeHttpClient.layer), portable(NodeHttpClient.layer, impatient)]
+} as const
 
-for (const [name, layer] of Object.entries(carriers)) {
+for (const [name, [layer, hurried]] of Object.entries(carriers)) {
   describe(`a call over HTTP, on ${name}, fails with what happened, and what may have run`, () => {
     const fault = faultsOn(layer)
+    const silence = faultsOn(hurried)
     const cutOff = /was cut off \(/
     fault("reset before any header", (_, socket) => reset(socket), { reason: cutOff })
     fault("reset within the headers", write("HTTP/1.1 200 OK\r\ncontent-ty", reset), { reason: cutOff })
@@ -145,13 +147,13 @@ for (const [name, layer] of Object.entries(carriers)) {
     fault("what is not HTTP", write("220 smtp.example.org\r\n\r\n"), {
       reason: cutOff
     })
-    fault("headers that never come", () => {}, { reason: /said nothing for 300 ms$/ })
-    fault("headers that drip", (_, socket) => drip(socket, [..."HTTP/1.1 200 OK\r\nx: y\r\nx: y\r\n"]), {
-      reason: /said nothing for 300 ms$/
+    silence("headers that never come", () => {}, { reason: /said nothing for 1000 ms$/ })
+    silence("headers that drip", (_, socket) => drip(socket, [..."HTTP/1.1 200 OK\r\n", ..."x: y\r\n".repeat(20)]), {
+      reason: /said nothing for 1000 ms$/
     })
-    fault("a body that stops", write(json(result(1)).slice(0, -5)), { reason: /said nothing for 300 ms$/ })
-    fault("a stream that falls silent", write(stream + event({ method: "notifications/x" })), {
-      reason: /said nothing for 300 ms$/
+    silence("a body that stops", write(json(result(1)).slice(0, -5)), { reason: /said nothing for 1000 ms$/ })
+    silence("a stream that falls silent", write(stream + event({ method: "notifications/x" })), {
+      reason: /said nothing for 1000 ms$/
     })
     fault("JSON that is none", write(json({}).replace("{}", "{]")), {
       reason: /answered with JSON that cannot be parsed$/
@@ -302,7 +304,7 @@ describe("an HTTP connection", () => {
         expect(connection.isOpen()).toBe(false)
         expect(server.ran()).toBe(65)
       }),
-      connector({ sockets: 65, streamIdle: "10 seconds" })
+      connector({ sockets: 65 })
     )
   )
 
@@ -324,7 +326,7 @@ describe("an HTTP connection", () => {
         expect(yield* Fiber.join(waiting)).toMatchObject({ delivery: "NotSent" })
         expect(server.ran()).toBe(2)
       }),
-      connector({ sockets: 1, streamIdle: "10 seconds" })
+      connector({ sockets: 1 })
     )
   )
 
@@ -345,8 +347,7 @@ describe("an HTTP connection", () => {
         expect(cancelled?.params).toMatchObject({ requestId: id })
         yield* until(() => server.sockets.size <= open)
         expect(connection.isOpen()).toBe(true)
-      }),
-      connector({ streamIdle: "10 seconds" })
+      })
     )
   )
 
@@ -364,8 +365,7 @@ describe("an HTTP connection", () => {
         const error = yield* Effect.flip(connection.callTool("slow"))
         expect(error).toMatchObject({ _tag: "CallTimeout", delivery: "Unknown" })
         yield* until(() => server.requests.some(({ method }) => method === "notifications/cancelled"))
-      }),
-      connector({ streamIdle: "10 seconds" })
+      })
     )
   )
 
