@@ -81,9 +81,9 @@ describe("the soak's samples", () => {
 
   it("find a heap that is larger than allowed, and one that grows slowly but surely", () => {
     expect(Samples.grown(rests({ heap: 37 }))).toEqual(["heap: 7.0 MiB more than after the warm-up"])
-    const slowly = Array.from({ length: 6 }, (_, n) => rest(60 * n, { heap: 30 + n }))
-    expect(Samples.grown(slowly)).toEqual(["heap: it grows by 1.00 MiB a minute"])
-    const once = Array.from({ length: 6 }, (_, n) => rest(60 * n, { heap: n < 2 ? 30 : 35 }))
+    const slowly = Array.from({ length: 10 }, (_, n) => rest(60 * n, { heap: 30 + 0.6 * n }))
+    expect(Samples.grown(slowly)).toEqual(["heap: it grows by 0.60 MiB a minute"])
+    const once = Array.from({ length: 10 }, (_, n) => rest(60 * n, { heap: n < 4 ? 30 : 35 }))
     expect(Samples.grown(once)).toEqual([])
   })
 })

@@ -40,7 +40,7 @@ export interface Options {
   readonly env: Readonly<Record<string, string>>
   /** How it is ended. */
   readonly close: CloseTimes
-  /** Whether it is ended also if this process is killed (see `Watchdog`; not on Windows). Default: true. */
+  /** Whether it is ended also if this process is killed (see the README; not on Windows). Default: true. */
   readonly watchdog?: boolean | undefined
 }
 

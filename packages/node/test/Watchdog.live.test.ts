@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
+import type * as NodeChildProcess from "node:child_process"
 import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 import process from "node:process"
 import { afterEach, vi } from "vitest"
@@ -11,8 +12,8 @@ import * as Watchdog from "../src/Watchdog.js"
 
 const shell = vi.hoisted(() => ({ path: "/bin/sh" }))
 vi.mock("node:child_process", async (original) => {
-  const real = await original<typeof import("node:child_process")>()
-  const spawn = (command: string, args: ReadonlyArray<string>, options: import("node:child_process").SpawnOptions) =>
+  const real = await original<typeof NodeChildProcess>()
+  const spawn = (command: string, args: ReadonlyArray<string>, options: NodeChildProcess.SpawnOptions) =>
     real.spawn(command === "/bin/sh" ? shell.path : command, args, options)
   return { ...real, spawn }
 })
@@ -45,7 +46,7 @@ const socketsOf = (pid: number): ReadonlyArray<string> =>
   readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
       const target = readlinkSync(`/proc/${pid}/fd/${fd}`)
-      return /^socket:/.test(target) ? [target] : []
+      return target.startsWith("socket:") ? [target] : []
     } catch {
       // It was closed meanwhile: that of the folder itself.
       return []
@@ -112,6 +113,17 @@ describe("the watchdog", () => {
         expect(theirs.length).toBeGreaterThan(0)
         expect(theirs.filter((end) => ours.has(end))).toEqual([])
       }
+    })
+  )
+
+  it.scopedLive("is ended when this process exits, before it hears of that by itself", () =>
+    Effect.gen(function* () {
+      yield* child()
+      const pid = Watchdog.pid() ?? 0
+      // What Node does when the process exits.
+      process.listeners("exit").at(-1)?.call(process, 0)
+      while (ProcessGroup.isRunning(pid)) yield* ChildProcess.nextTurn
+      expect(Watchdog.pid()).toBeUndefined()
     })
   )
 

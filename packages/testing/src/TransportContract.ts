@@ -172,6 +172,7 @@ export const cases = <E, R>(
         yield* equal("the answer to another", { value: 2 })(yield* wire.ask("echo", { value: 2 }))
         yield* equal("handedOver", false)(sent.handedOver)
         yield* equal("the failures", ["NotSent"])(sent.failures.map((failure) => failure.delivery))
+        yield* equal("unfit", [true])(sent.failures.map((failure) => failure.unfit))
       })
     ),
 

@@ -5,13 +5,16 @@ import { Effect, Layer } from "effect"
 
 type Flaw = (mcp: McpClient.Service) => McpClient.Service
 
-const flawed = (flaw: Flaw): FaultSuite.Subject<never> => ({
+const flawed = (
+  flaw: Flaw,
+  patience: FaultSuite.Subject<never>["patience"] = "5 seconds"
+): FaultSuite.Subject<never> => ({
   client: (servers) =>
     Layer.effect(McpClient.McpClient, Effect.map(McpClient.McpClient, flaw)).pipe(
       Layer.provide(FaultSuite.mooring.client(servers)),
       Layer.orDie
     ),
-  patience: "3 seconds"
+  patience
 })
 
 /** What is said of a case, by a part of its title. */
@@ -64,10 +67,13 @@ describe("the suite finds a client that", () => {
 
   it.live("never ends", () =>
     Effect.gen(function* () {
-      const hangs = flawed((mcp) => ({
-        ...mcp,
-        callTool: (...call) => Effect.catchTag(mcp.callTool(...call), "CallTimeout", () => Effect.never)
-      }))
+      const hangs = flawed(
+        (mcp) => ({
+          ...mcp,
+          callTool: (...call) => Effect.catchTag(mcp.callTool(...call), "CallTimeout", () => Effect.never)
+        }),
+        "1 second"
+      )
       expect(yield* broken(hangs, "run and never answered")).toContain("an end by its deadline")
     })
   )
@@ -78,7 +84,7 @@ describe("the suite finds a client that", () => {
       const leaves = flawed((mcp) => {
         timers.push(setTimeout(() => {}, 60_000))
         return mcp
-      })
+      }, "2 seconds")
       expect(yield* broken(leaves, "a server that behaves")).toContain("timer or handle Timeout")
       for (const timer of timers) clearTimeout(timer)
     })

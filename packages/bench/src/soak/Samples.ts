@@ -97,14 +97,14 @@ export const table = (samples: ReadonlyArray<Sample>): string => {
 }
 
 /**
- * How much more heap than after the warm-up is no growth, and how fast a growth is none. A trend is told of what there
- * are enough rests for, the first third left out: until then the compiler of Node keeps adding what it learns.
+ * How much more heap than after the warm-up is no growth, and how fast a growth is none. A trend is told of the
+ * second half of the rests, if that are enough: until then the compiler of Node keeps adding what it learns.
  */
-export const heapBound = { mebibytes: 6, mebibytesPerMinute: 0.5, rests: 4 } as const
+export const heapBound = { mebibytes: 6, mebibytesPerMinute: 0.5, rests: 5 } as const
 
 /** The trend of the heap at rest: the median of the slopes between any two samples. MiB per minute. */
 export const trend = (rests: ReadonlyArray<Sample>): number | undefined => {
-  const later = rests.slice(Math.floor(rests.length / 3))
+  const later = rests.slice(Math.floor(rests.length / 2))
   if (later.length < heapBound.rests) return undefined
   const slopes = later
     .flatMap((one, i) =>
