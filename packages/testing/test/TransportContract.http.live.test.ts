@@ -7,6 +7,7 @@ import { TransportContract } from "@mooring/testing"
 import { Effect, Exit, Layer, Scope } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import * as EchoHttp from "./fixtures/EchoHttp.js"
+import * as EchoSdk from "./fixtures/EchoSdk.js"
 import { shakingHands } from "./fixtures/HttpSubject.js"
 
 const settings = Layer.succeed(HttpSettings.HttpSettings, {
@@ -19,22 +20,46 @@ const connectors = {
   "on node:http": McpHttp.layer.pipe(Layer.provide([settings, NodeHttpClient.layer]))
 }
 
-const servers: ReadonlyArray<EchoHttp.Options & { readonly title: string }> = [
-  { title: "JSON without a session", sse: false, sessions: false },
-  { title: "JSON with a session", sse: false, sessions: true },
-  { title: "events without a session", sse: true, sessions: false },
-  { title: "events with a session", sse: true, sessions: true },
-  { title: "an old server's one stream", sse: true, sessions: true, old: true }
+interface Served {
+  readonly title: string
+  readonly serve: Effect.Effect<EchoHttp.EchoHttp, never, Scope.Scope>
+  readonly sessions: boolean
+  /** Whether it can say what is no message. */
+  readonly junk: boolean
+  readonly old?: boolean
+}
+
+const bare = (title: string, options: EchoHttp.Options): Served => ({
+  title,
+  serve: EchoHttp.serve(options),
+  sessions: options.sessions,
+  // A JSON text of which a part is no message is no JSON at all.
+  junk: options.sse,
+  old: options.old ?? false
+})
+
+const servers: ReadonlyArray<Served> = [
+  bare("JSON without a session", { sse: false, sessions: false }),
+  bare("JSON with a session", { sse: false, sessions: true }),
+  bare("events without a session", { sse: true, sessions: false }),
+  bare("events with a session", { sse: true, sessions: true }),
+  bare("an old server's one stream", { sse: true, sessions: true, old: true }),
+  { title: "the SDK's server", serve: EchoSdk.serve({ sessions: true }), sessions: true, junk: false },
+  {
+    title: "the SDK's server for each request",
+    serve: EchoSdk.serve({ sessions: false }),
+    sessions: false,
+    junk: false
+  }
 ]
 
 for (const [carrier, ConnectorTest] of Object.entries(connectors)) {
-  for (const { title, ...options } of servers) {
+  for (const { junk, old, serve, sessions, title } of servers) {
     describe(`HTTP ${carrier}, ${title}, keeps the contract`, () => {
-      const { old, sessions, sse } = options
       const scope = Effect.runSync(Scope.make())
       let server: EchoHttp.EchoHttp | undefined
       beforeAll(async () => {
-        server = await Effect.runPromise(Scope.extend(EchoHttp.serve(options), scope))
+        server = await Effect.runPromise(Scope.extend(serve, scope))
       })
       afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
       const open = Effect.gen(function* () {
@@ -44,8 +69,7 @@ for (const [carrier, ConnectorTest] of Object.entries(connectors)) {
         return sessions ? shakingHands(transport) : transport
       }).pipe(Effect.provide(ConnectorTest))
       const read = Effect.sync(() => server?.read ?? [])
-      // A JSON text of which a part is no message is no JSON at all.
-      const cases = TransportContract.cases({ open, read, ordered: false, ends: sessions, junk: sse })
+      const cases = TransportContract.cases({ open, read, ordered: false, ends: sessions, junk })
       for (const { effect, title } of cases) it.live(title, () => effect)
     })
   }
