@@ -10,11 +10,12 @@ import type { JSONRPCMessage, JSONRPCRequest, RequestId } from "@modelcontextpro
 import type { EventSourceMessage } from "eventsource-parser"
 import * as Effect from "effect/Effect"
 import { EventBody, type EventReader, type HttpBody, TextBody, type TextReader } from "./HttpBody.js"
-import { HttpCall, type HttpLink, type HttpUse } from "./HttpCall.js"
+import { HttpCall } from "./HttpCall.js"
 import type { HttpHead } from "./HttpCarrier.js"
 import * as HttpFailure from "./HttpFailure.js"
 import { type HttpInbox, takeJson } from "./HttpInbox.js"
 import type { HttpLane } from "./HttpLane.js"
+import type { HttpLink, HttpUse } from "./HttpLink.js"
 import * as JsonRpc from "./JsonRpc.js"
 import type { Outgoing } from "./McpTransport.js"
 import * as Redaction from "./Redaction.js"
@@ -105,7 +106,7 @@ export class HttpExchange implements HttpUse, TextReader, EventReader {
       this.finish("done")
       return undefined
     }
-    if (this.isHandshake) {
+    if (this.isHandshake && !this.resuming) {
       const session = head.header("mcp-session-id")
       if (session !== undefined && !/^[\x21-\x7e]+$/.test(session)) {
         return HttpFailure.notMcp(`${link.address.shown} gave a session id that no header can hold`)

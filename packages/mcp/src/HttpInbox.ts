@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/sdk/types.js"
-import type { HttpLink } from "./HttpCall.js"
+import type { HttpLink } from "./HttpLink.js"
 import * as JsonRpc from "./JsonRpc.js"
 import * as Redaction from "./Redaction.js"
 

@@ -8,12 +8,13 @@
 import type { EventSourceMessage } from "eventsource-parser"
 import * as HttpAddress from "./HttpAddress.js"
 import { EventBody, type EventReader, type HttpBody } from "./HttpBody.js"
-import { HttpCall, type HttpUse } from "./HttpCall.js"
+import { HttpCall } from "./HttpCall.js"
 import type { HttpHead } from "./HttpCarrier.js"
 import { mediaType } from "./HttpExchange.js"
 import * as HttpFailure from "./HttpFailure.js"
 import { type HttpInbox, takeJson } from "./HttpInbox.js"
 import { HttpLane } from "./HttpLane.js"
+import type { HttpUse } from "./HttpLink.js"
 
 /**
  * Who hears of the stream: `opened` or `missing`, and `ended` after `opened`; each once.

@@ -51,7 +51,8 @@ export const listen = (
     for (;;) {
       const opened = yield* Clock.currentTimeMillis
       const { failure, received } = yield* once(inbox, position)
-      if (failure?.fatal === true) return failure
+      // A stream that is refused says nothing of the calls, which may carry another credential by now.
+      if (failure?.fatal === true && failure.status !== 401) return failure
       if (failure?.status === 405) {
         yield* Effect.logDebug(`MCP server "${server}" says nothing by itself (405)`)
         return undefined

@@ -39,6 +39,7 @@ export class OriginSockets {
   }
 
   release(socket: Socket): void {
+    if (!this.all.has(socket)) return
     if (this.closed || !socket.lasts()) socket.discard()
     else this.free.push(socket)
   }
