@@ -28,6 +28,10 @@ export class Flown implements HttpCarrier.HttpFlight {
   ): this {
     if (!this.sink.starting()) return this.finish()
     this.sink.head({ status, header: (name) => headers[name] })
+    return this.say(...chunks)
+  }
+
+  say(...chunks: ReadonlyArray<string | Uint8Array>): this {
     for (const chunk of chunks) {
       if (!this.over) this.sink.data(typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk)
     }

@@ -230,6 +230,92 @@ describe("a message over HTTP", () => {
   )
 })
 
+describe("headers that are computed", () => {
+  it.scoped("and do not come in time let nothing leave, and leave room for others", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const headers = () =>
+        Effect.suspend(() => (++asked === 1 ? Effect.never : Effect.succeed({ "x-token": `t${asked}` })))
+      const { ask, carrier, heard } = yield* opened(() => {}, { headers })
+      ask(1)
+      ask(2)
+      expect(carrier.flown).toHaveLength(0)
+      yield* TestClock.adjust("11 seconds")
+      expect(heard.failures).toMatchObject([{ delivery: "NotSent", fatal: false }])
+      expect(carrier.flown.map((flown) => flown.header("x-token"))).toEqual(["t2"])
+    }).pipe(Effect.provide(settings({ sockets: 1 })))
+  )
+
+  it.scoped("cannot set what the protocol sets", () =>
+    Effect.gen(function* () {
+      const headers = { "Content-Type": "text/plain", "MCP-Session-Id": "theirs", "X-Mine": "1" }
+      const { ask, carrier } = yield* opened(() => {}, { headers })
+      ask(1)
+      const [flown] = carrier.flown
+      expect(flown?.header("content-type")).toBe("application/json")
+      expect(flown?.header("mcp-session-id")).toBeUndefined()
+      expect(flown?.header("x-mine")).toBe("1")
+    })
+  )
+})
+
+describe("a handshake that is refused as old servers do", () => {
+  const refused = (onGet: (flown: Flown) => void) =>
+    Effect.gen(function* () {
+      const opening = yield* opened((flown) => {
+        if (flown.request.method === "GET") onGet(flown)
+        else flown.respond(flown.request.path === "/mcp" ? 405 : 202, {}).end()
+      })
+      opening.send({ jsonrpc: "2.0", id: 0, method: "initialize" })
+      return opening
+    })
+  const endpoint = (where: string) => `event: endpoint\ndata: ${where}\n\n`
+
+  it.scoped("goes on where the server says, and the stream's end is the connection's", () =>
+    Effect.gen(function* () {
+      const held: Array<Flown> = []
+      const { ask, carrier, heard } = yield* refused((flown) =>
+        held.push(flown.respond(200, events, endpoint("/m?s=1")))
+      )
+      expect(carrier.flown.map(({ request }) => [request.method, request.path])).toEqual([
+        ["POST", "/mcp"],
+        ["GET", "/mcp"],
+        ["POST", "/m?s=1"]
+      ])
+      ask(1)
+      held[0]?.say(`data: ${answer(0)}\n\ndata: ${answer(1)}\n\n`)
+      expect(heard.messages).toHaveLength(2)
+      yield* TestClock.adjust("2 hours")
+      expect(heard.closed).toEqual([])
+      held[0]?.end()
+      expect(heard.closed).toEqual(["https://mcp.example.org/mcp ended its stream of events"])
+    })
+  )
+
+  it.scoped("fails as it was refused when there is no such stream, or it says nothing", () =>
+    Effect.gen(function* () {
+      const silent = yield* refused((flown) => flown.respond(200, events, ": hello\n\n"))
+      expect(silent.heard.failures).toEqual([])
+      yield* TestClock.adjust("6 seconds")
+      const missing = yield* refused((flown) => flown.respond(404, {}).end())
+      for (const { heard } of [silent, missing]) {
+        expect(heard.failures).toMatchObject([{ fatal: true, cause: { phase: "dial", status: 405 } }])
+      }
+    })
+  )
+
+  it.scoped("fails when messages are to be sent to another origin, and nothing is", () =>
+    Effect.gen(function* () {
+      for (const where of ["https://evil.example.org/m", "//evil.example.org/m", "https://a:b@mcp.example.org/m"]) {
+        const { carrier, heard } = yield* refused((flown) => flown.respond(200, events, endpoint(where)))
+        expect(heard.failures).toMatchObject([{ reason: expect.stringContaining("another origin"), fatal: true }])
+        expect(carrier.flown).toHaveLength(2)
+        expect(carrier.flown[1]?.aborted).toBe(true)
+      }
+    })
+  )
+})
+
 describe("closing a transport", () => {
   it.effect("cancels what is in flight, tells its end once, and ends the session in bounded time", () =>
     Effect.gen(function* () {
