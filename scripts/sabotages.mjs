@@ -67,9 +67,7 @@ export const sabotages = [
   {
     law: "L8",
     what: "the first key's entry serves every key",
-    changes: [
-      ["internal/KeyTable.ts", "return this.primitives.get(key)", "return this.primitives.values().next().value"]
-    ]
+    changes: [["internal/KeyTable.ts", "return this.same.get(key) ??", "return this.same.values().next().value ??"]]
   },
   {
     law: "L9",
@@ -107,7 +105,7 @@ export const sabotages = [
   {
     law: "L12",
     what: "a returned item is not handed on",
-    changes: [["internal/Engine.ts", "    if (key.queue.size > 0) this.pump(key)\n", ""]]
+    changes: [["internal/Engine.ts", "    if (key.blocked) this.pump(key)\n", ""]]
   },
   {
     law: "L13",
@@ -176,7 +174,7 @@ export const sabotages = [
       [
         "internal/Keys.ts",
         'this.host.retire(oldest, "idle", "it was idle for longer than idleTimeToLive")',
-        'this.host.retire(oldest, "idle", "it was idle for longer than idleTimeToLive")\n      this.setSweep(key, now + 1e12)\n      return'
+        'this.host.retire(oldest, "idle", "it was idle for longer than idleTimeToLive")\n      this.sweepBy(key, now + 1e12)\n      return'
       ]
     ]
   },
@@ -191,8 +189,8 @@ export const sabotages = [
     changes: [
       [
         "internal/Lifecycle.ts",
-        "return this.validates && this.deadlines.now() - item.provenAt > item.key.config.validationBypass",
-        "return this.validates && this.deadlines.now() - item.provenAt > Infinity"
+        "return this.validates && this.deadlines.now() - item.provenAt * 1e6 > item.key.config.validationBypass",
+        "return this.validates && this.deadlines.now() - item.provenAt * 1e6 > Infinity"
       ]
     ]
   },

@@ -5,7 +5,9 @@ import type { Figure, RoundsOptions } from "./Rounds.js"
 export interface Goal {
   readonly id: string
   readonly measured: number
+  /** The limit: an upper one, unless `atLeast`. */
   readonly goal: number
+  readonly atLeast?: true
   readonly unit: string
   readonly met: boolean
   readonly how: string
@@ -23,7 +25,8 @@ export interface Report {
 }
 
 export interface Benchmark {
-  readonly id: string
+  /** The goals that it measures; what comes from one run stands together. */
+  readonly ids: ReadonlyArray<string>
   readonly title: string
   readonly run: (options: RoundsOptions) => Effect.Effect<Report>
 }
@@ -35,5 +38,16 @@ export const atMost = (id: string, measured: number, goal: number, unit: string,
   goal,
   unit,
   met: measured <= goal,
+  how
+})
+
+/** A goal that is met by not being below a limit. */
+export const atLeast = (id: string, measured: number, goal: number, unit: string, how: string): Goal => ({
+  id,
+  measured,
+  goal,
+  atLeast: true,
+  unit,
+  met: measured >= goal,
   how
 })

@@ -10,7 +10,7 @@ export interface Subject {
   readonly run: (times: number) => Effect.Effect<void>
 }
 
-/** CPU per operation in microseconds. */
+/** What the rounds of one subject came to; the unit is the scenario's. */
 export interface Figure {
   readonly name: string
   readonly median: number
@@ -22,7 +22,7 @@ export interface Figure {
 export interface RoundsOptions {
   /** Rounds that count. */
   readonly rounds: number
-  /** About how much CPU time one round takes, in milliseconds: the number of operations follows from it. */
+  /** About how long one round takes, in milliseconds: the number of operations follows from it. */
   readonly roundMs: number
 }
 
@@ -45,16 +45,7 @@ export const measure = (
         samples.get(subject.name)?.push(perOperation)
       }
     }
-    return subjects.map(({ name }) => {
-      const sorted = [...(samples.get(name) ?? [])].sort((a, b) => a - b)
-      return {
-        name,
-        median: quantile(sorted, 0.5),
-        low: quantile(sorted, 0.1),
-        high: quantile(sorted, 0.9),
-        rounds: sorted.length
-      }
-    })
+    return subjects.map(({ name }) => figure(name, samples.get(name) ?? []))
   })
 
 const warmUp = (subject: Subject, roundMs: number): Effect.Effect<number> =>
@@ -77,6 +68,18 @@ const cpu = (subject: Subject, times: number): Effect.Effect<number> =>
       return (used.user + used.system) / times
     })
   })
+
+/** Sums up the samples of one subject. */
+export const figure = (name: string, samples: ReadonlyArray<number>): Figure => {
+  const sorted = [...samples].sort((a, b) => a - b)
+  return {
+    name,
+    median: quantile(sorted, 0.5),
+    low: quantile(sorted, 0.1),
+    high: quantile(sorted, 0.9),
+    rounds: sorted.length
+  }
+}
 
 const quantile = (sorted: ReadonlyArray<number>, share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN

@@ -5,8 +5,9 @@
  *
  * @since 0.1.0
  */
-import type { PoolEvent, PoolStats } from "@mooring/pool"
+import type { Pool, PoolEvent, PoolStats } from "@mooring/pool"
 import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -20,7 +21,6 @@ import {
   InvalidArguments,
   InvalidResult,
   OutcomeUnknown,
-  type PartitionMissing,
   type RequestError,
   ToolFailed,
   UnknownServer,
@@ -167,69 +167,95 @@ type UseError = RequestError | UnsupportedCapability
 interface Call<A> {
   readonly limits: CallLimits | undefined
   readonly mayRunTwice: boolean
-  readonly perform: (connection: McpConnection, limits: CallLimits | undefined) => Effect.Effect<A, UseError>
+  /** Run uninterruptibly, with what restores interruption. */
+  readonly perform: (
+    restore: Pool.Restore,
+    connection: McpConnection,
+    limits: CallLimits | undefined
+  ) => Effect.Effect<A, UseError>
   /** The error of a call that may have run. Absent where it does not matter whether it has: a list, a ping. */
-  readonly unknown?: ((lost: ConnectionLost) => OutcomeUnknown) | undefined
+  readonly unknown?: ((key: ServerKey, lost: ConnectionLost) => OutcomeUnknown) | undefined
+}
+
+/** A class, since objects in braces are dear on a busy path: see `Session`. */
+class ToolCall implements Call<CallToolResult> {
+  readonly mayRunTwice: boolean
+  constructor(
+    readonly tool: string,
+    readonly args: Readonly<Record<string, unknown>> | undefined,
+    readonly limits: CallOptions | undefined
+  ) {
+    this.mayRunTwice = limits?.mayRunTwice === true
+  }
+
+  perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
+    return connection.callToolMasked(restore, this.tool, this.args, limits)
+  }
+
+  unknown(key: ServerKey, cause: ConnectionLost): OutcomeUnknown {
+    return new OutcomeUnknown({ server: key.toString(), tool: this.tool, cause })
+  }
 }
 
 const bind = (pool: McpPool.Service, nowMs: () => number, bound: Partition | undefined): Service => {
   const { servers } = pool
 
-  const on = <A, E>(
-    name: string,
-    run: (server: Server, key: ServerKey) => Effect.Effect<A, E>
-  ): Effect.Effect<A, E | UnknownServer | PartitionMissing> => {
+  const run = <A>(name: string, call: Call<A>): Effect.Effect<A, CallError> => {
     const server = servers.get(name)
-    if (server === undefined) return Effect.fail(new UnknownServer({ server: name, known: servers.names }))
-    if (server.settings.isolation !== "perPartition") return run(server, server.key)
-    if (bound !== undefined && bound !== "") return run(server, server.keyOf(bound))
-    return Effect.flatMap(pool.keyOf(name), (key) => run(server, key))
+    if (server === undefined) return unknownServer(name)
+    if (server.settings.isolation !== "perPartition") return on(server, server.key, call)
+    if (bound !== undefined && bound !== "") return on(server, server.keyOf(bound), call)
+    return Effect.flatMap(pool.keyOf(name), (key) => on(server, key, call))
   }
 
-  const attempt = <A>(server: Server, key: ServerKey, call: Call<A>, tries: Retry.Tries): Effect.Effect<A, CallError> =>
-    // An effect may be run many times, and each run has a beginning of its own.
-    Effect.suspend(() => {
-      let startedAt = 0
-      const used = pool.pool.use(key, (connection) => {
-        startedAt = nowMs()
-        const { leftMs } = tries
-        return call.perform(connection, leftMs === undefined ? call.limits : { ...call.limits, totalTimeout: leftMs })
-      })
-      return Effect.catchTag(used, "ConnectionLost", (lost) => {
-        const totalMs = tries.leftMs ?? Duration.toMillis(call.limits?.totalTimeout ?? server.settings.totalTimeout)
-        const decision = Retry.decide(lost, tries, totalMs - (nowMs() - startedAt), call.mayRunTwice)
-        if (decision._tag === "GiveUp") return Effect.fail(givenUp(call, lost))
-        const again = attempt(server, key, call, decision.tries)
-        return lost.delivery === "NotSent" ? again : remembering(call, lost, again)
-      })
-    })
+  const unknownServer = (server: string): Effect.Effect<never, UnknownServer> =>
+    Effect.fail(new UnknownServer({ server, known: servers.names }))
 
-  const callTool: Service["callTool"] = (name, tool, args, options) =>
-    on(name, (server, key) =>
-      attempt(
-        server,
-        key,
-        {
-          limits: options,
-          mayRunTwice: options?.mayRunTwice === true,
-          perform: (connection, limits) => connection.callTool(tool, args, limits),
-          unknown: (cause) => new OutcomeUnknown({ server: key.toString(), tool, cause })
-        },
-        Retry.none
-      )
-    )
+  // One mask over the borrow and the request: the pool, the session and this each need one, and each has its price.
+  const on = <A>(server: Server, key: ServerKey, call: Call<A>): Effect.Effect<A, CallError> =>
+    Effect.uninterruptibleMask((restore) => attempt(restore, server, key, call, Retry.none))
+
+  const attempt = <A>(
+    restore: Pool.Restore,
+    server: Server,
+    key: ServerKey,
+    call: Call<A>,
+    tries: Retry.Tries
+  ): Effect.Effect<A, CallError> => {
+    let startedAt = 0
+    const used = pool.pool.useMasked(restore, key, (connection) => {
+      startedAt = nowMs()
+      const { leftMs } = tries
+      const limits = leftMs === undefined ? call.limits : { ...call.limits, totalTimeout: leftMs }
+      return call.perform(restore, connection, limits)
+    })
+    return Effect.catchAllCause(used, (cause) => {
+      const lost = Cause.failureOption(cause)
+      if (lost._tag === "None" || lost.value._tag !== "ConnectionLost") return Effect.failCause(cause)
+      const error = lost.value
+      const totalMs = tries.leftMs ?? Duration.toMillis(call.limits?.totalTimeout ?? server.settings.totalTimeout)
+      const decision = Retry.decide(error, tries, totalMs - (nowMs() - startedAt), call.mayRunTwice)
+      if (decision._tag === "GiveUp") return Effect.fail(givenUp(call, key, error))
+      // Between two tries it can be interrupted.
+      const again = Effect.zipRight(restore(Effect.void), attempt(restore, server, key, call, decision.tries))
+      return error.delivery === "NotSent" ? again : remembering(call, key, error, again)
+    })
+  }
+
+  const callTool: Service["callTool"] = (name, tool, args, options) => run(name, new ToolCall(tool, args, options))
 
   return {
     servers: servers.names,
     callTool,
-    call: (name, tool, args, options) =>
-      on(name, (server) =>
-        Effect.flatMap(encode(name, tool, args), (encoded) =>
-          Effect.flatMap(callTool(name, tool.name, encoded, options), (result) => read(server, tool, result))
-        )
-      ),
-    listTools: (name) => on(name, (server, key) => attempt(server, key, listTools, Retry.none)),
-    ping: (name) => on(name, (server, key) => attempt(server, key, ping, Retry.none)),
+    call: (name, tool, args, options) => {
+      const server = servers.get(name)
+      if (server === undefined) return unknownServer(name)
+      return Effect.flatMap(encode(name, tool, args), (encoded) =>
+        Effect.flatMap(callTool(name, tool.name, encoded, options), (result) => read(server, tool, result))
+      )
+    },
+    listTools: (name) => run(name, listTools),
+    ping: (name) => run(name, ping),
     forPartition: (partition) => bind(pool, nowMs, partition),
     stats: pool.pool.stats,
     events: pool.pool.events
@@ -240,18 +266,18 @@ const bind = (pool: McpPool.Service, nowMs: () => number, bound: Partition | und
 const listTools: Call<ReadonlyArray<Tool>> = {
   limits: undefined,
   mayRunTwice: true,
-  perform: (connection) => connection.listTools
+  perform: (restore, connection) => restore(connection.listTools)
 }
 
 /** A ping that is lost is an answer to the question; only one that was not sent is sent again. */
 const ping: Call<Duration.Duration> = {
   limits: undefined,
   mayRunTwice: false,
-  perform: (connection) => connection.ping
+  perform: (restore, connection) => restore(connection.ping)
 }
 
-const givenUp = <A>(call: Call<A>, lost: ConnectionLost): ConnectionLost | OutcomeUnknown =>
-  lost.delivery === "NotSent" || call.unknown === undefined ? lost : call.unknown(lost)
+const givenUp = <A>(call: Call<A>, key: ServerKey, lost: ConnectionLost): ConnectionLost | OutcomeUnknown =>
+  lost.delivery === "NotSent" ? lost : (call.unknown?.(key, lost) ?? lost)
 
 /**
  * A call that may have run and then could not even be sent again has still an unknown outcome: what stopped the second
@@ -259,10 +285,11 @@ const givenUp = <A>(call: Call<A>, lost: ConnectionLost): ConnectionLost | Outco
  */
 const remembering = <A>(
   call: Call<A>,
+  key: ServerKey,
   lost: ConnectionLost,
   again: Effect.Effect<A, CallError>
 ): Effect.Effect<A, CallError> => {
-  const { unknown } = call
+  const unknown = call.unknown?.(key, lost)
   if (unknown === undefined) return again
   return Effect.catchAll(again, (error): Effect.Effect<never, CallError> => {
     switch (error._tag) {
@@ -270,9 +297,9 @@ const remembering = <A>(
       case "ProtocolError":
         return Effect.fail(error)
       case "CallTimeout":
-        return Effect.fail(error.delivery === "Unknown" ? error : unknown(lost))
+        return Effect.fail(error.delivery === "Unknown" ? error : unknown)
       default:
-        return Effect.fail(unknown(lost))
+        return Effect.fail(unknown)
     }
   })
 }

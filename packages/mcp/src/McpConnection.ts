@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import type { Pool } from "@mooring/pool"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import type {
   CallToolResult,
@@ -79,6 +80,13 @@ export interface McpConnection {
   ) => Effect.Effect<A, RequestError>
   /** Calls a tool as MCP has it: `isError` is a value of the result. Asks for progress, which resets the timeout. */
   readonly callTool: (
+    tool: string,
+    args?: Readonly<Record<string, unknown>>,
+    limits?: CallLimits
+  ) => Effect.Effect<CallToolResult, RequestError | UnsupportedCapability>
+  /** `callTool`, once, for a caller that has masked interruption already. See `Pool.useMasked`. */
+  readonly callToolMasked: (
+    restore: Pool.Restore,
     tool: string,
     args?: Readonly<Record<string, unknown>>,
     limits?: CallLimits
@@ -294,9 +302,18 @@ class Live implements McpConnection {
     args?: Readonly<Record<string, unknown>>,
     limits?: CallLimits
   ): Effect.Effect<CallToolResult, RequestError | UnsupportedCapability> {
+    return Effect.uninterruptibleMask((restore) => this.callToolMasked(restore, tool, args, limits))
+  }
+
+  callToolMasked(
+    restore: Pool.Restore,
+    tool: string,
+    args?: Readonly<Record<string, unknown>>,
+    limits?: CallLimits
+  ): Effect.Effect<CallToolResult, RequestError | UnsupportedCapability> {
     if (this.capabilities.tools === undefined) return this.withoutTools
-    const params = args === undefined ? { name: tool } : { name: tool, arguments: args }
-    return this.session.request("tools/call", params, Answer.callTool, this.limited(limits))
+    const params = new ToolParams(tool, args)
+    return this.session.requestMasked(restore, "tools/call", params, Answer.callTool, this.limited(limits))
   }
 
   private limited(limits: CallLimits | undefined): RequestOptions {
@@ -347,6 +364,18 @@ class Live implements McpConnection {
         error.code === malformedCode ? Effect.fail(error) : Effect.sync(took)
       )
     )
+  }
+}
+
+/** A class, since objects in braces are dear on a busy path: see `Session`. */
+class ToolParams {
+  readonly [other: string]: unknown
+  readonly arguments: Readonly<Record<string, unknown>> | undefined
+  constructor(
+    readonly name: string,
+    args: Readonly<Record<string, unknown>> | undefined
+  ) {
+    this.arguments = args
   }
 }
 

@@ -19,6 +19,7 @@ import {
   type RequestError
 } from "./McpError.js"
 import type { Outgoing, TransportFailure } from "./McpTransport.js"
+import * as SessionEvent from "./SessionEvent.js"
 
 /**
  * How long a request may take, and who hears of its progress.
@@ -54,6 +55,7 @@ export interface Holder {
   readonly release: (request: PendingRequest, answered: boolean) => boolean
   /** Tells the server that the answer is not wanted any more. */
   readonly tellCancelled: (request: PendingRequest, reason: string) => void
+  readonly tell: (event: SessionEvent.SessionEvent) => void
   /** The transport could not deliver this, nor can it deliver anything else. */
   readonly broken: (failure: TransportFailure) => void
 }
@@ -165,6 +167,7 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     const { timeoutMs: idleMs, totalTimeoutMs } = this.options
     const timeoutMs = this.deadlineAt >= this.endsAt ? totalTimeoutMs : idleMs
     if (!this.withdraw(`not answered within ${timeoutMs} ms`)) return
+    this.holder.tell(SessionEvent.Unanswered({ method: this.message.method, timeoutMs }))
     this.end(Effect.fail(new CallTimeout({ ...this.what, timeoutMs, delivery: this.delivery })))
   }
 

@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { Deadlines } from "@mooring/pool"
+import { Deadlines, type Pool } from "@mooring/pool"
 import {
   ErrorCode,
   type JSONRPCMessage,
@@ -22,6 +22,7 @@ import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Answer from "./Answer.js"
 import * as ErrorData from "./ErrorData.js"
+import { PendingTable } from "./internal/PendingTable.js"
 import * as Limits from "./Limits.js"
 import {
   ConnectionLost,
@@ -97,6 +98,14 @@ export interface Session {
     answer: Answer.Answer<A>,
     options: RequestOptions
   ) => Effect.Effect<A, RequestError>
+  /** `request`, once, for a caller that has masked interruption already. See `Pool.useMasked`. */
+  readonly requestMasked: <A>(
+    restore: Pool.Restore,
+    method: string,
+    params: JSONRPCRequest["params"],
+    answer: Answer.Answer<A>,
+    options: RequestOptions
+  ) => Effect.Effect<A, RequestError>
   /** Sends what wants no answer. `failed` hears if it could not be delivered. */
   readonly send: (message: JSONRPCMessage, failed?: (failure: TransportFailure) => void) => void
   readonly listen: (listener: Listener) => void
@@ -161,7 +170,7 @@ class Live implements Session, Holder, Host {
     refused: 0
   }
   inFlight = 0
-  private readonly requests = new Map<number, PendingRequest>()
+  private readonly requests = new PendingTable<PendingRequest>()
   /** Requests of the SDK's `Client`. */
   private readonly foreign = new Set<RequestId>()
   private readonly traffic: ServerTraffic
@@ -190,19 +199,30 @@ class Live implements Session, Holder, Host {
     answer: Answer.Answer<A>,
     options: RequestOptions
   ): Effect.Effect<A, RequestError> {
-    // What is registered is released whatever happens next: an interruption can come at any step from here.
-    return Effect.uninterruptibleMask((restore) => {
-      if (this.ended !== undefined || this.inFlight >= this.limits.inFlightBytes) return this.refuse(method)
-      const request = this.start(method, params, answer, options)
-      // One parameter only: with two, Effect would make an `AbortController` for every call.
-      const outcome = Effect.async<unknown, RequestError>((resume) => request.await(resume))
-      const waiting = Effect.catchAllCause(restore(outcome), (cause) => {
-        request.cancel()
-        return Effect.failCause(cause)
-      })
-      // A request ends in nothing but what its `answer` gave, which is an `A`; the map of all of them cannot say so.
-      return waiting as Effect.Effect<A, RequestError>
+    return Effect.uninterruptibleMask((restore) => this.requestMasked(restore, method, params, answer, options))
+  }
+
+  requestMasked<A>(
+    restore: Pool.Restore,
+    method: string,
+    params: JSONRPCRequest["params"],
+    answer: Answer.Answer<A>,
+    options: RequestOptions
+  ): Effect.Effect<A, RequestError> {
+    let request: PendingRequest | undefined
+    // One parameter only: with two, Effect would make an `AbortController` for every call.
+    const outcome = Effect.async<unknown, RequestError>((resume) => {
+      if (this.ended !== undefined || this.inFlight >= this.limits.inFlightBytes) return resume(this.refuse(method))
+      request = this.start(method, params, answer, options)
+      return request.await(resume)
     })
+    // Outside of what can be interrupted: what was registered is released whatever happens, at any step.
+    const waiting = Effect.catchAllCause(restore(outcome), (cause) => {
+      request?.cancel()
+      return Effect.failCause(cause)
+    })
+    // A request ends in nothing but what its `answer` gave, which is an `A`; the table of all of them cannot say so.
+    return waiting as Effect.Effect<A, RequestError>
   }
 
   private refuse(method: string): Effect.Effect<never, RequestError> {
@@ -221,13 +241,15 @@ class Live implements Session, Holder, Host {
     answer: Answer.Answer<unknown>,
     options: RequestOptions
   ): PendingRequest {
-    const id = this.nextId++
+    const id = this.requests.freeFrom(this.nextId)
+    this.nextId = id + 1
     const { onProgress, resetOnProgress, timeoutMs, totalTimeoutMs } = options
     const asks = onProgress !== undefined || (resetOnProgress === true && timeoutMs < totalTimeoutMs)
     const now = this.deadlines.now()
     const endsAt = now + totalTimeoutMs * 1e6
-    const request = new PendingRequest(this, id, message(id, method, params, asks), answer, options, endsAt)
-    this.requests.set(id, request)
+    const message = new Request(id, method, asks ? new Asking(params, id) : params)
+    const request = new PendingRequest(this, id, message, answer, options, endsAt)
+    this.requests.add(request)
     this.deadlines.add(request, Math.min(now + timeoutMs * 1e6, endsAt))
     try {
       this.transport.send(request)
@@ -271,7 +293,7 @@ class Live implements Session, Holder, Host {
   }
 
   release(request: PendingRequest, answered: boolean): boolean {
-    if (!this.requests.delete(request.id)) return false
+    if (!this.requests.delete(request)) return false
     this.deadlines.remove(request)
     this.inFlight -= request.characters
     if (answered) this.counters.answered++
@@ -291,7 +313,7 @@ class Live implements Session, Holder, Host {
   close(reason: string, cause: unknown): void {
     if (this.ended !== undefined) return
     this.ended = { reason, cause }
-    const requests = [...this.requests.values()]
+    const requests = this.requests.values()
     if (requests.length > 0) {
       const said = this.transport.diagnostics?.() ?? ""
       const explained = said === "" ? reason : `${reason}\nIts last words on stderr:\n${said}`
@@ -409,17 +431,38 @@ class Live implements Session, Holder, Host {
   }
 }
 
-const message = (
-  id: number,
-  method: string,
-  params: JSONRPCRequest["params"],
-  asksForProgress: boolean
-): JSONRPCRequest => {
-  const jsonrpc = "2.0"
-  if (asksForProgress) {
-    return { jsonrpc, id, method, params: { ...params, _meta: { ...params?._meta, progressToken: id } } }
+/**
+ * A class, and not an object in braces: V8 takes those on a busy path for long-lived and puts them where only a full
+ * collection finds them, which costs more than all else that is done with them.
+ */
+class Request implements JSONRPCRequest {
+  readonly [other: string]: unknown
+  readonly jsonrpc = "2.0"
+  constructor(
+    readonly id: number,
+    readonly method: string,
+    readonly params: JSONRPCRequest["params"]
+  ) {}
+}
+
+/** The parameters of a request with its token for progress. Classes for the same reason. */
+class Asking {
+  readonly [other: string]: unknown
+  readonly _meta: Meta
+  constructor(params: JSONRPCRequest["params"], progressToken: number) {
+    Object.assign(this, params)
+    this._meta = new Meta(params?._meta, progressToken)
   }
-  return params === undefined ? { jsonrpc, id, method } : { jsonrpc, id, method, params }
+}
+
+class Meta {
+  readonly [other: string]: unknown
+  constructor(
+    meta: { readonly [other: string]: unknown } | undefined,
+    readonly progressToken: number
+  ) {
+    if (meta !== undefined) Object.assign(this, meta, { progressToken })
+  }
 }
 
 const isId = (id: unknown): id is RequestId => typeof id === "string" || typeof id === "number"

@@ -148,6 +148,36 @@ describe("McpClient", () => {
       )
     })
 
+    it.effect("leaves no lease and nothing pending, at whatever step it is interrupted", () => {
+      const server = serving(() => text("done"))
+      return withClient(
+        server,
+        (mcp) =>
+          Effect.gen(function* () {
+            yield* mcp.ping("a")
+            for (let budget = 10; budget <= 64; budget++) {
+              const fibers = yield* Effect.forEach(Array.from({ length: 6 }), () =>
+                Effect.fork(Effect.withMaxOpsBeforeYield(Effect.forever(mcp.callTool("a", "x")), budget))
+              )
+              for (const fiber of fibers) {
+                for (let task = 0; task <= budget % 7; task++) yield* Effect.yieldNow()
+                const exit = yield* Fiber.interrupt(fiber)
+                expect(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : exit).toBe(
+                  "All fibers interrupted without errors."
+                )
+              }
+              const { failed, leases, released, started, waiting } = yield* mcp.stats
+              expect({ failed, leases, waiting }).toEqual({ failed: 0, leases: 0, waiting: 0 })
+              expect(released).toBeLessThanOrEqual(started)
+              // Were one of its four slots lost at each step, none would be left.
+              expect(yield* mcp.callTool("a", "x")).toEqual(text("done"))
+            }
+            expect(server.clients).toHaveLength(1)
+          }),
+        { ...stdio, concurrency: 4 }
+      )
+    })
+
     it.effect("tells the server to cancel when it is interrupted, and gives the connection back at once", () => {
       const server = serving(({ name }) => (name === "slow" ? nothing : text("done")))
       return withClient(server, (mcp) =>

@@ -63,10 +63,7 @@ export class MessageWriter {
   /** Writes nothing more. What waits here was not handed over, and never will be. */
   stop(): void {
     this.#stopped = true
-    this.#queue = []
-    this.#texts = []
-    this.#first = 0
-    this.#waiting = 0
+    this.#empty()
     this.#stream.off("drain", this.#flush)
   }
 
@@ -90,8 +87,18 @@ export class MessageWriter {
       for (const outgoing of leaving) outgoing.handedOver = true
       this.#stream.write(lines)
     }
+    if (this.#first === this.#queue.length) this.#empty()
     // Not at every write: that would move all the rest each time.
-    if (2 * this.#first >= this.#queue.length) this.#clear()
+    else if (2 * this.#first >= this.#queue.length) this.#clear()
+  }
+
+  #empty(): void {
+    this.#queue = []
+    this.#texts = []
+    this.#first = 0
+    this.#waiting = 0
+    this.#crowded = fewest
+    this.#heavy = lightest
   }
 
   /**

@@ -26,6 +26,7 @@ import { type PoolConfig, resolve } from "./PoolConfig.js"
 import { PoolConfigError, type PoolError } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"
 import type { KeyStats, PoolStats } from "./PoolStats.js"
+import type { Reset } from "./Reset.js"
 
 /**
  * What a live item can say to the pool that holds it. Every function is synchronous and may be called from anywhere.
@@ -40,6 +41,8 @@ export interface ItemHandle {
   readonly setConcurrency: (concurrency: number) => void
   /** The item has just answered something: it needs no check before it is next borrowed. */
   readonly alive: () => void
+  /** The item has not answered when it should have: it is checked before it is next borrowed, however soon that is. */
+  readonly suspect: () => void
 }
 
 /**
@@ -61,6 +64,8 @@ export interface PoolOptions<in K, in out A, in out E, out R> {
   readonly isOpen?: ((item: A) => boolean) | undefined
   /** Probes idle items, and items that have not answered for long before they are borrowed. Default: none. */
   readonly health?: HealthCheck<A, R> | undefined
+  /** Brings an item back to a clean state when its last lease has ended, before it is lent again. Default: nothing. */
+  readonly reset?: Reset<A, R> | undefined
   /** The group a key counts for, and how many items a group may hold. Default: none. */
   readonly group?: { readonly of: (key: K) => string; readonly quota?: number | undefined } | undefined
   /**
@@ -72,11 +77,19 @@ export interface PoolOptions<in K, in out A, in out E, out R> {
   readonly describeKey?: ((key: K) => string) | undefined
   /** How long closing the pool waits for leases before it revokes them. Default 30 seconds. */
   readonly shutdownTimeout?: Duration.DurationInput | undefined
-  /** Items closed for their age per key and window at most. Default: 1 a second. */
+  /** Items closed for their age per key and window at most; a window of 0 for no limit. Default: 1 a second. */
   readonly retirements?: { readonly limit: number; readonly window: Duration.DurationInput } | undefined
   /** Seeds the jitter of lifetimes and pauses, to repeat a run. Default: from `Random`. */
   readonly seed?: number | undefined
 }
+
+/**
+ * What `Effect.uninterruptibleMask` gives: makes an effect interruptible again where the mask's surroundings are.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /**
  * A keyed pool. It is an Effect `KeyedPool`, so `KeyedPool.get` and `KeyedPool.invalidate` work on it.
@@ -90,6 +103,16 @@ export interface Pool<in out K, in out A, out E> extends KeyedPool.KeyedPool<K, 
    * whether `f` succeeds, fails or is interrupted.
    */
   readonly use: <B, E2, R2>(
+    key: K,
+    f: (item: A) => Effect.Effect<B, E2, R2>
+  ) => Effect.Effect<B, E | PoolError | E2, R2>
+  /**
+   * `use` for a caller that has masked interruption already, and whose body needs the mask as well: one does for both,
+   * which is half of what `use` costs. Only to be run inside `Effect.uninterruptibleMask`, with the `restore` from
+   * there; `f` is not interruptible either, except where it uses `restore`.
+   */
+  readonly useMasked: <B, E2, R2>(
+    restore: Restore,
     key: K,
     f: (item: A) => Effect.Effect<B, E2, R2>
   ) => Effect.Effect<B, E | PoolError | E2, R2>
@@ -161,6 +184,7 @@ export const make = <K, A, E, R>(
         // What is left of `R` when the item's own scope is taken away is what the runtime has.
         acquire: options.acquire as EngineOptions<K, A, E, Exclude<R, Scope.Scope>>["acquire"],
         health: options.health as EngineOptions<K, A, E, Exclude<R, Scope.Scope>>["health"],
+        reset: options.reset as EngineOptions<K, A, E, Exclude<R, Scope.Scope>>["reset"],
         isOpen: options.isOpen,
         config: typeof config === "function" ? config : constant(config ?? {}),
         groupOf: options.group?.of ?? (() => ""),
@@ -186,14 +210,15 @@ export const make = <K, A, E, R>(
 const check = <K, A, E, R>(options: PoolOptions<K, A, E, R>) =>
   Effect.try({
     try: () => {
-      const { nanos, whole } = checks(undefined)
-      whole("health.threshold", options.health?.threshold ?? 1, 1)
+      const { limit, nanos, whole } = checks(undefined)
+      limit("health.threshold", options.health?.threshold ?? 1, 1)
       nanos("health.timeout", options.health?.timeout, 0)
+      nanos("reset.timeout", options.reset?.timeout, 0)
       if (typeof options.config !== "function") Either.getOrThrowWith(resolve(options.config ?? {}), (error) => error)
       return {
-        maxTotal: whole("maxTotal", options.maxTotal ?? Infinity, 1),
-        maxConnecting: whole("maxConnecting", options.maxConnecting ?? 16, 1),
-        quota: whole("group.quota", options.group?.quota ?? Infinity, 1),
+        maxTotal: limit("maxTotal", options.maxTotal ?? Infinity, 1),
+        maxConnecting: limit("maxConnecting", options.maxConnecting ?? 16, 1),
+        quota: limit("group.quota", options.group?.quota ?? Infinity, 1),
         shutdownTimeout: nanos("shutdownTimeout", options.shutdownTimeout, 30e9),
         retirements: {
           limit: whole("retirements.limit", options.retirements?.limit ?? 1, 1),

@@ -97,13 +97,13 @@ export const resolve = (
   config: PoolConfig,
   key?: string | undefined
 ): Either.Either<ResolvedConfig, PoolConfigError> => {
-  const { nanos, refuse, share, whole } = checks(key)
+  const { limit, nanos, refuse, share, whole } = checks(key)
   const second = 1e9
   try {
     const min = whole("min", config.min ?? 0, 0)
-    const max = whole("max", config.max ?? Math.max(1, min), 1)
+    const max = limit("max", config.max ?? Math.max(1, min), 1)
     if (min > max) throw refuse("min", `must not be above max (${max}), not ${min}`)
-    const maxIdle = whole("maxIdle", config.maxIdle ?? max, 0)
+    const maxIdle = limit("maxIdle", config.maxIdle ?? max, 0)
     if (maxIdle < min) throw refuse("maxIdle", `must not be below min (${min}), not ${maxIdle}`)
     const backoffMax = nanos("backoff.max", config.backoff?.max, 30 * second)
     const backoffBase = nanos("backoff.base", config.backoff?.base, Math.min(second / 4, backoffMax))
@@ -112,12 +112,13 @@ export const resolve = (
       min,
       max,
       maxIdle,
-      concurrency: whole("concurrency", config.concurrency ?? 1, 1),
-      maxWaiters: whole("maxWaiters", config.maxWaiters ?? 256, 0),
+      // No limit is a number here, too: items are counted by dividing by it.
+      concurrency: Math.min(limit("concurrency", config.concurrency ?? 1, 1), Number.MAX_SAFE_INTEGER),
+      maxWaiters: limit("maxWaiters", config.maxWaiters ?? 256, 0),
       acquireTimeout: nanos("acquireTimeout", config.acquireTimeout, 30 * second),
       connectTimeout: nanos("connectTimeout", config.connectTimeout, 60 * second),
       closeTimeout: nanos("closeTimeout", config.closeTimeout, 30 * second),
-      maxConnecting: whole("maxConnecting", config.maxConnecting ?? max, 1),
+      maxConnecting: limit("maxConnecting", config.maxConnecting ?? max, 1),
       connectWeight: whole("connectWeight", config.connectWeight ?? 1, 1),
       idleTimeToLive: nanos("idleTimeToLive", config.idleTimeToLive, 300 * second),
       maxLifetime: nanos("maxLifetime", config.maxLifetime, Infinity),
@@ -125,7 +126,7 @@ export const resolve = (
       validationBypass: nanos("validationBypass", config.validationBypass, 5 * second),
       backoffBase,
       backoffMax,
-      breakerThreshold: whole("breakerThreshold", config.breakerThreshold ?? 5, 1),
+      breakerThreshold: limit("breakerThreshold", config.breakerThreshold ?? 5, 1),
       breakerOpenFor: nanos("breakerOpenFor", config.breakerOpenFor, backoffMax),
       leakThreshold: nanos("leakThreshold", config.leakThreshold, Infinity)
     })

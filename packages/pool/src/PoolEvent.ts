@@ -14,6 +14,7 @@ import * as Data from "effect/Data"
  * - `notOpen`: `isOpen` said no (or threw)
  * - `unhealthy`: its health check failed too often
  * - `invalid`: it failed the check before a borrow
+ * - `unclean`: its reset after a borrow failed, or outlasted its deadline
  * - `retired`: it asked for it itself, through its handle
  * - `expired`: older than `maxLifetime`
  * - `idle`: idle for longer than `idleTimeToLive`
@@ -32,6 +33,7 @@ export type CloseReason =
   | "notOpen"
   | "unhealthy"
   | "invalid"
+  | "unclean"
   | "retired"
   | "expired"
   | "idle"

@@ -16,3 +16,5 @@ export * as PoolEvent from "./PoolEvent.js"
 export * as PoolMetrics from "./PoolMetrics.js"
 /** @since 0.1.0 */
 export * as PoolStats from "./PoolStats.js"
+/** @since 0.1.0 */
+export * as Reset from "./Reset.js"

@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope"
 import { describe, expect, it } from "@effect/vitest"
 import { Lease, type Pool } from "@mooring/pool"
 import { forever } from "./lab/Behaviour.js"
-import { Counter, onBench } from "./lab/Bench.js"
+import { Attempts, Counter, onBench } from "./lab/Bench.js"
 import { Stage } from "./lab/Stage.js"
 
 describe("what the laws have found", () => {
@@ -70,6 +70,26 @@ describe("what the laws have found", () => {
         stage.settle()
         expect(stage.run(pool.stats)).toMatchObject({ leases: 3, waiting: 0 })
         expect(asked).toBe(2)
+      }
+    )
+  })
+
+  it("L15: keys whose acquires were turned away do not stand in the way of another", () => {
+    const items = new Counter()
+    onBench(
+      () => ({ acquire: () => items.acquire, maxTotal: 1, config: { maxWaiters: 0 } }),
+      ({ stage, pool }) => {
+        const holder = stage.run(Scope.make())
+        stage.run(Scope.extend(pool.lease("k0"), holder))
+        for (let n = 1; n <= 20; n++) {
+          expect(stage.run(Effect.flip(pool.use(`k${n}`, () => Effect.void)))).toMatchObject({ _tag: "PoolSaturated" })
+        }
+        stage.fork(Scope.close(holder, Exit.void))
+        stage.fork(pool.drain("k0"))
+        stage.settle()
+        const served = stage.call(pool.use("late", () => Effect.void))
+        stage.settle()
+        expect(served.unsafePoll()).toMatchObject({ _tag: "Success" })
       }
     )
   })
@@ -211,14 +231,10 @@ describe("what the laws have found", () => {
   })
 
   it("L22: a key whose circuit is open is not forgotten before the circuit may be tried", () => {
-    let attempts = 0
+    const attempts = new Attempts((attempt) => attempt === 1)
     onBench<number, string>(
       () => ({
-        acquire: () =>
-          Effect.suspend(() => {
-            attempts += 1
-            return attempts === 1 ? Effect.succeed(1) : Effect.fail("refused")
-          }),
+        acquire: () => attempts.acquire,
         config: {
           idleTimeToLive: 200,
           breakerThreshold: 1,
@@ -236,7 +252,7 @@ describe("what the laws have found", () => {
         const again = stage.call(Effect.flip(pool.use("k", () => Effect.void)))
         stage.settle()
         expect(again.unsafePoll()).toMatchObject({ value: { _tag: "CircuitOpen" } })
-        expect(attempts).toBe(2)
+        expect(attempts.count).toBe(2)
       }
     )
   })
@@ -294,14 +310,10 @@ describe("what the laws have found", () => {
   })
 
   it("L23: who waits for the last open item is told that the circuit is open when that item goes", () => {
-    let attempts = 0
+    const attempts = new Attempts((attempt) => attempt === 1)
     onBench<number, string>(
       () => ({
-        acquire: () =>
-          Effect.suspend(() => {
-            attempts += 1
-            return attempts === 1 ? Effect.succeed(1) : Effect.fail("refused")
-          }),
+        acquire: () => attempts.acquire,
         config: {
           max: 2,
           breakerThreshold: 1,
@@ -315,7 +327,7 @@ describe("what the laws have found", () => {
         const lease = stage.run(Scope.extend(pool.lease("k"), holder))
         stage.call(Effect.flip(pool.use("k", () => Effect.void)))
         stage.advance(10)
-        expect(attempts).toBe(2)
+        expect(attempts.count).toBe(2)
         const waiter = stage.call(Effect.flip(pool.use("k", () => Effect.void)))
         stage.advance(10)
         stage.run(lease.decide(Lease.Discard("scripted")))
@@ -357,4 +369,170 @@ describe("what the laws have found", () => {
       }
     )
   })
+
+  it("L18: an item that was only passed to somebody who had left by then has idled all the time", () => {
+    const items = new Counter()
+    onBench(
+      () => ({
+        acquire: () => items.acquire,
+        config: { idleTimeToLive: 5_000, validationBypass: 500 },
+        health: { probe: () => Effect.void, schedule: Schedule.stop }
+      }),
+      ({ stage, pool }) => {
+        stage.run(pool.use("k", () => Effect.void))
+        stage.advance(1_400)
+        const waiter = stage.call(pool.use("k", () => Effect.void))
+        waiter.unsafeInterruptAsFork(FiberId.none)
+        stage.settle()
+        expect(stage.run(pool.stats)).toMatchObject({ cancelled: 1, idle: 1 })
+        stage.advance(3_599)
+        expect(items.closed).toEqual([])
+        stage.advance(1)
+        expect(items.closed).toEqual([1])
+      }
+    )
+  })
+
+  for (const [what, meanwhile] of [
+    ["its settings changed", (pool: Pool.Pool<string, number, never>) => pool.resize("k", idling)],
+    ["it was checked", (pool: Pool.Pool<string, number, never>) => pool.use("k", () => Effect.void)]
+  ] as const) {
+    it(`L18: what has idled for longest goes at its time, though ${what} meanwhile`, () => {
+      const items = new Counter()
+      onBench(
+        () => ({
+          acquire: () => items.acquire,
+          config: idling,
+          // The one that idles longer answers later.
+          health: { probe: (item) => Effect.sleep(item === 2 ? 50 : 100), schedule: Schedule.stop }
+        }),
+        ({ stage, pool }) => {
+          const [one, two] = [stage.run(Scope.make()), stage.run(Scope.make())]
+          stage.run(Scope.extend(pool.lease("k"), one))
+          stage.run(Scope.extend(pool.lease("k"), two))
+          const longest = what === "it was checked" ? 1 : 2
+          stage.run(Scope.close(longest === 1 ? one : two, Exit.void))
+          stage.advance(1_000)
+          stage.run(Scope.close(longest === 1 ? two : one, Exit.void))
+          stage.advance(1_000)
+          const fiber = stage.call(meanwhile(pool))
+          stage.settle()
+          fiber.unsafeInterruptAsFork(FiberId.none)
+          stage.advance(2_999)
+          expect(items.closed).toEqual([])
+          stage.advance(1)
+          expect(items.closed).toEqual([longest])
+          stage.advance(1_000)
+          expect(items.closed.toSorted()).toEqual([1, 2])
+        }
+      )
+    })
+  }
+
+  it("L18: what is due while it is checked goes when the check has ended, whatever else idles", () => {
+    const items = new Counter()
+    onBench(
+      () => ({
+        acquire: () => items.acquire,
+        config: idling,
+        health: { probe: (item) => Effect.sleep(item === 2 ? 50 : 100), schedule: Schedule.stop }
+      }),
+      ({ stage, pool }) => {
+        const [one, two] = [stage.run(Scope.make()), stage.run(Scope.make())]
+        stage.run(Scope.extend(pool.lease("k"), one))
+        stage.run(Scope.extend(pool.lease("k"), two))
+        stage.run(Scope.close(one, Exit.void))
+        stage.advance(1_000)
+        stage.run(Scope.close(two, Exit.void))
+        stage.advance(3_980)
+        // One check for each who waits.
+        const waiters = [1, 2].map(() => stage.call(pool.use("k", () => Effect.void)))
+        stage.settle()
+        for (const waiter of waiters) waiter.unsafeInterruptAsFork(FiberId.none)
+        stage.advance(99)
+        expect(items.closed).toEqual([])
+        stage.advance(1)
+        expect(items.closed).toEqual([1])
+      }
+    )
+  })
+
+  it("L20: an item that was kept for somebody who wants it whole is checked, too, when it has not answered for long", () => {
+    const probed: Array<number> = []
+    const items = new Counter()
+    onBench(
+      () => ({
+        acquire: () => items.acquire,
+        config: { validationBypass: 500 },
+        health: {
+          probe: (item) =>
+            Effect.zipRight(
+              Effect.sleep(50),
+              Effect.sync(() => probed.push(item))
+            ),
+          schedule: Schedule.stop
+        }
+      }),
+      ({ stage, pool }) => {
+        const holder = stage.run(Scope.make())
+        stage.run(Scope.extend(pool.lease("k"), holder))
+        const whole = stage.call(Effect.scoped(Effect.map(pool.exclusive("k"), ({ item }) => item)))
+        stage.run(pool.suspend("k"))
+        stage.run(Scope.close(holder, Exit.void))
+        stage.advance(700)
+        stage.run(pool.resume("k"))
+        expect(whole.unsafePoll()).toBeNull()
+        stage.advance(50)
+        expect(whole.unsafePoll()).toMatchObject({ value: 1 })
+        expect(probed).toEqual([1])
+      }
+    )
+  })
+
+  it("L15: keys whose callers were turned away do not stand in the way of one that has room", () => {
+    const items = new Counter()
+    onBench(
+      () => ({ acquire: () => items.acquire, config: { max: 2, maxWaiters: 0 }, maxTotal: 3 }),
+      ({ stage, pool }) => {
+        const holder = stage.run(Scope.make())
+        const borrow = (key: string) => stage.run(Scope.extend(pool.lease(key), holder))
+        borrow("a")
+        borrow("b")
+        const lease = borrow("c")
+        for (const key of ["a", "b"]) {
+          expect(stage.run(Effect.flip(pool.use(key, () => Effect.void)))).toMatchObject({ _tag: "PoolSaturated" })
+        }
+        stage.run(pool.invalidate(lease.item))
+        stage.run(lease.release)
+        expect(items.closed).toEqual([3])
+        expect(stage.run(pool.use("d", (item) => Effect.succeed(item)))).toBe(4)
+      }
+    )
+  })
+
+  it("L13: room is taken from what has idled for longest, though it was checked meanwhile", () => {
+    const closed: Array<string> = []
+    onBench(
+      () => ({
+        acquire: (key: string) => Effect.acquireRelease(Effect.succeed(key), () => Effect.sync(() => closed.push(key))),
+        config: { validationBypass: 500 },
+        maxTotal: 2,
+        health: { probe: () => Effect.sleep(50), schedule: Schedule.stop }
+      }),
+      ({ stage, pool }) => {
+        stage.run(pool.use("a", () => Effect.void))
+        stage.advance(10)
+        stage.run(pool.use("b", () => Effect.void))
+        stage.advance(1_000)
+        const fiber = stage.call(pool.use("a", () => Effect.void))
+        stage.settle()
+        fiber.unsafeInterruptAsFork(FiberId.none)
+        stage.advance(50)
+        stage.run(pool.use("c", () => Effect.void))
+        expect(closed).toEqual(["a"])
+      }
+    )
+  })
 })
+
+const idling = { max: 2, idleTimeToLive: 5_000, validationBypass: 500 }

@@ -12,6 +12,7 @@ import * as Scope from "effect/Scope"
 import { describe, expect, it } from "@effect/vitest"
 import { Pool, PoolError } from "@mooring/pool"
 import { Freezer } from "./lab/Behaviour.js"
+import { sampled } from "./lab/Law.js"
 import { activeFibers, Stage } from "./lab/Stage.js"
 
 const endings = ["ok", "error", "slow", "never", "defect", "interrupt"] as const
@@ -19,7 +20,7 @@ const endings = ["ok", "error", "slow", "never", "defect", "interrupt"] as const
 type Ending = (typeof endings)[number]
 
 /** Milliseconds. */
-const limits = { connect: 200, probe: 80, close: 150, acquire: 1_000, shutdown: 500 }
+const limits = { connect: 200, probe: 80, reset: 80, close: 150, acquire: 1_000, shutdown: 500 }
 
 /** How slow is slow: longer than a moment, shorter than any limit. */
 const slow = 40
@@ -45,6 +46,7 @@ interface Gates {
   readonly acquire: Ending
   readonly validate: Ending
   readonly probe: Ending
+  readonly reset: Ending
   readonly close: Ending
 }
 
@@ -89,6 +91,7 @@ const pass = (gates: Gates): void => {
           threshold: 2,
           onBorrow: true
         },
+        reset: { run: () => Effect.suspend(() => gate(gates.reset, freezer)), timeout: limits.reset },
         config: {
           max: 2,
           connectTimeout: limits.connect,
@@ -144,7 +147,7 @@ const pass = (gates: Gates): void => {
   if (gates.acquire === "never") expect(stats.abandoned, `${where}: abandoned`).toBeGreaterThan(0)
 
   const done = stage.fork(Scope.close(scope, Exit.void))
-  stage.advance(limits.connect + limits.probe + limits.close)
+  stage.advance(limits.connect + limits.probe + limits.reset + limits.close)
   expect(done.unsafePoll(), `${where}: closing does not end`).toMatchObject({ _tag: "Success" })
   // What hung comes back at last: it is closed, too, and nothing is left.
   for (let round = 0; round < 3; round++) {
@@ -156,12 +159,18 @@ const pass = (gates: Gates): void => {
   expect(activeFibers() - fibers, `${where}: fibers`).toBe(0)
 }
 
+const everyCheck = endings.flatMap((validate) =>
+  endings.flatMap((probe) => endings.map((reset) => ({ validate, probe, reset })))
+)
+
 describe("whatever the gates of a pool do, it goes on", () => {
   for (const acquire of endings) {
     for (const close of endings) {
-      it(`acquire: ${acquire}, close: ${close}, with every kind of check`, () => {
-        for (const validate of endings) {
-          for (const probe of endings) pass({ acquire, validate, probe, close })
+      it(`acquire: ${acquire}, close: ${close}, with every kind of check and reset`, async () => {
+        for (const checks of sampled(everyCheck)) {
+          pass({ acquire, close, ...checks })
+          // The test runner wants to hear from its worker.
+          if (checks.validate === checks.probe) await new Promise((resume) => setImmediate(resume))
         }
       })
     }

@@ -10,6 +10,7 @@ import * as KeyedPool from "effect/KeyedPool"
 import * as Scope from "effect/Scope"
 import { describe, expect, it } from "@effect/vitest"
 import { Pool } from "@mooring/pool"
+import { sampled } from "./lab/Law.js"
 import { activeFibers, Stage } from "./lab/Stage.js"
 
 type Numbers = Pool.Pool<string, number, never>
@@ -30,6 +31,14 @@ const operations: ReadonlyArray<Operation> = (["nothing", "idle item", "busy ite
         name: "use that waits inside",
         before,
         run: (pool, done) => pool.use("k", () => Effect.zipRight(Effect.sync(done), Effect.yieldNow()))
+      },
+      {
+        name: "use within a mask of the caller's",
+        before,
+        run: (pool, done) =>
+          Effect.uninterruptibleMask((restore) =>
+            pool.useMasked(restore, "k", () => restore(Effect.zipRight(Effect.sync(done), Effect.yieldNow())))
+          )
       },
       {
         name: "lease",
@@ -130,10 +139,13 @@ const interrupted = (operation: Operation, budget: number, tasks: number): boole
   return ended
 }
 
+/** After how many operations the runtime yields. */
+const budgets = [10, 11, 12, 13, 14, 15, 16, 18, 20, 23, 27, 32, 40, 51, 64, 2048]
+
 describe("an operation that is interrupted anywhere leaves nothing behind", () => {
   for (const operation of operations) {
     it(`${operation.name}, with ${operation.before} before it`, () => {
-      for (const budget of [10, 11, 12, 13, 14, 15, 16, 18, 20, 23, 27, 32, 40, 51, 64, 2048]) {
+      for (const budget of sampled(budgets)) {
         let tasks = 0
         // Until the operation has ended of itself, or all tasks have run while it waits for somebody.
         while (tasks < 200 && !interrupted(operation, budget, tasks)) {

@@ -1,8 +1,9 @@
 import { FastCheck as fc } from "effect"
 import * as Effect from "effect/Effect"
+import { constant } from "effect/Function"
 import { describe, expect, it } from "@effect/vitest"
 import { PoolError } from "@mooring/pool"
-import { onBench } from "./lab/Bench.js"
+import { Attempts, onBench } from "./lab/Bench.js"
 import { property } from "./lab/Law.js"
 import { Stage } from "./lab/Stage.js"
 
@@ -17,11 +18,12 @@ const attempts = (options: {
   const began: Array<number> = []
   onBench<number, string>(
     (stage) => ({
-      acquire: () =>
-        Effect.suspend(() => {
+      acquire: constant(
+        new Attempts((attempt) => {
           began.push(stage.now())
-          return options.succeeds?.(began.length) === true ? Effect.succeed(began.length) : Effect.fail("refused")
-        }),
+          return options.succeeds?.(attempt) === true
+        }).acquire
+      ),
       config: {
         max: 1,
         acquireTimeout: 10_000_000,
@@ -107,15 +109,11 @@ describe("the pool waits before it tries again", () => {
   })
 
   it("L26: a circuit opens after the failures that it was told, tries once, and closes with a success", () => {
-    let attempt = 0
     let works = false
+    const attempts = new Attempts(() => works)
     onBench<number, string>(
       () => ({
-        acquire: () =>
-          Effect.suspend(() => {
-            attempt += 1
-            return works ? Effect.succeed(attempt) : Effect.fail("refused")
-          }),
+        acquire: () => attempts.acquire,
         config: {
           max: 3,
           maxConnecting: 1,
@@ -128,7 +126,7 @@ describe("the pool waits before it tries again", () => {
       ({ stage, pool }) => {
         const waiter = stage.call(Effect.flip(pool.use("k", () => Effect.void)))
         stage.advance(100)
-        expect(attempt).toBe(3)
+        expect(attempts.count).toBe(3)
         expect(waiter.unsafePoll()).toMatchObject({ value: { _tag: "CircuitOpen", failures: 3 } })
         const refused = stage.call(Effect.flip(pool.use("k", () => Effect.void)))
         stage.settle()

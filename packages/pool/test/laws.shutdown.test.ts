@@ -1,11 +1,8 @@
 import { FastCheck as fc } from "effect"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
 import { describe, expect, it } from "@effect/vitest"
-import { Pool } from "@mooring/pool"
+import { Counter, onBench } from "./lab/Bench.js"
 import { law } from "./lab/Law.js"
-import { Stage } from "./lab/Stage.js"
 
 describe("the pool comes to an end", () => {
   law(27, "a closing pool refuses at once, waits for leases until its deadline, and closes what comes late", {
@@ -26,38 +23,28 @@ describe("the pool comes to an end", () => {
   })
 
   it("L29: ten thousand keys that came and went leave nothing behind", () => {
-    const stage = new Stage({ seed: 1 })
-    let open = 0
-    const scope = stage.run(Scope.make())
-    const pool = stage.run(
-      Scope.extend(
-        Pool.make({
-          acquire: () =>
-            Effect.acquireRelease(
-              Effect.sync(() => (open += 1)),
-              () => Effect.sync(() => (open -= 1))
-            ),
-          config: { idleTimeToLive: 1_000 }
-        }),
-        scope
-      )
+    const items = new Counter()
+    onBench(
+      () => ({ acquire: () => items.acquire, config: { idleTimeToLive: 1_000 } }),
+      ({ close, pool, stage }) => {
+        for (let batch = 0; batch < 100; batch++) {
+          stage.run(
+            Effect.forEach(
+              Array.from({ length: 100 }, (_, i) => `k${batch * 100 + i}`),
+              (key) => pool.use(key, () => Effect.void)
+            )
+          )
+          stage.advance(1_100)
+          expect(items.open.size).toBe(0)
+          expect(stage.run(pool.stats).keys).toEqual([])
+        }
+        expect(stage.run(pool.stats).started).toBe(10_000)
+        expect(stage.run(pool.stats).closed).toEqual({ idle: 10_000 })
+        close()
+        stage.settle()
+        expect(stage.clock.liveTimers).toBe(0)
+      }
     )
-    for (let batch = 0; batch < 100; batch++) {
-      stage.run(
-        Effect.forEach(
-          Array.from({ length: 100 }, (_, i) => `k${batch * 100 + i}`),
-          (key) => pool.use(key, () => Effect.void)
-        )
-      )
-      stage.advance(1_100)
-      expect(open).toBe(0)
-      expect(stage.run(pool.stats).keys).toEqual([])
-    }
-    expect(stage.run(pool.stats).started).toBe(10_000)
-    expect(stage.run(pool.stats).closed).toEqual({ idle: 10_000 })
-    stage.fork(Scope.close(scope, Exit.void))
-    stage.settle()
-    expect(stage.clock.liveTimers).toBe(0)
   })
 
   law(30, "what the pool says of itself is what is seen from outside", {

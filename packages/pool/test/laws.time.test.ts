@@ -1,11 +1,9 @@
 import { FastCheck as fc } from "effect"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
 import { describe, expect, it } from "@effect/vitest"
-import { Pool } from "@mooring/pool"
+import type { Pool } from "@mooring/pool"
+import { Counter, onBench } from "./lab/Bench.js"
 import { law, plays, property } from "./lab/Law.js"
-import { Stage } from "./lab/Stage.js"
 import { runVirtually } from "./lab/VirtualRun.js"
 
 const small = fc.integer({ min: 1, max: 2 })
@@ -20,35 +18,32 @@ const lives = (
     readonly retirements?: { readonly limit: number; readonly window: number }
   }
 ) => {
-  const stage = new Stage({ seed: 1 })
   const opened: Array<number> = []
   const closed: Array<number> = []
-  const scope = stage.run(Scope.make())
-  const pool = stage.run(
-    Scope.extend(
-      Pool.make({
-        acquire: () =>
-          Effect.acquireRelease(
-            Effect.sync(() => opened.push(stage.now())),
-            () => Effect.sync(() => closed.push(stage.now()))
-          ),
-        config,
-        seed: options.seed,
-        ...(options.retirements === undefined ? {} : { retirements: options.retirements })
-      }),
-      scope
-    )
+  let seen = { opened, closed }
+  onBench<number, never>(
+    (stage) => ({
+      acquire: () =>
+        Effect.acquireRelease(
+          Effect.sync(() => opened.push(stage.now())),
+          () => Effect.sync(() => closed.push(stage.now()))
+        ),
+      config,
+      seed: options.seed,
+      ...(options.retirements === undefined ? {} : { retirements: options.retirements })
+    }),
+    ({ pool, stage }) => {
+      const borrow = Effect.scoped(Effect.zipRight(pool.lease("k"), Effect.yieldNow()))
+      stage.run(
+        Effect.all(
+          Array.from({ length: options.count }, () => borrow),
+          { concurrency: "unbounded" }
+        )
+      )
+      stage.advance(options.until)
+      seen = { opened: [...opened], closed: [...closed] }
+    }
   )
-  stage.run(
-    Effect.all(
-      Array.from({ length: options.count }, () => Effect.scoped(Effect.zipRight(pool.lease("k"), Effect.yieldNow()))),
-      { concurrency: "unbounded" }
-    )
-  )
-  stage.advance(options.until)
-  const seen = { opened: [...opened], closed: [...closed] }
-  stage.fork(Scope.close(scope, Exit.void))
-  stage.settle()
   return seen
 }
 
@@ -126,34 +121,20 @@ describe("the pool keeps time", () => {
   )
 
   it("L19: a busy item's replacement is there before the item has to go", () => {
-    const stage = new Stage({ seed: 1 })
-    const open: Array<number> = []
-    let next = 0
-    const scope = stage.run(Scope.make())
-    const pool = stage.run(
-      Scope.extend(
-        Pool.make({
-          acquire: () =>
-            Effect.acquireRelease(
-              Effect.delay(
-                Effect.sync(() => open.push(++next)),
-                50
-              ).pipe(Effect.as(next + 1)),
-              () => Effect.sync(() => open.splice(0, 1))
-            ),
-          config: { min: 1, max: 2, maxLifetime: 10_000, lifetimeJitter: 0, idleTimeToLive: 3_600_000 },
-          seed: 1
-        }),
-        scope
-      )
+    const items = new Counter()
+    onBench(
+      () => ({
+        acquire: () => Effect.delay(items.acquire, 50),
+        config: { min: 1, max: 2, maxLifetime: 10_000, lifetimeJitter: 0, idleTimeToLive: 3_600_000 }
+      }),
+      ({ pool, stage }) => {
+        stage.fork(pool.warm(["k"]))
+        stage.advance(9_999)
+        expect([...items.open]).toEqual([1, 2])
+        stage.advance(60)
+        expect([...items.open]).toEqual([2])
+      }
     )
-    stage.fork(pool.warm(["k"]))
-    stage.advance(9_999)
-    expect(open.length).toBe(2)
-    stage.advance(60)
-    expect(open).toEqual([2])
-    stage.fork(Scope.close(scope, Exit.void))
-    stage.settle()
   })
 
   law(

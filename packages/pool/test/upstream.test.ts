@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as EffectPool from "effect/Pool"
 import * as KeyedPool from "effect/KeyedPool"
 import * as RcMap from "effect/RcMap"
@@ -376,5 +377,40 @@ describe("a failure that has passed", () => {
     ours.stage.run(Scope.close(three, Exit.void))
     ours.close()
     ours.stage.settle()
+  })
+})
+
+describe("an interruption while a scope closes", () => {
+  /** Two slow finalizers beside `borrow`; the fiber is interrupted while the first, or the last, of them runs. */
+  const interruptedAt = (at: number) => {
+    const stage = new Stage({ seed: 1 })
+    const scope = stage.run(Scope.make())
+    const pool = stage.run(Scope.extend(Pool.make({ acquire: always(Effect.succeed(1)) }), scope))
+    const slow = Effect.addFinalizer(() => Effect.sleep(10))
+    let wentOn = false
+    const body = Effect.scoped(Effect.zipRight(Effect.zipRight(pool.lease("k"), slow), slow))
+    const fiber = stage.call(
+      Effect.zipRight(
+        body,
+        Effect.sync(() => (wentOn = true))
+      )
+    )
+    stage.advance(at)
+    fiber.unsafeInterruptAsFork(FiberId.none)
+    stage.advance(20)
+    const stats = stage.run(pool.stats)
+    stage.fork(Scope.close(scope, Exit.void))
+    stage.settle()
+    return { wentOn, ended: fiber.unsafePoll()?._tag, leases: stats.leases }
+  }
+
+  it("effect's scope loses one that comes during the last of two finalizers: the fiber runs on", () => {
+    expect(interruptedAt(5)).toMatchObject({ wentOn: false, ended: "Failure" })
+    expect(interruptedAt(15)).toMatchObject({ wentOn: true, ended: "Success" })
+  })
+
+  it("ours has the lease back in either case", () => {
+    expect(interruptedAt(5)).toMatchObject({ leases: 0 })
+    expect(interruptedAt(15)).toMatchObject({ leases: 0 })
   })
 })

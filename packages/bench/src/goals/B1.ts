@@ -8,7 +8,7 @@ import { measure, repeat } from "../Rounds.js"
 const names = { ours: "Pool.use", fresh: "Pool.use, built for each call", effect: "Effect.scoped(Pool.get) of effect" }
 
 export const B1: Benchmark = {
-  id: "B1",
+  ids: ["B1"],
   title: "Borrow and return, a slot free",
   run: (options) =>
     Effect.scoped(

@@ -139,9 +139,9 @@ export class Capacity<in out K, in out A, in out E> {
   private relieveOnce(): boolean {
     for (const queue of this.queues()) {
       for (const key of queue) {
-        // `tryGrow` takes the key out, or leaves it in front.
         if (this.host.tryGrow(key)) return true
-        break
+        // Who still wants to grow, and may not, stays in front; who no longer wants to was taken out.
+        if (queue.has(key)) break
       }
     }
     return false

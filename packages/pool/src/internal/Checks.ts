@@ -5,15 +5,16 @@ import { PoolConfigError } from "../PoolError.js"
 /** Throws `PoolConfigError`; whoever uses it turns that into a failure. */
 export const checks = (key: string | undefined) => {
   const refuse = (field: string, reason: string) => new PoolConfigError({ key, field, reason })
+  const whole = (field: string, value: number, least: number): number => {
+    if (Number.isInteger(value) && value >= least) return value
+    throw refuse(field, `must be a whole number of at least ${least}, not ${value}`)
+  }
   return {
     refuse,
-    /** A whole number, or `Infinity`. */
-    whole: (field: string, value: number, least: number): number => {
-      if (!(Number.isInteger(value) || value === Infinity) || value < least) {
-        throw refuse(field, `must be a whole number of at least ${least}, not ${value}`)
-      }
-      return value
-    },
+    whole,
+    /** A whole number, or `Infinity` for no limit. */
+    limit: (field: string, value: number, least: number): number =>
+      value === Infinity ? value : whole(field, value, least),
     /** A duration in nanoseconds. */
     nanos: (field: string, input: Duration.DurationInput | undefined, otherwise: number): number => {
       if (input === undefined) return otherwise

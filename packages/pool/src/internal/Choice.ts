@@ -16,25 +16,29 @@ export interface Items<K, A, E> {
 export class Choice<in out K, in out A, in out E> {
   constructor(private readonly items: Items<K, A, E>) {}
 
-  /** A free item that is open and needs no check; those that need one are asked, and come back when they answer. */
+  /** A free item that can be lent at once. Of those that need a check one is asked for each who waits, not all. */
   share(key: KeyState<K, A, E>): Item<K, A, E> | undefined {
-    for (;;) {
-      const item = key.free.best()
-      if (item === undefined) return undefined
-      if (!this.items.isOpen(item)) continue
-      if (!this.items.isStale(item)) return item
-      this.items.validate(item)
+    for (let item = this.next(key); item !== undefined; item = this.next(key)) if (this.isFit(item)) return item
+    return undefined
+  }
+
+  /** The item to look at next: while enough are asked already, one that needs no check, wherever it stands. */
+  private next(key: KeyState<K, A, E>): Item<K, A, E> | undefined {
+    const { best } = key
+    if (best === undefined || key.validating < key.queue.size || !this.items.isStale(best)) return best
+    let least: Item<K, A, E> | undefined
+    for (const item of key.items) {
+      if (item.isFree && !this.items.isStale(item) && (least === undefined || item.leases < least.leases)) least = item
     }
+    return least
   }
 
   /** An item that nobody holds; if there is none, the least loaded one is kept for this waiter. */
   whole(key: KeyState<K, A, E>, waiter: Waiter<K, A, E>): Item<K, A, E> | undefined {
     const kept = waiter.reserved
-    if (kept !== undefined && kept.leases === 0 && this.items.isOpen(kept)) return kept
-    for (let item = key.free.best(); item !== undefined && item.leases === 0; item = key.free.best()) {
-      if (!this.items.isOpen(item)) continue
-      if (!this.items.isStale(item)) return item
-      this.items.validate(item)
+    if (kept !== undefined && kept.leases === 0 && this.isFit(kept)) return kept
+    for (let item = key.best; item !== undefined && item.leases === 0; item = key.best) {
+      if (this.isFit(item)) return item
     }
     const passed = this.passedBy(key, waiter)
     if (passed !== undefined || waiter.reserved !== undefined) return passed
@@ -47,7 +51,7 @@ export class Choice<in out K, in out A, in out E> {
     if (least !== undefined) {
       least.reservedFor = waiter
       waiter.reserved = least
-      key.free.place(least)
+      key.place(least)
     }
     return undefined
   }
@@ -57,7 +61,7 @@ export class Choice<in out K, in out A, in out E> {
     if (key.queue.exclusives < 2) return undefined
     for (const item of key.items) {
       const later = item.reservedFor
-      if (later === undefined || later === waiter || item.leases > 0 || !this.items.isOpen(item)) continue
+      if (later === undefined || later === waiter || item.leases > 0 || !this.isFit(item)) continue
       const kept = waiter.reserved
       later.reserved = kept
       if (kept !== undefined) kept.reservedFor = later
@@ -68,11 +72,22 @@ export class Choice<in out K, in out A, in out E> {
     return undefined
   }
 
+  /**
+   * Whether an item that nobody holds too much of is open and needs no check. One that is not open goes; one that needs
+   * a check is asked, and comes back when it has answered: neither is free any more.
+   */
+  private isFit(item: Item<K, A, E>): boolean {
+    if (item.validation !== undefined || !this.items.isOpen(item)) return false
+    if (!this.items.isStale(item)) return true
+    this.items.validate(item)
+    return false
+  }
+
   unreserve(waiter: Waiter<K, A, E>): void {
     const { reserved } = waiter
     if (reserved === undefined) return
     waiter.reserved = undefined
     reserved.reservedFor = undefined
-    reserved.key.free.place(reserved)
+    reserved.key.place(reserved)
   }
 }

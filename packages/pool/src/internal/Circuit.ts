@@ -63,12 +63,6 @@ export const opensAt = (circuit: Circuit): number => {
 }
 
 export const stateOf = (circuit: Circuit, now: number): "closed" | "open" | "halfOpen" => {
-  switch (circuit._tag) {
-    case "Closed":
-      return "closed"
-    case "HalfOpen":
-      return "halfOpen"
-    case "Open":
-      return now < circuit.until ? "open" : "halfOpen"
-  }
+  if (circuit._tag === "Closed") return "closed"
+  return circuit._tag === "Open" && now < circuit.until ? "open" : "halfOpen"
 }

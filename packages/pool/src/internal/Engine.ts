@@ -24,7 +24,7 @@ import { Capacity } from "./Capacity.js"
 import { Choice } from "./Choice.js"
 import * as Circuit from "./Circuit.js"
 import type { EventHub } from "./EventHub.js"
-import type { Item } from "./Item.js"
+import { type Item, wholeMillis } from "./Item.js"
 import { Keys, type KeysOptions } from "./Keys.js"
 import type { KeyState } from "./KeyState.js"
 import { type Behaviour, Lifecycle } from "./Lifecycle.js"
@@ -37,6 +37,12 @@ export interface EngineOptions<K, A, E, R> extends Behaviour<K, A, E, R>, KeysOp
   readonly isRetryable: (error: E) => boolean
   readonly random: () => number
 }
+
+/**
+ * How a lease ended. `answered`: the item served, and need not be asked again for a while. `unused`: it was passed to
+ * somebody who had left by then, and has idled all the time.
+ */
+export type LeaseEnding = "answered" | "failed" | "unused"
 
 export class Engine<in out K, in out A, in out E, in out R> {
   readonly keys: Keys<K, A, E>
@@ -87,7 +93,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
   take(key: K): Item<K, A, E> | undefined {
     const state = this.keys.get(key)
     if (state === undefined || state.blocked) return undefined
-    const item = state.free.best()
+    const item = state.best
     if (item === undefined || this.lifecycle.isStale(item) || !this.lifecycle.isOpen(item)) return undefined
     state.immediate++
     this.lend(item)
@@ -119,6 +125,8 @@ export class Engine<in out K, in out A, in out E, in out R> {
     }
     if (waiter.queued && this.isOverfull(state, state.counters.connects + state.counters.checks > tasks)) {
       this.unqueue(waiter)
+      // It must not stand in the way of other keys on account of somebody who was turned away.
+      this.grow(state)
       return this.refuse(state, new PoolSaturated({ key: state.name, maxWaiters: state.config.maxWaiters }))
     }
     if (waiter.queued) this.deadlines.add(waiter, now + waiter.timeout)
@@ -167,7 +175,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     if (item !== undefined) {
       key.counters.waited--
       key.counters.cancelled++
-      this.release(item, undefined, false)
+      this.release(item, undefined, "unused")
     } else if (waiter.queued) {
       key.counters.cancelled++
       this.unqueue(waiter)
@@ -206,37 +214,41 @@ export class Engine<in out K, in out A, in out E, in out R> {
   private lend(item: Item<K, A, E>): void {
     item.leases++
     item.key.leases++
-    item.key.free.place(item)
+    item.key.place(item)
     if (item.leases === 1) this.lifecycle.trackIdle(item)
   }
 
-  /** A lease has ended. `answered` says that the item served, and need not be asked again for a while. */
-  release(item: Item<K, A, E>, discard: string | undefined, answered: boolean): void {
+  /** A lease has ended. */
+  release(item: Item<K, A, E>, discard: string | undefined, ending: LeaseEnding): void {
     const { key } = item
     item.leases--
     item.exclusive = false
     key.leases--
     if (item.state === "ready") {
       if (discard !== undefined) this.lifecycle.retire(item, "discarded", discard)
-      else if (this.lifecycle.isOpen(item)) this.returned(item, answered)
+      else if (this.lifecycle.isOpen(item)) this.returned(item, ending)
       if (item.state !== "ready") this.pump(key)
     } else if (item.state === "draining" && item.leases === 0) {
       this.lifecycle.closeDrained(item)
     } else if (item.state === "closed") {
       this.keys.tidy(key)
     }
-    if (key.queue.size > 0) this.pump(key)
+    if (key.blocked) this.pump(key)
     if (item.isIdle) this.wentIdle(item)
   }
 
-  private returned(item: Item<K, A, E>, answered: boolean): void {
-    const now = this.deadlines.now()
-    item.idleSince = now
-    if (answered && this.lifecycle.watchesHealth) {
+  private returned(item: Item<K, A, E>, ending: LeaseEnding): void {
+    const now = wholeMillis(this.deadlines.now())
+    if (ending !== "unused") item.idleSince = now
+    if (ending === "answered" && this.lifecycle.watchesHealth) {
       item.provenAt = now
       item.failedProbes = 0
     }
-    item.key.free.place(item)
+    if (item.leases === 0 && this.lifecycle.resets) {
+      this.lifecycle.reset(item)
+      return
+    }
+    item.key.place(item)
     this.lifecycle.trackIdle(item)
   }
 
@@ -265,7 +277,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       key.pumping = false
     }
     for (const warming of [...key.warming]) warming.look()
-    if (key.free.idle > 0) this.keys.wentIdle(key)
+    if (key.idle > 0) this.keys.wentIdle(key)
   }
 
   private dispatch(key: KeyState<K, A, E>): void {
@@ -282,7 +294,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       else if (waiter.reserved === undefined) break
       waiter = next
     }
-    key.blocked = waiter !== undefined
+    key.blocked = key.queue.size > 0
   }
 
   private hand(waiter: Waiter<K, A, E>, item: Item<K, A, E>): void {
@@ -355,18 +367,19 @@ export class Engine<in out K, in out A, in out E, in out R> {
     const { key } = item
     key.lastFailure = cause
     key.lastFailedAt = this.deadlines.now()
-    if (!this.isWorthWaiting(cause)) {
+    if (!this.isWorthWaiting(item, cause)) {
       // Whoever came after the attempt began has not been refused by it.
       // A failure that is not one of ours is the resource's own, or a defect.
       this.failWaiting(key, cause as Cause.Cause<E>, (waiter) => waiter.number <= item.acquiresBefore)
     }
   }
 
-  private isWorthWaiting(cause: Cause.Cause<E | ConnectTimeout | ItemEnded>): boolean {
+  private isWorthWaiting(item: Item<K, A, E>, cause: Cause.Cause<E | ConnectTimeout | ItemEnded>): boolean {
     const failure = Cause.failureOption(cause)
     if (failure._tag === "None") return Cause.isInterruptedOnly(cause)
     const error = failure.value
-    return isOwnFailure(error) || this.options.isRetryable(error)
+    if (isOwnFailure(error)) return true
+    return this.lifecycle.ask(item, "isRetryable threw; it will be tried again", true, this.options.isRetryable, error)
   }
 
   /** Ends the wait of those whom `which` names, and of whoever warms the key. */

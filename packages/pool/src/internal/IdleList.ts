@@ -8,15 +8,20 @@ export class IdleList<in out K, in out A, in out E> {
   private head: Item<K, A, E> | undefined = undefined
   private tail: Item<K, A, E> | undefined = undefined
 
-  /** Puts the item at the end when it is idle; takes it out when it is not. */
+  /** Puts the item where it belongs when it is idle, which is the end if it was just given back; else takes it out. */
   place(item: Item<K, A, E>): void {
     if (item.idleListed) this.remove(item)
     if (!item.isIdle) return
+    let prev = this.tail
+    let next: Item<K, A, E> | undefined = undefined
+    for (; prev !== undefined && prev.idleSince > item.idleSince; prev = prev.idlePrev) next = prev
     item.idleListed = true
-    item.idlePrev = this.tail
-    if (this.tail === undefined) this.head = item
-    else this.tail.idleNext = item
-    this.tail = item
+    item.idlePrev = prev
+    item.idleNext = next
+    if (prev === undefined) this.head = item
+    else prev.idleNext = item
+    if (next === undefined) this.tail = item
+    else next.idlePrev = item
   }
 
   remove(item: Item<K, A, E>): void {

@@ -21,6 +21,9 @@ const next: Readonly<Record<ItemState, ReadonlyArray<ItemState>>> = {
   closed: []
 }
 
+/** Nanoseconds in whole milliseconds, rounded up. */
+export const wholeMillis = (nanos: number): number => Math.ceil(nanos / 1e6)
+
 export class Item<in out K, in out A, in out E> implements Deadline {
   // What a borrow touches stands in front: with many keys, the memory touched is what a borrow costs.
   state: ItemState = "connecting"
@@ -30,15 +33,19 @@ export class Item<in out K, in out A, in out E> implements Deadline {
   exclusive = false
   /** The waiting exclusive acquire that nobody may be let in before. */
   reservedFor: Waiter<K, A, E> | undefined = undefined
-  /** The check before a borrow that is running. */
+  /** The check before a borrow, or the reset after one, while it runs: nobody gets the item meanwhile. */
   validation: Bounded | undefined = undefined
-  // Its place among the free items of its key (`FreeItems`).
-  bucket = -1
+  // Its place among the free items of its key (`FreeItems`): the load that it was placed for, −1 when it has none.
+  listedAt = -1
   freePrev: Item<K, A, E> | undefined = undefined
   freeNext: Item<K, A, E> | undefined = undefined
   /** Set when it becomes ready, and never taken away: a borrower may still hold it while it drains. */
   value: A | undefined = undefined
-  /** When it was last given back, and when it last answered something. Nanoseconds. */
+  /**
+   * When it was last given back, and when it last answered something. Whole milliseconds of `Deadlines.now`, rounded
+   * up: written on every return, and a small integer stands in the item itself where any other number is an object
+   * of its own.
+   */
   idleSince = 0
   provenAt = 0
   failedProbes = 0

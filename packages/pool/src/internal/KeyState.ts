@@ -1,8 +1,10 @@
 /**
  * All that the pool knows of one key: its settings, its items, who waits, and the counters. Made by the first borrow,
- * dropped when the key is idle, unpinned and past its time to live.
+ * dropped when the key is idle, unpinned and past its time to live. It is its own list of free items, instead of having
+ * one: a borrow from one of many keys costs mostly the memory that it touches, so the fewer objects the better.
  */
 import * as Cause from "effect/Cause"
+import type { Deadline } from "../Deadlines.js"
 import type { ResolvedConfig } from "../PoolConfig.js"
 import type { PoolError } from "../PoolError.js"
 import type { CloseReason } from "../PoolEvent.js"
@@ -12,7 +14,6 @@ import { FreeItems } from "./FreeItems.js"
 import type { Group } from "./Capacity.js"
 import type { Item } from "./Item.js"
 import { RateLimit } from "./RateLimit.js"
-import { Timer } from "./Timer.js"
 import { WaiterQueue } from "./Waiter.js"
 
 /** Counts that only grow. */
@@ -65,9 +66,24 @@ export interface Warming<in E> {
   readonly fail: (cause: Cause.Cause<E | PoolError>) => void
 }
 
-export class KeyState<in out K, in out A, in out E> {
+/** A deadline of a key; what is done then is the same for all keys. */
+class KeyTimer<in out K, in out A, in out E> implements Deadline {
+  deadlineAt = Infinity
+  heapIndex = -1
+
+  constructor(
+    private readonly key: KeyState<K, A, E>,
+    private readonly due: (key: KeyState<K, A, E>) => void
+  ) {}
+
+  onDeadline(): void {
+    this.due(this.key)
+  }
+}
+
+export class KeyState<in out K, in out A, in out E> extends FreeItems<K, A, E> {
   // What a borrow touches stands together and in front.
-  /** A newcomer must not take a free item: somebody was there first, or nothing is handed out. */
+  /** Somebody waits, or nothing is handed out: a newcomer must not take a free item, and what comes back is for others. */
   blocked = false
   /** Acquires that found a free slot at once. */
   immediate = 0
@@ -75,10 +91,9 @@ export class KeyState<in out K, in out A, in out E> {
   /** Items that serve; with those that drain, `open`. */
   ready = 0
   connecting = 0
-  /** Whether `sweep` is set. */
-  sweeping = false
+  /** When `sweep` is due. Whole milliseconds; −1 while it is not set. */
+  sweepAt = -1
   readonly items = new Set<Item<K, A, E>>()
-  readonly free = new FreeItems<K, A, E>()
   readonly queue = new WaiterQueue<K, A, E>()
   readonly counters = new Counters()
   readonly retirements: RateLimit
@@ -99,8 +114,8 @@ export class KeyState<in out K, in out A, in out E> {
   /** `pump` is at work on it, and has been asked to look once more. */
   pumping = false
   pumpAgain = false
-  readonly sweep: Timer
-  readonly retry: Timer
+  readonly sweep: Deadline
+  readonly retry: Deadline
   /** Who waits for its items to be warm. */
   readonly warming = new Set<Warming<E>>()
 
@@ -110,14 +125,12 @@ export class KeyState<in out K, in out A, in out E> {
     public config: ResolvedConfig,
     readonly group: Group<K, A, E>,
     retirements: { readonly limit: number; readonly window: number },
-    timers: { readonly sweep: (key: KeyState<K, A, E>) => void; readonly retry: (key: KeyState<K, A, E>) => void }
+    due: { readonly sweep: (key: KeyState<K, A, E>) => void; readonly retry: (key: KeyState<K, A, E>) => void }
   ) {
+    super()
     this.retirements = new RateLimit(retirements.limit, retirements.window)
-    this.sweep = new Timer(() => {
-      this.sweeping = false
-      timers.sweep(this)
-    })
-    this.retry = new Timer(() => timers.retry(this))
+    this.sweep = new KeyTimer(this, due.sweep)
+    this.retry = new KeyTimer(this, due.retry)
   }
 
   /** Items that count against `max`. */
@@ -144,7 +157,7 @@ export class KeyState<in out K, in out A, in out E> {
     return {
       key: this.name,
       open: this.open,
-      idle: this.free.idle,
+      idle: this.idle,
       connecting: this.connecting,
       closing: this.closing,
       leases: this.leases,

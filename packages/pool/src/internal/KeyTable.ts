@@ -1,53 +1,45 @@
 /**
- * A map whose object keys are compared with Effect's `Equal`. Primitives go to a native map directly; objects by their
- * hash, which Effect's data types compute once and keep.
+ * A map whose object keys are compared with Effect's `Equal`. What is looked up by the very key that was added, a
+ * primitive or that object itself, is found in one native map; an object that is only equal to it by the hash.
  */
 import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
 
-export class KeyTable<K, V> {
-  private readonly primitives = new Map<K, V>()
-  private readonly buckets = new Map<number, Array<readonly [K, V]>>()
-  size = 0
+export class KeyTable<K, V extends { readonly key: K }> {
+  private readonly same = new Map<K, V>()
+  private readonly byHash = new Map<number, Array<V>>()
 
   get(key: K): V | undefined {
-    if (!isObject(key)) return this.primitives.get(key)
-    const bucket = this.buckets.get(Hash.hash(key))
-    if (bucket === undefined) return undefined
-    for (const entry of bucket) if (entry[0] === key || Equal.equals(entry[0], key)) return entry[1]
-    return undefined
+    return this.same.get(key) ?? (isObject(key) ? this.equal(key) : undefined)
   }
 
-  /** The key must not be in it. */
-  add(key: K, value: V): void {
-    this.size++
-    if (!isObject(key)) {
-      this.primitives.set(key, value)
-      return
-    }
+  private equal(key: K): V | undefined {
+    return this.byHash.get(Hash.hash(key))?.find((value) => Equal.equals(value.key, key))
+  }
+
+  /** Its key must not be in it. */
+  add(value: V): void {
+    const { key } = value
+    this.same.set(key, value)
+    if (!isObject(key)) return
     const hash = Hash.hash(key)
-    const bucket = this.buckets.get(hash)
-    if (bucket === undefined) this.buckets.set(hash, [[key, value]])
-    else bucket.push([key, value])
+    const bucket = this.byHash.get(hash)
+    if (bucket === undefined) this.byHash.set(hash, [value])
+    else bucket.push(value)
   }
 
-  delete(key: K): void {
-    if (!isObject(key)) {
-      if (this.primitives.delete(key)) this.size--
-      return
-    }
+  delete(value: V): void {
+    const { key } = value
+    this.same.delete(key)
+    if (!isObject(key)) return
     const hash = Hash.hash(key)
-    const bucket = this.buckets.get(hash)
-    const index = bucket?.findIndex((entry) => Equal.equals(entry[0], key)) ?? -1
-    if (bucket === undefined || index < 0) return
-    this.size--
-    if (bucket.length === 1) this.buckets.delete(hash)
-    else bucket.splice(index, 1)
+    const others = this.byHash.get(hash)?.filter((other) => other !== value) ?? []
+    if (others.length === 0) this.byHash.delete(hash)
+    else this.byHash.set(hash, others)
   }
 
-  *values(): IterableIterator<V> {
-    yield* this.primitives.values()
-    for (const bucket of this.buckets.values()) for (const entry of bucket) yield entry[1]
+  values(): IterableIterator<V> {
+    return this.same.values()
   }
 }
 

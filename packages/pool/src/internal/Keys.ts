@@ -39,6 +39,16 @@ export class Keys<in out K, in out A, in out E> {
   /** Keys with one configuration share what it resolves to: less memory, and fewer cache misses on a borrow. */
   private readonly resolved = new WeakMap<Config.PoolConfig, Config.ResolvedConfig>()
   private pinnedMin = 0
+  private readonly due = {
+    sweep: (key: KeyState<K, A, E>) => {
+      key.sweepAt = -1
+      this.sweep(key)
+    },
+    retry: (key: KeyState<K, A, E>) => {
+      this.host.pump(key)
+      this.host.relieve()
+    }
+  }
   /** Some key watches for leaks: where a lease is taken has to be remembered. */
   watchesLeaks = false
 
@@ -63,15 +73,9 @@ export class Keys<in out K, in out A, in out E> {
     const name = this.options.describeKey(key)
     return Either.map(this.configOf(key, name), (config) => {
       const group = this.capacity.join(this.options.groupOf(key))
-      const made = new KeyState<K, A, E>(key, name, config, group, this.options.retirements, {
-        sweep: (swept) => this.sweep(swept),
-        retry: (due) => {
-          this.host.pump(due)
-          this.host.relieve()
-        }
-      })
+      const made = new KeyState<K, A, E>(key, name, config, group, this.options.retirements, this.due)
       this.noteConfig(config)
-      this.table.add(key, made)
+      this.table.add(made)
       return made
     })
   }
@@ -132,11 +136,10 @@ export class Keys<in out K, in out A, in out E> {
     this.noteConfig(resolved.right)
     for (const item of state.items) {
       if (!item.ownConcurrency) item.concurrency = resolved.right.concurrency
-      state.free.place(item)
+      state.place(item)
     }
     this.trim(state)
     this.shedBusy(state)
-    this.stopSweep(state)
     this.armSweep(state)
     this.host.pump(state)
     this.host.relieve()
@@ -160,8 +163,8 @@ export class Keys<in out K, in out A, in out E> {
 
   /** Closes idle items above `maxIdle`, and above a `max` that was lowered. */
   private trim(key: KeyState<K, A, E>): void {
-    while (key.free.idle > key.config.maxIdle || key.live > key.config.max) {
-      const oldest = key.free.oldestIdle()
+    while (key.idle > key.config.maxIdle || key.live > key.config.max) {
+      const oldest = key.oldestIdle()
       if (oldest === undefined) return
       this.host.retire(oldest, "surplus", "more items were idle than maxIdle allows")
     }
@@ -169,26 +172,22 @@ export class Keys<in out K, in out A, in out E> {
 
   /** Looks again when the item that has been idle for longest is due. */
   private armSweep(key: KeyState<K, A, E>): void {
-    if (key.sweeping || key.config.idleTimeToLive === Infinity) return
-    const oldest = key.free.oldestIdle()
+    const oldest = key.oldestIdle()
     if (oldest === undefined || (key.pinned && key.ready <= key.config.min)) return
-    this.setSweep(key, oldest.idleSince + key.config.idleTimeToLive)
+    this.sweepBy(key, oldest.idleSince + key.config.idleTimeToLive / 1e6)
   }
 
-  private setSweep(key: KeyState<K, A, E>, at: number): void {
-    key.sweeping = true
-    this.deadlines.add(key.sweep, at)
-  }
-
-  private stopSweep(key: KeyState<K, A, E>): void {
-    key.sweeping = false
-    this.deadlines.remove(key.sweep)
+  /** `at` in milliseconds. */
+  private sweepBy(key: KeyState<K, A, E>, at: number): void {
+    if (at === Infinity || (key.sweepAt >= 0 && at >= key.sweepAt)) return
+    key.sweepAt = Math.ceil(at)
+    this.deadlines.add(key.sweep, key.sweepAt * 1e6)
   }
 
   private sweep(key: KeyState<K, A, E>): void {
     const now = this.deadlines.now()
-    for (let oldest = key.free.oldestIdle(); oldest !== undefined; oldest = key.free.oldestIdle()) {
-      if (oldest.idleSince + key.config.idleTimeToLive > now || (key.pinned && key.ready <= key.config.min)) break
+    for (let oldest = key.oldestIdle(); oldest !== undefined; oldest = key.oldestIdle()) {
+      if (oldest.idleSince * 1e6 + key.config.idleTimeToLive > now || (key.pinned && key.ready <= key.config.min)) break
       this.host.retire(oldest, "idle", "it was idle for longer than idleTimeToLive")
     }
     this.armSweep(key)
@@ -201,17 +200,17 @@ export class Keys<in out K, in out A, in out E> {
     // What is known of its failures is kept until another attempt may be made.
     const due = Math.max(key.lastUsed + key.config.idleTimeToLive, Circuit.opensAt(key.circuit))
     if (this.deadlines.now() < due && !this.host.isClosing()) {
-      if (!key.sweeping && due !== Infinity) this.setSweep(key, due)
+      this.sweepBy(key, due / 1e6)
       return
     }
     key.dropped = true
-    this.stopSweep(key)
+    this.deadlines.remove(key.sweep)
     this.deadlines.remove(key.retry)
     this.capacity.forget(key)
     this.capacity.leave(key.group)
     this.gone.add(key.counters)
     this.goneImmediate += key.immediate
-    this.table.delete(key.key)
+    this.table.delete(key)
   }
 
   *items(): IterableIterator<Item<K, A, E>> {

@@ -18,11 +18,12 @@ import type { HealthCheck } from "../HealthCheck.js"
 import type { ItemHandle } from "../Pool.js"
 import { ConnectTimeout, ItemEnded } from "../PoolError.js"
 import { type CloseReason, PoolEvent } from "../PoolEvent.js"
+import type { Reset } from "../Reset.js"
 import * as Bounded from "./Bounded.js"
 import type { Capacity } from "./Capacity.js"
 import * as Circuit from "./Circuit.js"
 import type { EventHub } from "./EventHub.js"
-import { Item } from "./Item.js"
+import { Item, wholeMillis } from "./Item.js"
 import type { KeyState } from "./KeyState.js"
 
 /** What the pool was made with, as far as items are concerned. */
@@ -30,6 +31,7 @@ export interface Behaviour<K, A, E, R> {
   readonly acquire: (key: K, handle: ItemHandle) => Effect.Effect<A, E, R | Scope.Scope>
   readonly isOpen: ((item: A) => boolean) | undefined
   readonly health: HealthCheck<A, R> | undefined
+  readonly reset: Reset<A, R> | undefined
 }
 
 /** Who decides what happens next. */
@@ -50,6 +52,7 @@ export interface Host<K, A, E> {
 
 const defaultProbeTimeout = Duration.seconds(5)
 const defaultThreshold = 2
+const defaultResetTimeout = Duration.seconds(5)
 const defaultSchedule = Schedule.jittered(Schedule.spaced("30 seconds"))
 /** Before a health schedule that has ended is started again. */
 const scheduleRestart = Duration.seconds(1)
@@ -147,15 +150,15 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     key.lastFailure = undefined
     key.lastUsed = now
     this.setCircuit(key, Circuit.transition(key.circuit, "success", now, key.config, this.random))
-    item.provenAt = now
-    item.idleSince = now
+    item.provenAt = wholeMillis(now)
+    item.idleSince = item.provenAt
     const same = this.byValue.get(value)
     if (same === undefined) this.byValue.set(value, new Set([item]))
     else same.add(item)
     this.age(item, now)
     this.watchHealth(item)
     this.publish(PoolEvent.Connected({ key: key.name, item: item.id, tookMs: (now - item.startedAt) / 1e6 }))
-    key.free.place(item)
+    key.place(item)
     this.trackIdle(item)
     this.host.pump(key)
     this.host.relieve()
@@ -173,6 +176,8 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     key.lastUsed = now
     const retryAfterMs = Math.max(0, (Circuit.opensAt(key.circuit) - now) / 1e6)
     this.publish(PoolEvent.ConnectFailed({ key: key.name, item: item.id, cause, retryAfterMs }))
+    // A failure is for who waits, and may pass; a defect is for who wrote it.
+    if (Cause.isDie(cause)) this.log("opening an item died", key.name, cause)
     this.giveUpConnecting(item, "connectFailed", before)
     this.host.connectFailed(item, cause)
     this.host.pump(key)
@@ -196,51 +201,76 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   }
 
   private answersOpen(item: Item<K, A, E>, value: A): boolean {
-    if (this.behaviour.isOpen === undefined) return true
+    const { isOpen } = this.behaviour
+    return isOpen === undefined || this.ask(item, "isOpen threw; the item counts as closed", false, isOpen, value)
+  }
+
+  /** Asks a function that the pool was given. If it throws, that is reported, and the answer is `otherwise`. */
+  ask<B>(item: Item<K, A, E>, fault: string, otherwise: boolean, question: (about: B) => boolean, about: B): boolean {
     try {
-      return this.behaviour.isOpen(value)
+      return question(about)
     } catch (error) {
-      this.fault(item, "isOpen threw; the item counts as closed", Cause.die(error))
-      return false
+      this.fault(item, fault, Cause.die(error))
+      return otherwise
     }
   }
 
   /** Whether the item has to be asked before it is lent. */
   isStale(item: Item<K, A, E>): boolean {
-    return this.validates && this.deadlines.now() - item.provenAt > item.key.config.validationBypass
+    return this.validates && this.deadlines.now() - item.provenAt * 1e6 > item.key.config.validationBypass
   }
 
-  /** Asks an item before it is lent. It is lent to nobody meanwhile; the host is told when it has answered. */
+  /** Asks an item before it is lent. */
   validate(item: Item<K, A, E>): void {
     const { health } = this.behaviour
-    if (health === undefined) return
+    if (health !== undefined) this.check(item, "invalid", health.probe, this.probeTimeout)
+  }
+
+  /** Whether items are brought back to a clean state when their last lease has ended. */
+  get resets(): boolean {
+    return this.behaviour.reset !== undefined
+  }
+
+  /** Brings an item that nobody holds any more back to a clean state. */
+  reset(item: Item<K, A, E>): void {
+    const { reset } = this.behaviour
+    if (reset !== undefined) this.check(item, "unclean", reset.run, nanos(reset.timeout ?? defaultResetTimeout))
+  }
+
+  /** Has the item do something before it is lent again; nobody gets it meanwhile, and the host is told in the end. */
+  private check(
+    item: Item<K, A, E>,
+    otherwise: CloseReason,
+    run: (item: A) => Effect.Effect<unknown, unknown, R>,
+    timeout: number
+  ): void {
     const { key } = item
     key.validating++
     key.counters.checks++
-    const over = (invalid: string | undefined) => {
+    const over = (failure: string | undefined) => {
       item.validation = undefined
       key.validating--
-      if (invalid === undefined) this.proven(item)
-      else this.retire(item, "invalid", invalid)
+      if (failure === undefined) this.proven(item)
+      else this.retire(item, otherwise, failure)
       if (item.state === "ready") {
-        key.free.place(item)
+        key.place(item)
         this.trackIdle(item)
       }
       this.host.pump(key)
       this.host.relieve()
     }
     // A ready item has its value.
-    const probe = Effect.suspend(() => health.probe(item.value as A))
-    item.validation = Bounded.run(this.runtime, this.deadlines, probe, this.probeTimeout, {
+    const checked = Effect.suspend(() => run(item.value as A))
+    item.validation = Bounded.run(this.runtime, this.deadlines, checked, timeout, {
       done: (exit) => over(Exit.isSuccess(exit) ? undefined : Cause.pretty(exit.cause)),
       timedOut: () => over("it did not answer in time")
     })
-    key.free.remove(item)
-    item.key.group.idle.remove(item)
+    key.withdraw(item)
+    key.group.idle.remove(item)
   }
 
   proven(item: Item<K, A, E>): void {
-    item.provenAt = this.deadlines.now()
+    item.provenAt = wholeMillis(this.deadlines.now())
     item.failedProbes = 0
   }
 
@@ -260,7 +290,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     item.transition("draining")
     item.reason = reason
     key.ready--
-    key.lastUsed = Math.max(key.lastUsed, item.idleSince)
+    key.lastUsed = Math.max(key.lastUsed, item.idleSince * 1e6)
     if (item.validation !== undefined) {
       item.validation.abort()
       item.validation = undefined
@@ -270,7 +300,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
       item.reservedFor.reserved = undefined
       item.reservedFor = undefined
     }
-    key.free.place(item)
+    key.place(item)
     this.trackIdle(item)
     this.deadlines.remove(item)
     this.publish(PoolEvent.Draining({ key: key.name, item: item.id, reason, detail }))
@@ -363,10 +393,13 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
         item.concurrency = Math.floor(concurrency)
         item.ownConcurrency = true
         if (item.state !== "ready") return
-        item.key.free.place(item)
+        item.key.place(item)
         this.host.pump(item.key)
       },
-      alive: () => this.proven(item)
+      alive: () => this.proven(item),
+      suspect: () => {
+        item.provenAt = never
+      }
     }
   }
 
@@ -403,8 +436,13 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   /** One fiber for each open item, driven by the schedule. */
   private watchHealth(item: Item<K, A, E>): void {
     const { health } = this.behaviour
+    if (health === undefined) return
+    const { probesIdle } = health
     // A ready item has its value.
-    if (health === undefined || health.probesIdle?.(item.value as A) === false) return
+    const value = item.value as A
+    if (probesIdle !== undefined && !this.ask(item, "probesIdle threw; the item is probed", true, probesIdle, value)) {
+      return
+    }
     const probe = Effect.suspend(() => {
       // A busy item proves itself by answering.
       if (!item.isIdle || item.validation !== undefined) return Effect.void
@@ -469,5 +507,8 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     Runtime.runFork(this.runtime)(log, { immediate: false })
   }
 }
+
+/** When an item that is under suspicion last answered. Milliseconds; a small integer, as the times of items are. */
+const never = -(2 ** 30)
 
 const nanos = (input: Duration.DurationInput): number => Math.round(Duration.toMillis(input) * 1e6)

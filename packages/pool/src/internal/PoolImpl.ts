@@ -14,19 +14,17 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Deadlines } from "../Deadlines.js"
 import { type Lease, Reuse, type ReuseDecision } from "../Lease.js"
-import type { Pool } from "../Pool.js"
+import type { Pool, Restore } from "../Pool.js"
 import type { PoolConfig } from "../PoolConfig.js"
 import { AcquireTimeout, LeaseRevoked, type PoolConfigError, type PoolError, PoolSuspended } from "../PoolError.js"
 import type { PoolEvent } from "../PoolEvent.js"
 import type { KeyStats, PoolStats } from "../PoolStats.js"
-import type { Engine } from "./Engine.js"
+import type { Engine, LeaseEnding } from "./Engine.js"
 import type { EventHub } from "./EventHub.js"
 import type { Item } from "./Item.js"
 import type { KeyState, Warming } from "./KeyState.js"
 import { LeakWatch, placeOfCall } from "./LeakWatch.js"
 import { Timer } from "./Timer.js"
-
-type Restore = <AX, EX, RX>(effect: Effect.Effect<AX, EX, RX>) => Effect.Effect<AX, EX, RX>
 
 export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K, A, E> {
   readonly [KeyedPool.KeyedPoolTypeId]: KeyedPool.KeyedPool.Variance<K, A, E | PoolError>[KeyedPool.KeyedPoolTypeId] = {
@@ -53,16 +51,31 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
     f: (item: A) => Effect.Effect<B, E2, R2>
   ): Effect.Effect<B, E | PoolError | E2, R2> => {
     const taken = this.engine.keys.watchesLeaks ? placeOfCall() : undefined
-    return Effect.uninterruptibleMask((restore) => {
-      const item = this.engine.take(key)
-      if (item !== undefined) return this.run(item, restore, f, taken)
-      return Effect.flatMap(this.acquire(key, false, restore), (waited) => this.run(waited, restore, f, taken))
-    })
+    return Effect.uninterruptibleMask((restore) => this.masked(restore, key, (item) => restore(f(item)), taken))
+  }
+
+  readonly useMasked = <B, E2, R2>(
+    restore: Restore,
+    key: K,
+    f: (item: A) => Effect.Effect<B, E2, R2>
+  ): Effect.Effect<B, E | PoolError | E2, R2> => {
+    const taken = this.engine.keys.watchesLeaks ? placeOfCall() : undefined
+    return Effect.suspend(() => this.masked(restore, key, f, taken))
+  }
+
+  private masked<B, E2, R2>(
+    restore: Restore,
+    key: K,
+    f: (item: A) => Effect.Effect<B, E2, R2>,
+    taken: string | undefined
+  ): Effect.Effect<B, E | PoolError | E2, R2> {
+    const item = this.engine.take(key)
+    if (item !== undefined) return this.run(item, f, taken)
+    return Effect.flatMap(this.acquire(key, false, restore), (waited) => this.run(waited, f, taken))
   }
 
   private run<B, E2, R2>(
     item: Item<K, A, E>,
-    restore: Restore,
     f: (item: A) => Effect.Effect<B, E2, R2>,
     taken: string | undefined
   ): Effect.Effect<B, E2, R2> {
@@ -74,15 +87,15 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
       body = Effect.die(defect)
     }
     const leak = this.watch(item, taken)
-    return Effect.matchCauseEffect(restore(body), {
+    return Effect.matchCauseEffect(body, {
       onFailure: (cause) => {
         leak?.end()
-        this.engine.release(item, undefined, false)
+        this.engine.release(item, undefined, "failed")
         return Effect.failCause(cause)
       },
       onSuccess: (result) => {
         leak?.end()
-        this.engine.release(item, undefined, true)
+        this.engine.release(item, undefined, "answered")
         return Effect.succeed(result)
       }
     })
@@ -133,7 +146,7 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
       Effect.flatMap(this.acquire(key, exclusive, restore), (item) => {
         const share = new Share(this.engine, item, this.watch(item, taken))
         return Effect.as(
-          Effect.addFinalizer((exit) => Effect.sync(() => share.end(Exit.isSuccess(exit)))),
+          Effect.addFinalizer((exit) => Effect.sync(() => share.end(Exit.isSuccess(exit) ? "answered" : "failed"))),
           share.lease
         )
       })
@@ -316,11 +329,11 @@ class Share<K, A, E, R> {
     private readonly leak: LeakWatch<K, A, E> | undefined
   ) {}
 
-  end(answered: boolean): void {
+  end(ending: LeaseEnding): void {
     if (this.ended) return
     this.ended = true
     this.leak?.end()
-    this.engine.release(this.item, this.decision._tag === "Discard" ? this.decision.reason : undefined, answered)
+    this.engine.release(this.item, this.decision._tag === "Discard" ? this.decision.reason : undefined, ending)
   }
 
   get lease(): Lease<A> {
@@ -333,7 +346,7 @@ class Share<K, A, E, R> {
         Effect.sync(() => {
           this.decision = decision
         }),
-      release: Effect.sync(() => this.end(true)),
+      release: Effect.sync(() => this.end("answered")),
       lost: Effect.async<never, LeaseRevoked>((resume) => {
         if (item.revokedWhy !== undefined) return resume(revoked(item.revokedWhy))
         const tell = (reason: string) => resume(revoked(reason))

@@ -4,6 +4,7 @@
  */
 export class RateLimit {
   private readonly times: Array<number> = []
+  private count = 0
 
   constructor(
     private readonly limit: number,
@@ -12,13 +13,13 @@ export class RateLimit {
 
   /** When the next one may happen; `now` if at once. */
   next(now: number): number {
-    const oldest = this.times[this.times.length - this.limit]
+    const oldest = this.times[this.count % this.limit]
     return oldest === undefined ? now : Math.max(now, oldest + this.window)
   }
 
   /** One has happened. */
   record(now: number): void {
-    this.times.push(now)
-    if (this.times.length > this.limit) this.times.shift()
+    this.times[this.count % this.limit] = now
+    this.count++
   }
 }

@@ -49,3 +49,15 @@ export class Counter {
       })
   )
 }
+
+/** Attempts to open an item: those that `succeeds` names give their number, counted from 1; the others are refused. */
+export class Attempts {
+  count = 0
+
+  constructor(private readonly succeeds: (attempt: number) => boolean) {}
+
+  readonly acquire: Effect.Effect<number, string> = Effect.suspend(() => {
+    this.count += 1
+    return this.succeeds(this.count) ? Effect.succeed(this.count) : Effect.fail("refused")
+  })
+}

@@ -37,7 +37,7 @@ export const effectKeyedPool = (
   Effect.gen(function* () {
     const { config } = options
     const of = (key: string) => (typeof config === "function" ? config(key) : (config ?? {}))
-    const handle: Pool.ItemHandle = { retire: () => {}, setConcurrency: () => {}, alive: () => {} }
+    const handle: Pool.ItemHandle = { retire: () => {}, setConcurrency: () => {}, alive: () => {}, suspect: () => {} }
     const pool = yield* KeyedPool.makeWithTTLBy({
       acquire: (key: string) => options.acquire(key, handle),
       min: () => 0,
@@ -46,6 +46,7 @@ export const effectKeyedPool = (
     })
     const subject: Omit<Subject, keyof KeyedPool.KeyedPool<string, Thing, ConnectRefused>> = {
       use: (key, f) => Effect.scoped(Effect.flatMap(KeyedPool.get(pool, key), f)),
+      useMasked: (restore, key, f) => Effect.scoped(Effect.flatMap(restore(KeyedPool.get(pool, key)), f)),
       lease: () => Effect.die(new Error("Effect's KeyedPool has no leases")),
       exclusive: () => Effect.die(new Error("Effect's KeyedPool has no leases")),
       warm: () => Effect.void,

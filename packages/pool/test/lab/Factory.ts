@@ -28,6 +28,8 @@ export class KeyRecord {
   failedInRow = 0
   /** Its `max` before it was lowered, until all is at rest: an attempt may be on its way to begin. */
   maxBefore = 0
+  /** Its `concurrency` before it was raised, until then. */
+  concurrencyBefore = Number.POSITIVE_INFINITY
   /** It was given settings of its own. */
   resized = false
   lastFailureAt = Number.NEGATIVE_INFINITY

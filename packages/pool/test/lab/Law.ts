@@ -17,6 +17,13 @@ export const listsPerLaw = 200
 /** How many of the lists are run: all, unless `MOORING_RUNS` says a share of them (mutants die of fewer). */
 export const share = Number(process.env["MOORING_RUNS"] ?? 1)
 
+/** That share of a longer list, evenly spread, its first and its last included. */
+export const sampled = <A>(all: ReadonlyArray<A>): ReadonlyArray<A> => {
+  const count = Math.min(all.length, Math.max(2, Math.ceil(all.length * share)))
+  const chosen = new Set(Array.from({ length: count }, (_, n) => Math.round((n * (all.length - 1)) / (count - 1))))
+  return all.filter((_, index) => chosen.has(index))
+}
+
 type Arbitraries<A> = { readonly [K in keyof A]?: fc.Arbitrary<A[K]> }
 
 export interface Scene {

@@ -13,6 +13,8 @@ export const checkLiveness = (model: Model): void => {
     for (const acquire of waiting) {
       const law = acquire.nested ? 16 : 14
       model.verdict.expect(law, now < acquire.latestDeadline, () => `${describe(acquire)} waits past its deadline`)
+      // Who is refused at once hears of it with his fiber's next task.
+      model.verdict.expect(15, acquire.mayWait, () => `${describe(acquire)} overfills the queue`)
       model.verdict.expect(27, !model.closed, () => `${describe(acquire)} waits for a closed pool`)
       const fatalBefore = model.fatalBefore.get(name) ?? 0
       model.verdict.expect(23, acquire.id >= fatalBefore, () => `${describe(acquire)} outwaits a failure for good`)
@@ -112,7 +114,9 @@ const reclaims = (model: Model, key: KeyRecord, head: Acquire): void => {
       if (unit.phase !== "open" && model.counts(unit)) leaving += 1
     }
     leaving -= coming
-    const stopped = other.failedInRow > 0 || model.isSuspended(other.name) || other.counted(now) >= other.setup.max
+    // Whoever its own limits keep from growing does not look for room.
+    const full = other.counted(now) >= other.setup.max || coming >= other.setup.maxConnecting
+    const stopped = full || other.failedInRow > 0 || model.isSuspended(other.name)
     if (model.waiting(other.name) > coming * other.setup.concurrency && !stopped) seekers += 1
     if (other === key || model.waiting(other.name) > 0 || model.pinned.has(other.name)) continue
     if (quotaBinds && groupOf(other.name) !== groupOf(key.name)) continue

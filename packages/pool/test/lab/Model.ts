@@ -154,12 +154,6 @@ export class Model {
   /** The call that began the acquire has returned: it has its share, or waits. */
   begun(acquire: Acquire): void {
     acquire.called = true
-    const queued = acquire.state === "waiting"
-    this.verdict.expect(
-      15,
-      !queued || acquire.mayWait,
-      () => `acquire ${acquire.id} of ${acquire.key} overfills the queue`
-    )
     if (!Number.isNaN(acquire.grantedAt)) this.tally.immediate += 1
   }
 
@@ -346,16 +340,18 @@ export class Model {
 
   #connecting(unit: Unit, key: KeyRecord): void {
     this.verdict.expect(27, !this.closed, () => `unit ${unit.id} of ${key.name} is opened after the pool was closed`)
-    const open = key.failedInRow >= key.setup.breakerThreshold
+    // Attempts that were decided on together begin one after the other; the first may have failed by then.
+    const open = key.failedInRow >= key.setup.breakerThreshold && key.lastFailureAt < this.now()
     this.verdict.expect(21, !open || key.connecting(this.now()) === 1, () => `${key.name} tries twice while half open`)
     if (this.pinned.has(key.name) || key.setup.lifetimeMs > 0) return
+    const concurrency = Math.min(key.setup.concurrency, key.concurrencyBefore)
     let demand = 0
     for (const other of this.queue(key.name)) {
       // Those that left in this very pass may still have been there when the pool decided.
       const there = other.state === "waiting" || other.endedAt === this.now() || other.grantedAt === this.now()
-      if (there) demand += other.exclusive ? key.setup.concurrency : 1
+      if (there) demand += other.exclusive ? concurrency : 1
     }
-    const needed = Math.ceil(demand / key.setup.concurrency)
+    const needed = Math.ceil(demand / concurrency)
     this.verdict.expect(
       21,
       key.connecting(this.now()) <= needed,

@@ -189,7 +189,10 @@ export class Run {
       checkTotals(model, stats)
     }
     model.returnedTo.clear()
-    for (const key of model.factory.keys.values()) key.maxBefore = 0
+    for (const key of model.factory.keys.values()) {
+      key.maxBefore = 0
+      key.concurrencyBefore = Number.POSITIVE_INFINITY
+    }
     model.calm = true
     model.pass += 1
   }
@@ -358,12 +361,15 @@ export class Run {
         const key = model.key(this.#name(step.key))
         const { min } = key.setup
         key.maxBefore = Math.max(key.maxBefore, key.setup.max)
+        key.concurrencyBefore = Math.min(key.concurrencyBefore, key.setup.concurrency)
         key.setup = { ...key.setup, ...step.to }
         key.setup = { ...key.setup, max: Math.max(min, key.setup.max) }
         for (const unit of key.units) {
           unit.concurrency = Math.max(unit.concurrency, key.setup.concurrency)
           unit.leastConcurrency = Math.min(unit.leastConcurrency, key.setup.concurrency)
-          if (key.counted(model.now()) > key.setup.max && !unit.idle) unit.maybeCondemned = true
+          // One that is still opening serves when it is there: what is too much then goes when it idles.
+          const busy = unit.phase === "open" && !unit.idle
+          if (busy && key.counted(model.now()) > key.setup.max) unit.maybeCondemned = true
         }
         key.resized = true
         place.fork(pool.resize(key.name, poolConfig(key.setup)))

@@ -11,6 +11,8 @@ export const checkSafety = (model: Model): void => {
     const kept = model.queue(key.name).some((acquire) => acquire.exclusive && acquire.state === "waiting") ? 1 : 0
     let idle = 0
     let open = 0
+    // Without those that have died: the pool may have found that out, and keep another instead.
+    let fit = 0
     let overdue: Unit | undefined
     let live = 0
     let connecting = 0
@@ -20,7 +22,12 @@ export const checkSafety = (model: Model): void => {
       if (unit.phase === "connecting") connecting += 1
       if (unit.phase !== "open") continue
       const what = (says: string) => () => `unit ${unit.id} of ${key.name} ${says}`
-      if (unit.condemned === undefined && !unit.maybeCondemned) open += 1
+      // What idles and is still there was not among those that had to go when they came back.
+      if (unit.idle) unit.maybeCondemned = false
+      if (unit.condemned === undefined && !unit.maybeCondemned) {
+        open += 1
+        if (unit.alive) fit += 1
+      }
       verdict.expect(9, unit.asked >= unit.mustHaveAsked, what("came back without being asked whether it is open"))
       // What was asked too often does not make up for what is asked too seldom later.
       unit.mustHaveAsked = unit.asked
@@ -35,7 +42,7 @@ export const checkSafety = (model: Model): void => {
     const pins = model.pinned.has(key.name) ? min : 0
     verdict.expect(
       18,
-      overdue === undefined || open <= pins || kept > 0,
+      overdue === undefined || fit <= pins || kept > 0,
       () => `unit ${overdue?.id} of ${key.name} has been idle since ${overdue?.idleSince}`
     )
     verdict.expect(

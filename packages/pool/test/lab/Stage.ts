@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
+import * as HashSet from "effect/HashSet"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
@@ -47,12 +48,20 @@ export class Stage implements Place {
   readonly #owner: Runtime.Runtime<never>
   readonly #caller: Runtime.Runtime<never>
 
-  constructor(options: { readonly seed: number; readonly maxOpsBeforeYield?: number | undefined }) {
+  constructor(options: {
+    readonly seed: number
+    readonly maxOpsBeforeYield?: number | undefined
+    /** Hears what the pool logs. Default: nobody does. */
+    readonly logger?: Logger.Logger<unknown, void> | undefined
+  }) {
+    const { logger } = options
     const base = Effect.runtime<never>().pipe(
       Effect.withClock(this.clock),
       Effect.withScheduler(this.scheduler),
       Effect.withRandom(Random.make(options.seed)),
-      Logger.withMinimumLogLevel(LogLevel.None)
+      logger === undefined
+        ? Logger.withMinimumLogLevel(LogLevel.None)
+        : Effect.locally(FiberRef.currentLoggers, HashSet.make(logger))
     )
     const budget = options.maxOpsBeforeYield ?? 2048
     this.#owner = Runtime.setFiberRef(Effect.runSync(base), FiberRef.currentMaxOpsBeforeYield, budget)

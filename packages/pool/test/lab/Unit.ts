@@ -50,7 +50,7 @@ export class Unit {
   /** The passes in which it was condemned, and died; passes are counted from rest to rest. */
   condemnedIn = -1
   diedIn = -1
-  /** It must be closed when it comes back, but which of several was not ours to choose. */
+  /** Somebody holds it, and it may have to be closed when it comes back: which of several is the pool's to choose. */
   maybeCondemned = false
   /** When a deadline lets the pool take its leases away. */
   forceAt = Number.POSITIVE_INFINITY

@@ -1,0 +1,79 @@
+/** B3 and the stdio half of B5: calls over stdio, 64 at once and one at a time, beside the SDK's client and the floor. */
+import * as Effect from "effect/Effect"
+import { existsSync } from "node:fs"
+import * as Comparison from "../calls/Comparison.js"
+import * as Forked from "../calls/Forked.js"
+import { atMost, type Benchmark } from "../Goal.js"
+
+const names = { ours: "Mooring: McpClient.callTool", sdk: "SDK client, held open" }
+
+/**
+ * Mooring starts a server in a session of its own, so that it can end all that the server has started. Linux shares out
+ * the processor by session (autogroup): on a machine that is busy with other things, a server in another session waits
+ * longer for its turn than one in the client's. This row shows how much of a difference that is; on a quiet machine none.
+ */
+const apart = (target: { readonly command: string; readonly args: ReadonlyArray<string> }) =>
+  existsSync("/usr/bin/setsid")
+    ? [
+        {
+          name: "SDK client, server in its own session",
+          file: "sdkHeld",
+          target: { command: "/usr/bin/setsid", args: [target.command, ...target.args] }
+        }
+      ]
+    : []
+
+const subjects: ReadonlyArray<Comparison.Entry> = [
+  { name: names.sdk, file: "sdkHeld" },
+  { name: names.ours, file: "mooring" },
+  { name: "Mooring: McpConnection.callTool", file: "mooringConnection" },
+  { name: "JSON-RPC by hand", file: "bareStdio" }
+]
+
+const servers = [
+  { name: "SDK-built server", file: "servers/sdkStdio" },
+  { name: "bare server", file: "servers/bareStdio" }
+]
+
+export const StdioCalls: Benchmark = {
+  ids: ["B3", "B5"],
+  title: "Calls over stdio",
+  run: (options) =>
+    Effect.map(
+      Effect.forEach(servers, (server) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const target = { command: process.execPath, args: [Forked.fileOf(server.file)] }
+            const opened = yield* Comparison.open([...subjects, ...apart(target)], target)
+            const together = yield* Comparison.compare(opened, { atOnce: 64, timed: false }, options)
+            const alone = yield* Comparison.compare(opened, { atOnce: 1, timed: true }, options)
+            const cpu = Comparison.scenario(`${server.name}, 64 at once`, together, Comparison.cpuPerCall)
+            const p50 = Comparison.scenario(`${server.name}, one at a time`, alone, Comparison.p50)
+            const how = (what: string) => `McpClient.callTool ÷ SDK client held open, ${server.name}: ${what}`
+            return {
+              goals: [
+                atMost(
+                  "B3",
+                  Comparison.ratio(cpu, names.ours, names.sdk),
+                  0.75,
+                  "×",
+                  how("client CPU per call, 64 at once")
+                ),
+                atMost("B5", Comparison.ratio(p50, names.ours, names.sdk), 1.05, "×", how("p50 one at a time"))
+              ],
+              scenarios: [
+                cpu,
+                Comparison.scenario(`${server.name}, 64 at once`, together, Comparison.rate),
+                p50,
+                Comparison.scenario(`${server.name}, one at a time`, alone, Comparison.cpuPerCall)
+              ]
+            }
+          })
+        )
+      ),
+      (reports) => ({
+        goals: reports.flatMap(({ goals }) => goals),
+        scenarios: reports.flatMap(({ scenarios }) => scenarios)
+      })
+    )
+}

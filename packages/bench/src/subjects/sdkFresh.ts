@@ -1,0 +1,17 @@
+/** A connection of its own for each call, by the SDK: what is done where connections are not pooled. */
+import type { Open } from "../calls/Subject.js"
+import * as Loop from "../calls/Loop.js"
+import { connect } from "./sdkHeld.js"
+
+export const open: Open = (target) =>
+  Promise.resolve({
+    run: Loop.promises(async (text) => {
+      const client = await connect(target)
+      try {
+        return await client.callTool({ name: "echo", arguments: { text } })
+      } finally {
+        await client.close()
+      }
+    }),
+    close: () => Promise.resolve()
+  })

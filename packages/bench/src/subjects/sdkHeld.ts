@@ -1,0 +1,25 @@
+/** The SDK's `Client` on its own transport, opened once and held. */
+import { Client } from "@modelcontextprotocol/sdk/client/index.js"
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
+import * as Loop from "../calls/Loop.js"
+import type { Open, Target } from "../calls/Subject.js"
+
+export const connect = async (target: Target): Promise<Client> => {
+  const transport =
+    "url" in target
+      ? new StreamableHTTPClientTransport(new URL(target.url))
+      : new StdioClientTransport({ command: target.command, args: [...target.args] })
+  const client = new Client({ name: "bench", version: "1.0.0" })
+  // Its `sessionId?: string` and the interface's `sessionId?: string | undefined` are two to exactOptionalPropertyTypes.
+  await client.connect(transport as Parameters<Client["connect"]>[0])
+  return client
+}
+
+export const open: Open = async (target) => {
+  const client = await connect(target)
+  return {
+    run: Loop.promises((text) => client.callTool({ name: "echo", arguments: { text } })),
+    close: () => client.close()
+  }
+}
