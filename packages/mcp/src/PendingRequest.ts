@@ -148,14 +148,17 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     if (!this.holder.release(this, false)) return
     // What was not sent will be sent again elsewhere: the transport, which may still be open, must not send it now.
     this.abandoned = true
-    this.end(Effect.fail(this.connectionLost(reason, this.delivery, cause)))
+    const { delivery, holder } = this
+    this.end(Effect.fail(new ConnectionLost({ server: holder.server, reason, delivery, cause })))
   }
 
   /** The transport says that this request failed; only it knows whether any of it was sent. */
   failed(failure: TransportFailure): void {
-    const { cause, delivery, fatal, reason, unfit } = failure
+    const { cause, delivery, fatal, reason, retryAfterMs, status, unfit } = failure
     if (this.holder.release(this, false)) {
-      this.end(Effect.fail(unfit === true ? this.invalid(reason) : this.connectionLost(reason, delivery, cause)))
+      const { server } = this.holder
+      const lost = () => new ConnectionLost({ server, reason, delivery, status, retryAfterMs, cause })
+      this.end(Effect.fail(unfit === true ? this.invalid(reason) : lost()))
     }
     if (fatal) this.holder.broken(failure)
   }
@@ -202,9 +205,5 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
   private protocolError(code: number, reason: string, data: unknown): ProtocolError {
     const { server } = this.holder
     return new ProtocolError({ server, method: this.message.method, code, reason, data })
-  }
-
-  private connectionLost(reason: string, delivery: Delivery, cause: unknown): ConnectionLost {
-    return new ConnectionLost({ server: this.holder.server, reason, delivery, cause })
   }
 }
