@@ -16,11 +16,10 @@ export const checkSafety = (model: Model): void => {
     let fit = 0
     let overdue: Unit | undefined
     let live = 0
-    let connecting = 0
+    const connecting = key.connecting(now)
     for (const unit of key.units) {
       if (!model.counts(unit)) continue
       live += 1
-      if (unit.phase === "connecting") connecting += 1
       if (unit.phase !== "open") continue
       const what = (says: string) => () => `unit ${unit.id} of ${key.name} ${says}`
       // What idles and is still there was not among those that had to go when they came back.
