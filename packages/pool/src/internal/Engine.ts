@@ -234,7 +234,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       this.keys.tidy(key)
     }
     if (key.queue.size > 0) this.pump(key)
-    if (item.isIdle) this.wentIdle(item)
+    if (item.isIdle) this.wentIdle(key)
   }
 
   private returned(item: Item<K, A, E>, ending: LeaseEnding): void {
@@ -248,9 +248,9 @@ export class Engine<in out K, in out A, in out E, in out R> {
     this.lifecycle.trackIdle(item)
   }
 
-  private wentIdle(item: Item<K, A, E>): void {
-    this.keys.wentIdle(item.key)
-    if (this.capacity.isStarved) this.relieve()
+  private wentIdle(key: KeyState<K, A, E>): void {
+    this.keys.wentIdle(key)
+    this.relieve()
   }
 
   // Handing out
@@ -273,7 +273,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       key.pumping = false
     }
     for (const warming of [...key.warming]) warming.look()
-    if (key.free.idle > 0) this.keys.wentIdle(key)
+    if (key.free.idle > 0) this.wentIdle(key)
   }
 
   private dispatch(key: KeyState<K, A, E>): void {

@@ -53,7 +53,7 @@ export const checkSafety = (model: Model): void => {
     )
     verdict.expect(
       1,
-      open + connecting <= max || idle === 0,
+      open + connecting <= max || idle <= kept,
       () => `${key.name} keeps ${idle} idle items beyond its max of ${max}`
     )
     const there = open + maybe + connecting
