@@ -7,8 +7,7 @@ export const checkSafety = (model: Model): void => {
   const { verdict } = model
   for (const key of model.factory.keys.values()) {
     const { max, maxIdle, idleMs, min } = key.setup
-    // One may be kept for somebody who wants it whole.
-    const kept = model.queue(key.name).some((acquire) => acquire.exclusive && acquire.state === "waiting") ? 1 : 0
+    const kept = model.kept(key.name)
     let idle = 0
     let open = 0
     let maybe = 0
