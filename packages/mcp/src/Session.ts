@@ -248,8 +248,9 @@ class Live implements Session, Holder, Host {
     const endsAt = now + totalTimeoutMs * 1e6
     const message = new Request(id, method, asks ? new Asking(params, id) : params)
     const request = new PendingRequest(this, id, message, answer, options, endsAt)
-    this.requests.add(request)
+    // First: a time that is no number throws, and nothing must be left then.
     this.deadlines.add(request, Math.min(now + timeoutMs * 1e6, endsAt))
+    this.requests.add(request)
     try {
       this.transport.send(request)
     } catch (cause) {
@@ -259,24 +260,26 @@ class Live implements Session, Holder, Host {
   }
 
   send(message: JSONRPCMessage, failed?: (failure: TransportFailure) => void): void {
+    if (!("method" in message) && message.id !== undefined) this.traffic.settle(message.id)
+    this.transmit(message, failed)
+  }
+
+  private transmit(message: JSONRPCMessage, failed?: (failure: TransportFailure) => void): void {
     if (this.ended !== undefined) {
       failed?.({ reason: this.ended.reason, delivery: "NotSent", fatal: true, cause: this.ended.cause })
       return
     }
-    const id = "id" in message ? message.id : undefined
-    if (id !== undefined) {
-      if ("method" in message) this.foreign.add(id)
-      else this.traffic.settle(id)
-    }
+    const asked = "method" in message && "id" in message ? message.id : undefined
+    if (asked !== undefined) this.foreign.add(asked)
     const outgoing: Outgoing = {
       message,
       handedOver: false,
       failed: (failure) => {
-        if (id !== undefined) this.foreign.delete(id)
+        if (asked !== undefined) this.foreign.delete(asked)
         failed?.(failure)
         if (failure.fatal) this.broken(failure)
         // The server waits for an answer; better one that says why than none.
-        else if (failure.unfit === true && "result" in message) this.send(unanswerable(message.id, failure.reason))
+        else if (failure.unfit === true && "result" in message) this.transmit(unanswerable(message.id, failure.reason))
       }
     }
     try {
@@ -400,7 +403,8 @@ class Live implements Session, Holder, Host {
       if (isId(cancelled)) this.traffic.settle(cancelled)
     } else if (isId(id) && typeof method === "string") {
       const opened = this.traffic.open({ jsonrpc: "2.0", id, method })
-      if (opened !== "opened") return this.send(opened)
+      // Not `send`: a request of the same id is still open, and this is not its answer.
+      if (opened !== "opened") return this.transmit(opened)
     }
     this.hand(received)
   }
