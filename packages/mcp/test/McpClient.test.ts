@@ -142,7 +142,11 @@ describe("McpClient", () => {
             expect(yield* call.pipe(McpClient.withPartition("ada"))).toBe("ada")
             const bob = mcp.forPartition("bob")
             expect(yield* bob.call("a", Echo, { message: "" }).pipe(McpClient.withPartition("ada"))).toBe("bob")
-            expect(yield* Effect.flip(mcp.forPartition("").ping("a"))).toMatchObject({ _tag: "PartitionMissing" })
+            const nobody = mcp.forPartition("").ping("a")
+            expect(yield* Effect.flip(nobody)).toMatchObject({ _tag: "PartitionMissing" })
+            expect(yield* Effect.flip(nobody.pipe(McpClient.withPartition("ada")))).toMatchObject({
+              _tag: "PartitionMissing"
+            })
           }),
         { ...stdio, isolation: "perPartition" }
       )
