@@ -98,7 +98,7 @@ const transportOf = (entry: ConfigFile.Entry): string => {
       return "stdio"
     case "Http":
       return "http"
-    case "Unsupported":
+    case "Malformed":
       return entry.type
   }
 }
@@ -126,7 +126,7 @@ const details = (file: ConfigFile.ConfigFile, entry: ConfigFile.Entry): Partial<
     }
     case "Http":
       return { headers: [...entry.headers.keys()] }
-    case "Unsupported":
+    case "Malformed":
       return {}
   }
 }

@@ -159,9 +159,9 @@ const connect = (
   Effect.gen(function* () {
     const server = key.toString()
     const redaction = Redaction.make(ServerConfig.secrets(config))
-    const clean = (text: string) => Redaction.passage(redaction, text)
     const connector = yield* McpConnector
     const transport = yield* connector.open(key, config)
+    const clean = (text: string) => Redaction.passage(redaction, transport.clean?.(text) ?? text)
     attempt.transport = transport
     attempt.phase = "handshake"
     const session = yield* Session.make(transport, { server, clean })

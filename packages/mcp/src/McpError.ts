@@ -39,6 +39,10 @@ export class McpConnectError extends Schema.TaggedError<McpConnectError>("@moori
     retryable: Schema.Boolean,
     /** The last lines that a stdio server wrote to its stderr. */
     stderr: Schema.optional(Schema.String),
+    /** The HTTP status that the server answered with. */
+    status: Schema.optional(Schema.Number),
+    /** How long the server asks to wait (`Retry-After`). Milliseconds. */
+    retryAfterMs: Schema.optional(Schema.Number),
     cause: Schema.optional(Schema.Defect)
   }
 ) {
@@ -77,7 +81,8 @@ export class CallTimeout extends Schema.TaggedError<CallTimeout>("@mooring/mcp/C
 }
 
 /**
- * The connection ended before the answer came. `delivery` says whether the request can have run.
+ * The connection ended before the answer came, or an HTTP server answered with a status that is no success (`status`).
+ * `delivery` says whether the request can have run.
  *
  * @since 0.1.0
  * @category errors
@@ -88,12 +93,18 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>("@mooring
     server: Schema.String,
     reason: Schema.String,
     delivery: Delivery,
+    /** The HTTP status that the server answered with. */
+    status: Schema.optional(Schema.Number),
+    /** How long the server asks to wait (`Retry-After`). Milliseconds. */
+    retryAfterMs: Schema.optional(Schema.Number),
     cause: Schema.optional(Schema.Defect)
   }
 ) {
   override get message(): string {
     const ran = this.delivery === "NotSent" ? "the request was not sent" : "the request may have run"
-    return `The connection to MCP server "${this.server}" was lost (${ran}): ${this.reason}`
+    return this.status === undefined
+      ? `The connection to MCP server "${this.server}" was lost (${ran}): ${this.reason}`
+      : `MCP server "${this.server}" did not answer as it should (${ran}): ${this.reason}`
   }
 }
 

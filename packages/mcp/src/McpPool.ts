@@ -100,6 +100,10 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
         }).pipe(
           Effect.tap((connection) => {
             connection.onAlive(handle.alive)
+            // Slow, or gone without a word: a ping before the next call tells, so that one caller pays for it, not all.
+            connection.onEvent((event) => {
+              if (event._tag === "Unanswered") handle.suspect()
+            })
             connection.onClosed(handle.retire)
             return Effect.void
           })

@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
+import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/sdk/types.js"
 import type * as Effect from "effect/Effect"
 import type { Delivery, McpConnectError } from "./McpError.js"
 
@@ -41,6 +41,10 @@ export interface TransportFailure {
   readonly delivery: Delivery
   /** Whether the whole connection is of no use any more (HTTP: its session is gone). */
   readonly fatal: boolean
+  /** The HTTP status that the server answered with. */
+  readonly status?: number | undefined
+  /** How long the server asks to wait. Milliseconds. */
+  readonly retryAfterMs?: number | undefined
   /** The message itself cannot be sent, here or anywhere: it is not JSON, or too long. Always `NotSent`. */
   readonly unfit?: boolean | undefined
   /** What was seen. An `McpConnectError` here (401, refused) is what the connect fails with, when it comes during one. */
@@ -54,8 +58,11 @@ export interface TransportFailure {
  * @category models
  */
 export interface Receiver {
-  /** A parsed JSON-RPC message. */
-  readonly message: (message: JSONRPCMessage) => void
+  /**
+   * A parsed JSON-RPC message. `origin` is the id of the request that it belongs to, where the transport can tell (HTTP:
+   * it came in the response to that request).
+   */
+  readonly message: (message: JSONRPCMessage, origin?: RequestId) => void
   /** Something that was received and is no message (a line of junk). The connection goes on. */
   readonly junk: (reason: string) => void
   /**
@@ -84,4 +91,6 @@ export interface McpTransport {
   readonly setProtocolVersion?: ((version: string) => void) | undefined
   /** Text that helps to explain a failure: the last lines of stderr, redacted. */
   readonly diagnostics?: (() => string) | undefined
+  /** Hides secrets that the transport alone knows (headers that were computed) in what a server wrote. */
+  readonly clean?: ((text: string) => string) | undefined
 }

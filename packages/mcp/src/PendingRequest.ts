@@ -19,6 +19,7 @@ import {
   type RequestError
 } from "./McpError.js"
 import type { Outgoing, TransportFailure } from "./McpTransport.js"
+import * as SessionEvent from "./SessionEvent.js"
 
 /**
  * How long a request may take, and who hears of its progress.
@@ -54,6 +55,7 @@ export interface Holder {
   readonly release: (request: PendingRequest, answered: boolean) => boolean
   /** Tells the server that the answer is not wanted any more. */
   readonly tellCancelled: (request: PendingRequest, reason: string) => void
+  readonly tell: (event: SessionEvent.SessionEvent) => void
   /** The transport could not deliver this, nor can it deliver anything else. */
   readonly broken: (failure: TransportFailure) => void
 }
@@ -146,14 +148,17 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     if (!this.holder.release(this, false)) return
     // What was not sent will be sent again elsewhere: the transport, which may still be open, must not send it now.
     this.abandoned = true
-    this.end(Effect.fail(this.connectionLost(reason, this.delivery, cause)))
+    const { delivery, holder } = this
+    this.end(Effect.fail(new ConnectionLost({ server: holder.server, reason, delivery, cause })))
   }
 
   /** The transport says that this request failed; only it knows whether any of it was sent. */
   failed(failure: TransportFailure): void {
-    const { cause, delivery, fatal, reason, unfit } = failure
+    const { cause, delivery, fatal, reason, retryAfterMs, status, unfit } = failure
     if (this.holder.release(this, false)) {
-      this.end(Effect.fail(unfit === true ? this.invalid(reason) : this.connectionLost(reason, delivery, cause)))
+      const { server } = this.holder
+      const lost = () => new ConnectionLost({ server, reason, delivery, status, retryAfterMs, cause })
+      this.end(Effect.fail(unfit === true ? this.invalid(reason) : lost()))
     }
     if (fatal) this.holder.broken(failure)
   }
@@ -162,6 +167,7 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     const { timeoutMs: idleMs, totalTimeoutMs } = this.options
     const timeoutMs = this.deadlineAt >= this.endsAt ? totalTimeoutMs : idleMs
     if (!this.withdraw(`not answered within ${timeoutMs} ms`)) return
+    this.holder.tell(SessionEvent.Unanswered({ method: this.message.method, timeoutMs }))
     this.end(Effect.fail(new CallTimeout({ ...this.what, timeoutMs, delivery: this.delivery })))
   }
 
@@ -199,9 +205,5 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
   private protocolError(code: number, reason: string, data: unknown): ProtocolError {
     const { server } = this.holder
     return new ProtocolError({ server, method: this.message.method, code, reason, data })
-  }
-
-  private connectionLost(reason: string, delivery: Delivery, cause: unknown): ConnectionLost {
-    return new ConnectionLost({ server: this.holder.server, reason, delivery, cause })
   }
 }

@@ -4,7 +4,6 @@
  *
  * @since 0.1.0
  */
-import * as Url from "@effect/platform/Url"
 import { PoolConfig } from "@mooring/pool"
 import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
@@ -29,7 +28,10 @@ export const server = (value: unknown, path: ConfigPath): Either.Either<ServerCo
   if (stdio === http) return Either.left([{ path, reason: reach(value) }])
   const config: Either.Either<ServerConfig.ServerConfig, Issues> = stdio
     ? check(ServerConfig.StdioServer, value, path, { unknownKeys: "refuse" })
-    : check(ServerConfig.HttpServer, value, path, { unknownKeys: "refuse" })
+    : typeof value["headers"] === "function"
+      ? check(ServerConfig.HttpServer, value, path, { unknownKeys: "refuse" })
+      : // Says which header is wrong; of two kinds of headers, an issue would only say that it is neither.
+        check(ServerConfig.FixedHttpServer, value, path, { unknownKeys: "refuse" })
   return Either.flatMap(config, (checked) => {
     const issues = rules(checked).map((issue) => ({ ...issue, path: [...path, ...issue.path] }))
     return Arr.isNonEmptyReadonlyArray(issues) ? Either.left(issues) : Either.right(checked)
@@ -73,16 +75,14 @@ export const rules = (config: ServerConfig.ServerConfig): ReadonlyArray<ConfigIs
   } else {
     const issue = address(config.url)
     if (issue !== undefined) issues.push({ path: ["url"], reason: issue })
-    for (const [name, value] of Object.entries(config.headers ?? {})) {
-      // https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
-      if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name))
-        issues.push({ path: ["headers", name], reason: "is not the name of a header" })
-      if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(ServerConfig.reveal(value))) {
-        issues.push({
-          path: ["headers", name],
-          reason: "expected text without line breaks and other characters that no header can hold"
-        })
-      }
+    issues.push(...headers(ServerConfig.configuredHeaders(config)))
+    if (issue === undefined && config.allowInsecure !== true && hasCredential(config) && !isPrivate(config.url)) {
+      issues.push({
+        path: ["url"],
+        reason:
+          "expected https://, since credentials would cross the network readable; " +
+          "if that network is safe, set allowInsecure: true for this server"
+      })
     }
   }
   if (config.isolation === "exclusive" && (config.concurrency ?? 1) !== 1) {
@@ -96,10 +96,49 @@ export const rules = (config: ServerConfig.ServerConfig): ReadonlyArray<ConfigIs
   return issues
 }
 
+/**
+ * Headers that HTTP cannot carry. No issue shows a value.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const headers = (values: ServerConfig.HeaderValues): ReadonlyArray<ConfigIssue> =>
+  Object.entries(values).flatMap(([name, value]) => {
+    const path = ["headers", name]
+    // https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) return [{ path, reason: "is not the name of a header" }]
+    return /^[\t\x20-\x7e\x80-\xff]*$/.test(ServerConfig.reveal(value))
+      ? []
+      : [{ path, reason: "expected text without line breaks and other characters that no header can hold" }]
+  })
+
+/** Whether requests carry what others must not read: anything computed or redacted, or of such a name. */
+const hasCredential = (config: ServerConfig.HttpServer): boolean =>
+  typeof config.headers === "function" ||
+  /^[^/]*\/\/[^/?#]*@/.test(config.url) ||
+  Object.entries(config.headers ?? {}).some(
+    ([name, value]) =>
+      typeof value !== "string" || /auth|cookie|credential|key|pass|secret|session|signature|token/i.test(name)
+  )
+
+/** Whether what is sent there is encrypted, or stays on this machine. */
+const isPrivate = (text: string): boolean => {
+  const url = new URL(text)
+  return url.protocol === "https:" || isLoopback(url.hostname)
+}
+
+/**
+ * Whether a host, as a `URL` has it, is this machine.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const isLoopback = (hostname: string): boolean =>
+  /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
+
 const address = (text: string): string | undefined => {
   const expected = "expected an address that begins with http:// or https://"
-  const url = Either.map(Url.fromString(text), String)
-  if (Either.isLeft(url)) return `${expected}, found ${found(text, ["url"])}`
-  const scheme = url.right.slice(0, url.right.indexOf(":") + 1)
+  if (!URL.canParse(text)) return `${expected}, found ${found(text, ["url"])}`
+  const scheme = new URL(text).protocol
   return scheme === "http:" || scheme === "https:" ? undefined : `${expected}, found one that begins with ${scheme}`
 }

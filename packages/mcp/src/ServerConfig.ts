@@ -5,9 +5,11 @@
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import type { ServerKey } from "./ServerKey.js"
 
 const Secret = Schema.Union(Schema.String, Schema.RedactedFromSelf(Schema.String))
 
@@ -74,6 +76,29 @@ const settings = {
 }
 
 /**
+ * Headers by name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type HeaderValues = Readonly<Record<string, string | Redacted.Redacted<string>>>
+
+/**
+ * Headers that are computed for each request, so that a token that was renewed is used at once. What the effect needs
+ * it has from where the configuration was made, never from a caller. A request whose headers cannot be computed is not
+ * sent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ComputedHeaders = (key: ServerKey) => Effect.Effect<HeaderValues, unknown>
+
+const Computed = Schema.declare((input): input is ComputedHeaders => typeof input === "function", {
+  identifier: "ComputedHeaders",
+  description: "a function that gives an effect of headers"
+})
+
+/**
  * A server that is a child process, spoken to over its stdin and stdout.
  *
  * @since 0.1.0
@@ -92,6 +117,8 @@ export const StdioServer = Schema.Struct({
   ...settings
 }).annotations({ identifier: "StdioServer" })
 
+const FixedHeaders = Schema.Record({ key: Schema.String, value: Secret })
+
 /**
  * A server reached over Streamable HTTP.
  *
@@ -101,8 +128,30 @@ export const StdioServer = Schema.Struct({
 export const HttpServer = Schema.Struct({
   type: doc(Schema.Literal("http"), "May be left out where `url` is given."),
   url: required(Schema.NonEmptyString, "The MCP endpoint, http or https."),
-  headers: doc(Schema.Record({ key: Schema.String, value: Secret }), "Headers of every request. Default none."),
+  headers: doc(
+    Schema.Union(FixedHeaders, Computed),
+    "Headers of every request, or a function of the server key that gives an effect of them, run for each request. Default none."
+  ),
+  listen: doc(
+    Schema.Boolean,
+    "Whether to hear what the server says by itself, outside of any call: one more stream (GET) for each connection, where the server offers it. Default false."
+  ),
+  allowInsecure: doc(
+    Schema.Boolean,
+    "Whether credentials may go to another machine without TLS (http). Default false: that is refused."
+  ),
   ...settings
+}).annotations({ identifier: "HttpServer" })
+
+/**
+ * A server reached over Streamable HTTP, whose headers are written down, as they are in files.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const FixedHttpServer = Schema.Struct({
+  ...HttpServer.fields,
+  headers: doc(FixedHeaders, "Headers of every request. Default none.")
 }).annotations({ identifier: "HttpServer" })
 
 /**
@@ -180,13 +229,23 @@ export const resolve = (config: ServerConfig): Settings => {
 }
 
 /**
- * Every value of the configuration that must not be shown: of environment variables and headers.
+ * Every value of the configuration that must not be shown: of environment variables and headers. Those that are
+ * computed are not known here; the transport hides them.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const secrets = (config: ServerConfig): ReadonlyArray<string> =>
-  Object.values((isStdio(config) ? config.env : config.headers) ?? {}).map(reveal)
+  Object.values((isStdio(config) ? config.env : configuredHeaders(config)) ?? {}).map(reveal)
+
+/**
+ * The headers that stand in the configuration; none when they are computed.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const configuredHeaders = (config: HttpServer): HeaderValues =>
+  typeof config.headers === "function" ? {} : (config.headers ?? {})
 
 /**
  * The text of a value that may be redacted.

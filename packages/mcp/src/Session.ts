@@ -71,7 +71,8 @@ export interface Counters {
  * @category models
  */
 export interface Listener {
-  readonly message?: ((message: JSONRPCMessage) => void) | undefined
+  /** `origin` is the id of the request that the message belongs to, where the transport can tell. */
+  readonly message?: ((message: JSONRPCMessage, origin: RequestId | undefined) => void) | undefined
   readonly notification?: ((notification: JSONRPCNotification) => void) | undefined
   /** The server sent something that it should not; it was counted and dropped. */
   readonly event?: ((event: SessionEvent.SessionEvent) => void) | undefined
@@ -145,7 +146,7 @@ export const make = (
     const session = new Live(transport, deadlines, options.server, options.clean ?? cleaned, limits, log)
     yield* Effect.addFinalizer(() => Effect.sync(() => session.close("the connection was closed", undefined)))
     yield* transport.start({
-      message: (message) => session.receive(message),
+      message: (message, origin) => session.receive(message, origin),
       junk: (reason) => session.receiveJunk(reason),
       closed: (reason, cause) => session.close(reason, cause)
     })
@@ -344,16 +345,16 @@ class Live implements Session, Holder, Host {
     this.stray("junk", SessionEvent.Junk({ reason: this.clean(reason) }))
   }
 
-  receive(received: unknown): void {
+  receive(received: unknown, origin: RequestId | undefined): void {
     if (this.ended !== undefined) return
     if (!Predicate.isRecord(received)) return this.receiveJunk("a message that is no object")
     const { id, method } = received
     if (method === "notifications/progress" && this.receiveProgress(received["params"])) return
-    if (method !== undefined) return this.receiveOther(received)
+    if (method !== undefined) return this.receiveOther(received, origin)
     if (typeof id === "number" && id >= firstId) return this.receiveAnswer(id, received)
     // The SDK's `Client` would take "5" for 5.
     if (typeof id === "string") return this.stray("textId", SessionEvent.TextId({ id: this.clean(id) }))
-    if (typeof id === "number" && this.foreign.delete(id)) return this.hand(received)
+    if (typeof id === "number" && this.foreign.delete(id)) return this.hand(received, origin)
     this.stray("unknown", SessionEvent.Unknown({ id: typeof id === "number" ? id : undefined }))
   }
 
@@ -394,7 +395,7 @@ class Live implements Session, Holder, Host {
     return true
   }
 
-  private receiveOther(received: { readonly [key: string]: unknown }): void {
+  private receiveOther(received: { readonly [key: string]: unknown }, origin: RequestId | undefined): void {
     const { id, method, params } = received
     if (id === undefined) {
       if (!this.traffic.admits("notifications")) return
@@ -406,15 +407,15 @@ class Live implements Session, Holder, Host {
       // Not `send`: a request of the same id is still open, and this is not its answer.
       if (opened !== "opened") return this.transmit(opened)
     }
-    this.hand(received)
+    this.hand(received, origin)
   }
 
-  private hand(received: { readonly [key: string]: unknown }): void {
+  private hand(received: { readonly [key: string]: unknown }, origin: RequestId | undefined): void {
     // What is no JSON-RPC message after all is for the SDK to refuse: it checks every message by its schemas.
     const passed = received as JSONRPCMessage
     const isNotification = "method" in passed && !("id" in passed)
     for (const listener of this.listeners) {
-      this.guard("a message", () => listener.message?.(passed))
+      this.guard("a message", () => listener.message?.(passed, origin))
       if (isNotification) this.guard("a notification", () => listener.notification?.(passed))
     }
   }

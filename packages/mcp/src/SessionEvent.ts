@@ -1,6 +1,6 @@
 /**
- * What a server sends that it should not, as a session reports it. Each is harmless, since what it is about was
- * dropped; together they tell a broken server from a good one. Values only.
+ * What a server sends that it should not, or does not send when it should, as a session reports it. Each is harmless by
+ * itself; together they tell a broken server from a good one. Values only.
  *
  * @since 0.1.0
  */
@@ -14,6 +14,7 @@ import * as Data from "effect/Data"
  * - `Junk`: something that is no message, or is nested too deep
  * - `Flooded`: progress, or other notifications, came more often than `Limits` allow; once each time that it begins.
  *   What was dropped may have said that something changed
+ * - `Unanswered`: a request of ours was not answered in time
  * - `RequestRefused`: the server had too many requests open, or one of the same id
  *
  * @since 0.1.0
@@ -26,6 +27,7 @@ export type SessionEvent = Data.TaggedEnum<{
   StrayProgress: { readonly id: number }
   Junk: { readonly reason: string }
   Flooded: { readonly what: "progress" | "notifications" }
+  Unanswered: { readonly method: string; readonly timeoutMs: number }
   RequestRefused: { readonly method: string; readonly reason: "tooMany" | "sameId" }
 }>
 
@@ -33,5 +35,5 @@ export type SessionEvent = Data.TaggedEnum<{
  * @since 0.1.0
  * @category constructors
  */
-export const { $is, $match, Flooded, Junk, Late, RequestRefused, StrayProgress, TextId, Unknown } =
+export const { $is, $match, Flooded, Junk, Late, RequestRefused, StrayProgress, TextId, Unanswered, Unknown } =
   Data.taggedEnum<SessionEvent>()

@@ -1,11 +1,21 @@
 /** @since 0.1.0 */
 export * as Answer from "./Answer.js"
 /** @since 0.1.0 */
+export * as CarrierErrors from "./CarrierErrors.js"
+/** @since 0.1.0 */
 export * as ClientInfo from "./ClientInfo.js"
 /** @since 0.1.0 */
 export * as ConfigIssue from "./ConfigIssue.js"
 /** @since 0.1.0 */
 export * as CurrentPartition from "./CurrentPartition.js"
+/** @since 0.1.0 */
+export * as HttpAddress from "./HttpAddress.js"
+/** @since 0.1.0 */
+export * as HttpCarrier from "./HttpCarrier.js"
+/** @since 0.1.0 */
+export * as HttpSettings from "./HttpSettings.js"
+/** @since 0.1.0 */
+export * as HttpTransport from "./HttpTransport.js"
 /** @since 0.1.0 */
 export * as JsonRpc from "./JsonRpc.js"
 /** @since 0.1.0 */
@@ -18,6 +28,8 @@ export * as McpConnection from "./McpConnection.js"
 export * as McpConnector from "./McpConnector.js"
 /** @since 0.1.0 */
 export * as McpError from "./McpError.js"
+/** @since 0.1.0 */
+export * as McpHttp from "./McpHttp.js"
 /** @since 0.1.0 */
 export * as McpMemory from "./McpMemory.js"
 /** @since 0.1.0 */

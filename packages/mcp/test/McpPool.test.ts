@@ -200,6 +200,35 @@ describe("McpPool", () => {
       })
     )
 
+    it.effect(
+      "asks a server that did not answer a call before the next one, and replaces it if it says nothing",
+      () => {
+        let mute = true
+        const server = new MemoryServer({
+          on: { "tools/call": () => (mute ? nothing : text("here")), ping: () => (mute ? nothing : {}) }
+        })
+        return Effect.gen(function* () {
+          const mcp = yield* McpClient.McpClient
+          const call = mcp.callTool("a", "x")
+          const first = yield* Effect.fork(Effect.flip(call))
+          yield* TestClock.adjust("1 seconds")
+          expect(yield* Fiber.join(first)).toMatchObject({ _tag: "CallTimeout" })
+          const second = yield* Effect.fork(call)
+          yield* TestClock.adjust("999 millis")
+          expect([server.methods, server.clients.length]).toEqual([
+            ["tools/call", "notifications/cancelled", "ping"],
+            1
+          ])
+          mute = false
+          yield* TestClock.adjust("1 millis")
+          expect((yield* Fiber.join(second)).content).toEqual(text("here").content)
+          expect(server.clients).toHaveLength(2)
+          const { pool } = yield* McpPool.McpPool
+          expect((yield* pool.stats).closed).toEqual({ invalid: 1 })
+        }).pipe(Effect.provide(client({ a: server }, { a: { ...stdio, callTimeout: "1 second" } })))
+      }
+    )
+
     it.effect("does not ask a remote server over and over that nobody keeps warm", () =>
       Effect.gen(function* () {
         expect(yield* after(http, "9 minutes")).toMatchObject({ pings: 0, open: 1 })

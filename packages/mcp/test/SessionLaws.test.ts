@@ -153,6 +153,7 @@ class Model {
     for (const request of due) {
       const limit = dueAt(request) === request.endsAt ? totalTimeoutMs : timeoutMs
       this.withdraw(request, `CallTimeout ${limit} ${delivery(request)}`)
+      this.events.push("Unanswered")
     }
   }
 

@@ -9,14 +9,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as HttpConnector from "./HttpConnector.js"
-import { HttpSettings } from "./HttpSettings.js"
 import { ServerStderr } from "./ServerStderr.js"
 import * as StdioConnector from "./StdioConnector.js"
 import { StdioSettings } from "./StdioSettings.js"
 
 /**
- * Opens each server by what its configuration says it is. Takes `StdioSettings`, `ServerStderr`, `HttpSettings` and
- * `Limits` from where it is made, if they are there.
+ * Opens each server by what its configuration says it is. Takes `StdioSettings`, `ServerStderr`, `HttpSettings`,
+ * `SocketSettings` and `Limits` from where it is made, if they are there.
  *
  * @since 0.1.0
  * @category constructors
@@ -24,14 +23,12 @@ import { StdioSettings } from "./StdioSettings.js"
 export const make: Effect.Effect<McpConnector.McpConnector["Type"]> = Effect.gen(function* () {
   const settings = Context.make(StdioSettings, yield* StdioSettings).pipe(
     Context.add(ServerStderr, yield* ServerStderr),
-    Context.add(HttpSettings, yield* HttpSettings),
     Context.add(Limits.Limits, yield* Limits.Limits)
   )
+  const http = yield* HttpConnector.make
   return {
     open: (key, config) =>
-      ServerConfig.isStdio(config)
-        ? Effect.provide(StdioConnector.open(key, config), settings)
-        : Effect.provide(HttpConnector.open(key, config), settings)
+      ServerConfig.isStdio(config) ? Effect.provide(StdioConnector.open(key, config), settings) : http.open(key, config)
   }
 })
 

@@ -5,8 +5,6 @@ export * as ConfigFile from "./ConfigFile.js"
 /** @since 0.1.0 */
 export * as HttpConnector from "./HttpConnector.js"
 /** @since 0.1.0 */
-export * as HttpSettings from "./HttpSettings.js"
-/** @since 0.1.0 */
 export * as NodeConnector from "./NodeConnector.js"
 /** @since 0.1.0 */
 export * as NodeMcp from "./NodeMcp.js"
@@ -14,6 +12,8 @@ export * as NodeMcp from "./NodeMcp.js"
 export * as ProcessGroup from "./ProcessGroup.js"
 /** @since 0.1.0 */
 export * as ServerStderr from "./ServerStderr.js"
+/** @since 0.1.0 */
+export * as SocketSettings from "./SocketSettings.js"
 /** @since 0.1.0 */
 export * as StdioConnector from "./StdioConnector.js"
 /** @since 0.1.0 */

@@ -108,6 +108,11 @@ describe("the forms that people have", () => {
     ],
     ["no servers", { mcpServers: {} }, {}],
     [
+      "an old server",
+      one({ type: "sse", url: "https://a.b/sse" }),
+      { memory: { url: "https://a.b/sse", headers: {} } }
+    ],
+    [
       "disabled servers, of which nothing else matters",
       {
         mcpServers: {

@@ -29,7 +29,7 @@ const stdioServer = FastCheck.record({
   settings
 })
 const httpServer = FastCheck.record({
-  url: FastCheck.stringMatching(/^https?:\/\/[a-z]{1,8}\.org(:\d{2,4})?\/[\w?=&%]{0,8}$/),
+  url: FastCheck.stringMatching(/^(https:\/\/[a-z]{1,8}\.org|http:\/\/localhost)(:\d{2,4})?\/[\w?=&%]{0,8}$/),
   headers: FastCheck.dictionary(FastCheck.stringMatching(/^[\w-]{1,8}$/), anyText, {
     maxKeys: 3,
     noNullPrototype: true

@@ -44,10 +44,11 @@ describe("what is refused", () => {
     ["a type that is no text", one({ type: 1, url: "http://x" }), ["mcpServers.memory.type: ", "found 1"]],
     ["stdio without command", one({ type: "stdio" }), ["mcpServers.memory.command: ", "found nothing"]],
     ["http without url", one({ type: "http", command: "x" }), ["mcpServers.memory.url: ", "found nothing"]],
+    ["an old server without url", one({ type: "sse" }), ["mcpServers.memory.url: ", "found nothing"]],
     [
-      "a server of type sse",
-      one({ type: "sse", url: "http://x" }),
-      ["mcpServers.memory.type: ", '"sse"', "not supported yet"]
+      "a credential in the open",
+      one({ url: "http://a.b/mcp", headers: { Authorization: "Bearer 1" } }),
+      ["mcpServers.memory.url: ", "https://", "allowInsecure"]
     ],
     [
       "an empty command",

@@ -37,9 +37,15 @@ describe("the reference server", () => {
 
   it.scopedLive("is spoken to over HTTP, bound to this machine", () =>
     Effect.gen(function* () {
-      const url = yield* Everything.overHttp
+      const url = yield* Everything.overHttp("streamableHttp")
       expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/mcp$/)
       yield* exchange({ url })
+    })
+  )
+
+  it.scopedLive("is spoken to over HTTP as old servers are", () =>
+    Effect.gen(function* () {
+      yield* exchange({ url: yield* Everything.overHttp("sse") })
     })
   )
 })

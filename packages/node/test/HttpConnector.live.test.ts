@@ -1,6 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Limits, McpConnector, McpError, type McpTransport, type ServerConfig, ServerKey } from "@mooring/mcp"
-import { HttpSettings, NodeConnector } from "@mooring/node"
+import {
+  HttpSettings,
+  Limits,
+  McpConnector,
+  McpError,
+  type McpTransport,
+  type ServerConfig,
+  ServerKey
+} from "@mooring/mcp"
+import { NodeConnector } from "@mooring/node"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -234,9 +242,9 @@ describe("an HTTP transport", () => {
     })
   )
 
-  it.scopedLive("says that the connection is of no use when the session is lost, or nobody listens any more", () =>
+  it.scopedLive("ends when the session is lost: what found it out fails, and nothing is heard after the end", () =>
     Effect.gen(function* () {
-      const { server, url } = yield* web(({ message }, response) => {
+      const { requests, url } = yield* web(({ message }, response) => {
         if (message.method === "initialize") json(response, 0, { "mcp-session-id": "s1" })
         else
           response.writeHead(404).end(JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: 1, message: "gone" } }))
@@ -244,25 +252,38 @@ describe("an HTTP transport", () => {
       const { recorder, transport } = yield* opened(url)
       transport.send(recorder.outgoing(handshake))
       yield* recorder.untilAnswered(0)
+      const reason = "the server no longer knows the session (404); it says: gone"
       transport.send(recorder.request(1))
-      expect(yield* recorder.untilFailed(1)).toMatchObject({
-        delivery: "Unknown",
-        fatal: true,
-        reason: "the server no longer knows the session (404); it says: gone"
+      expect(yield* recorder.untilFailed(1)).toMatchObject({ delivery: "Unknown", fatal: true, status: 404, reason })
+      expect(yield* recorder.untilClosed).toBe(reason)
+      const late = recorder.request(2)
+      transport.send(late)
+      expect(late.handedOver).toBe(false)
+      expect(recorder.told.map(({ kind }) => kind)).toEqual(["message", "failed", "closed"])
+      expect(requests).toHaveLength(2)
+    })
+  )
+
+  it.scopedLive("ends when nobody listens any more, with a request that certainly did not run", () =>
+    Effect.gen(function* () {
+      const { server, url } = yield* web(({ message }, response) => json(response, message.id))
+      const { recorder, transport } = yield* opened(url)
+      transport.send(recorder.request(1))
+      yield* recorder.untilAnswered(1)
+      yield* Effect.async<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        server.closeAllConnections()
       })
-      server.close()
-      server.closeAllConnections()
-      // This one may still find the socket of the one before.
+      // The first may still find the socket of the one before.
       transport.send(recorder.request(2))
-      yield* recorder.untilFailed(2)
-      const outgoing = recorder.request(3)
-      transport.send(outgoing)
-      expect(yield* recorder.untilFailed(3)).toMatchObject({
-        delivery: "NotSent",
-        fatal: true,
-        reason: `nobody listens at ${url} (connection refused)`
-      })
-      expect(outgoing.handedOver).toBe(false)
+      yield* recorder.until((told) => (told.kind === "failed" && told.id === 2 ? true : undefined))
+      const refused = recorder.request(3)
+      transport.send(refused)
+      const reason = `nobody listens at ${url} (connection refused)`
+      expect(yield* recorder.untilClosed).toBe(reason)
+      const failures = recorder.told.flatMap((told) => (told.kind === "failed" ? [told.failure] : []))
+      expect(failures.at(-1)).toMatchObject({ delivery: "NotSent", fatal: true, reason })
+      expect(refused.handedOver).toBe(false)
     })
   )
 
@@ -311,7 +332,11 @@ describe("a handshake over HTTP that fails", () => {
   it.scopedLive("says why, and whether trying again may help", () =>
     Effect.gen(function* () {
       const answers: Array<(response: ServerResponse) => void> = []
-      const { server, url } = yield* web((_, response) => answers.shift()?.(response))
+      const { server, url } = yield* web(({ method }, response) => {
+        // It is no old server, either.
+        if (method === "GET") response.writeHead(405).end()
+        else answers.shift()?.(response)
+      })
       const status = (status: number, body = "") => {
         answers.push((response) => response.writeHead(status).end(body))
         return refusal(`${url.replace("//", "//user:hunter22@")}?key=hunter33`, {

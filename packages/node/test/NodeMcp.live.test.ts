@@ -103,7 +103,7 @@ describe("real servers", () => {
 
   it.scopedLive("are called over HTTP through the layer of a Config", () =>
     Effect.gen(function* () {
-      const url = yield* Everything.overHttp
+      const url = yield* Everything.overHttp("streamableHttp")
       const servers = Config.map(Config.string("ADDRESS"), (address) => ({ everything: { url: address } }))
       const reply = yield* Effect.flatMap(McpClient.McpClient, (mcp) =>
         mcp.call("everything", Echo, { message: "é" })

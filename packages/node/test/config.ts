@@ -41,7 +41,7 @@ export const revealed = (values: Readonly<Record<string, string | Redacted.Redac
 const shown = (config: ServerConfig.ServerConfig) =>
   ServerConfig.isStdio(config)
     ? { ...config, env: revealed(config.env) }
-    : { ...config, headers: revealed(config.headers) }
+    : { ...config, headers: revealed(ServerConfig.configuredHeaders(config)) }
 
 export const refusal = (value: unknown, selection?: ConfigFile.Selection): Effect.Effect<string, unknown> =>
   load(value, selection).pipe(

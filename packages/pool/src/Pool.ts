@@ -41,6 +41,8 @@ export interface ItemHandle {
   readonly setConcurrency: (concurrency: number) => void
   /** The item has just answered something: it needs no check before it is next borrowed. */
   readonly alive: () => void
+  /** The item has not answered when it should have: it is checked before it is next borrowed, however soon that is. */
+  readonly suspect: () => void
 }
 
 /**

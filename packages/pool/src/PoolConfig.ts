@@ -10,7 +10,7 @@ import { checks } from "./internal/Checks.js"
 import { PoolConfigError } from "./PoolError.js"
 
 /**
- * The settings of one key. Every field may be left out.
+ * The settings of one key. Every field may be left out. Where a number is a limit, `Infinity` means none.
  *
  * @since 0.1.0
  * @category models
@@ -22,7 +22,7 @@ export interface PoolConfig {
   readonly max?: number | undefined
   /** Idle items at most; a return that leaves more closes the surplus. Default: `max`. */
   readonly maxIdle?: number | undefined
-  /** Leases at once on one item. Default 1. */
+  /** Leases at once on one item; `Infinity` for no limit. Default 1. */
   readonly concurrency?: number | undefined
   /** Acquires that may wait; more fail at once with `PoolSaturated`. Default 256. */
   readonly maxWaiters?: number | undefined

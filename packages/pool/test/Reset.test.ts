@@ -201,6 +201,30 @@ describe("Reset", () => {
 })
 
 describe("the check before a borrow", () => {
+  it.scoped("asks an item that is under suspicion, however soon, until it has answered", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      let handle: Pool.ItemHandle | undefined
+      const pool = yield* Pool.make<string, number, never, never>({
+        acquire: (_, given) => {
+          handle = given
+          return Effect.succeed(1)
+        },
+        health: { probe: () => Effect.sync(() => ++asked), schedule: Schedule.spaced("1 hour") },
+        config: { validationBypass: "1 minute" }
+      })
+      yield* pool.use("k", () => Effect.void)
+      handle?.suspect()
+      yield* pool.use("k", () => Effect.void)
+      yield* pool.use("k", () => Effect.void)
+      expect(asked).toBe(1)
+      handle?.suspect()
+      handle?.alive()
+      yield* pool.use("k", () => Effect.void)
+      expect(asked).toBe(1)
+    })
+  )
+
   it.scoped("asks one item for each who waits, however many idle", () =>
     Effect.gen(function* () {
       const asked: Array<number> = []

@@ -58,6 +58,8 @@ const nonsense: ReadonlyArray<readonly [field: string, config: PoolConfig.PoolCo
   ])
 ]
 
+const one = (key: string) => Effect.succeed(key.length)
+
 /** The error; were there none, a pool is nothing to print. */
 const refusal = <A, E, R>(make: Effect.Effect<A, E, R>) => Effect.flip(Effect.asVoid(make))
 
@@ -102,9 +104,7 @@ describe("a configuration that is nonsense", () => {
   for (const [field, options] of ofThePool) {
     it.scoped(`a setting of the whole pool, ${field}, is refused by make`, () =>
       Effect.gen(function* () {
-        const error = yield* refusal(
-          Pool.make<string, number, never, never>({ acquire: () => Effect.succeed(1), ...options })
-        )
+        const error = yield* refusal(Pool.make({ acquire: one, ...options }))
         expect(error).toBeInstanceOf(PoolError.PoolConfigError)
         expect(error).toMatchObject({ key: undefined, field })
       })
@@ -125,7 +125,7 @@ describe("a configuration that is nonsense", () => {
         validationBypass: 0n,
         backoff: { base: 0, max: 0 }
       }
-      const pool = yield* Pool.make<string, number, never, never>({ acquire: () => Effect.succeed(1), config: most })
+      const pool = yield* Pool.make({ acquire: one, config: most })
       expect(yield* pool.use("k", (item) => Effect.succeed(item))).toBe(1)
       const many = yield* Effect.fork(
         Effect.all(
@@ -141,8 +141,8 @@ describe("a configuration that is nonsense", () => {
 
   it.scoped("a configuration function that throws is refused for that key alone, with what it threw", () =>
     Effect.gen(function* () {
-      const pool = yield* Pool.make<string, number, never, never>({
-        acquire: () => Effect.succeed(1),
+      const pool = yield* Pool.make({
+        acquire: one,
         config: (key) => {
           if (key === "bad") throw new Error("no such file")
           return {}
@@ -154,7 +154,7 @@ describe("a configuration that is nonsense", () => {
         field: "config",
         reason: "could not be made: Error: no such file"
       })
-      expect(yield* pool.use("good", (item) => Effect.succeed(item))).toBe(1)
+      expect(yield* pool.use("good", (item) => Effect.succeed(item))).toBe(4)
     })
   )
 })

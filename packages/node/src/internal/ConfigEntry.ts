@@ -76,23 +76,21 @@ export interface HttpEntry extends Common {
   readonly settings: HttpSettings
 }
 
-/**
- * A server of a kind that Mooring does not speak (`sse`): it is listed, and refused when it is to be used. Or a
- * disabled one that is not well-formed.
- */
-export interface UnsupportedEntry extends Common {
-  readonly _tag: "Unsupported"
+/** A disabled server that is not well-formed: it is listed as far as it can be. */
+export interface MalformedEntry extends Common {
+  readonly _tag: "Malformed"
   readonly type: string
   readonly url: string | undefined
 }
 
-export type ConfigEntry = StdioEntry | HttpEntry | UnsupportedEntry
+export type ConfigEntry = StdioEntry | HttpEntry | MalformedEntry
 
 export interface Parsed {
   readonly entry: ConfigEntry
   readonly warnings: ReadonlyArray<ConfigIssue.ConfigIssue>
 }
 
+// An old server (`sse`) is known by how it answers.
 const kinds = ["stdio", "http", "streamable-http", "streamableHttp", "streamable_http", "sse"]
 
 /** Nothing that stands in a disabled server matters: where it is not well-formed, it is listed as far as it can be. */
@@ -106,12 +104,12 @@ export const parse = (name: string, value: unknown, path: ConfigIssue.ConfigPath
 const isDisabled = ({ disabled, mooring }: Fields): boolean =>
   ((Predicate.isRecord(mooring) ? mooring["disabled"] : undefined) ?? disabled) === true
 
-const malformed = (name: string, value: Fields, path: ConfigIssue.ConfigPath): UnsupportedEntry => {
+const malformed = (name: string, value: Fields, path: ConfigIssue.ConfigPath): MalformedEntry => {
   const { type } = value
   const implied = Object.hasOwn(value, "command") ? "stdio" : "http"
   const url = urlKeys.map((key) => value[key]).find(Predicate.isString)
   return {
-    _tag: "Unsupported",
+    _tag: "Malformed",
     name,
     path,
     disabled: true,
@@ -134,7 +132,6 @@ const parseUsed = (name: string, value: unknown, path: ConfigIssue.ConfigPath): 
   }
   const remote = urlKeys.filter((key) => Object.hasOwn(value, key))
   const local = Object.hasOwn(value, "command")
-  if (type === "sse") return sse(name, value, path)
   if (type === "stdio" || (type === undefined && local && remote.length === 0)) return stdio(name, value, path)
   const [urlKey] = remote
   if (urlKey !== undefined && remote.length === 1 && (type !== undefined || !local)) {
@@ -178,12 +175,6 @@ const http = (name: string, value: Fields, path: ConfigIssue.ConfigPath, urlKey:
       settings: fields.mooring ?? {}
     },
     warnings: misplaced(value, path, HttpSettings)
-  }))
-
-const sse = (name: string, value: Fields, path: ConfigIssue.ConfigPath) =>
-  Either.map(checkEntry(HttpFields, HttpSettings, value, path), (fields): Parsed => ({
-    entry: { _tag: "Unsupported", ...common(name, path, fields), type: "sse", url: fields.url ?? fields.serverUrl },
-    warnings: []
   }))
 
 const common = (

@@ -27,7 +27,7 @@ export const texts = (entry: ConfigEntry): ReadonlyArray<string> => {
     }
     case "Http":
       return [entry.url, ...[...entry.headers.values()].map(Redacted.value)]
-    case "Unsupported":
+    case "Malformed":
       return []
   }
 }
@@ -42,11 +42,8 @@ export const expand = (
       issues.push({ path: [...entry.path, ...path], reason })
       return ""
     })
-  if (entry._tag === "Unsupported") {
-    const reason =
-      `servers of type "${entry.type}" are not supported yet; ` +
-      'if this one also speaks Streamable HTTP, write "http", else set "mooring": { "disabled": true }'
-    return Either.left([{ path: [...entry.path, "type"], reason }])
+  if (entry._tag === "Malformed") {
+    return Either.left([{ path: entry.path, reason: "is disabled, and not well-formed" }])
   }
   const config = entry._tag === "Stdio" ? stdio(entry, scope, replace, issues) : http(entry, replace)
   if (isNonEmptyReadonlyArray(issues)) return Either.left(issues)

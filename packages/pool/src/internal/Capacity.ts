@@ -13,8 +13,6 @@ export class Group<in out K, in out A, in out E> {
   keys = 0
   total = 0
   closing = 0
-  /** Closing items whose place is for a key that waits for `maxTotal`, not for the quota. */
-  claimed = 0
 
   constructor(readonly name: string) {}
 }
@@ -26,8 +24,6 @@ export class Capacity<in out K, in out A, in out E> {
   private starvedOfQuota = 0
   private total = 0
   private closing = 0
-  /** Closing items whose place is for a key that waits for its group's quota, not for `maxTotal`. */
-  private claimedByQuotas = 0
   private connecting = 0
   /** Whether idle items have to be found again, in order. */
   readonly tracksIdle: boolean
@@ -83,9 +79,7 @@ export class Capacity<in out K, in out A, in out E> {
   }
 
   closeEnded(item: Item<K, A, E>): void {
-    const { claimedBy, key } = item
-    if (claimedBy === "quota") this.claimedByQuotas--
-    if (claimedBy === "total") key.group.claimed--
+    const { key } = item
     this.closing--
     key.group.closing--
     this.total--
@@ -157,24 +151,34 @@ export class Capacity<in out K, in out A, in out E> {
     return queues
   }
 
-  /** Closes one idle item that its key can do without, unless enough are closing already. */
+  /** Closes one idle item that its key can do without, unless enough is free or closing already. */
   private makeRoom(queue: Set<KeyState<K, A, E>>, key: KeyState<K, A, E>): void {
     if (queue === this.starvedOfConnects) return
     const mayGo = (item: Item<K, A, E>) =>
       item.key !== key && item.reservedFor === undefined && !(item.key.pinned && item.key.ready <= item.key.config.min)
-    const forQuota = queue === key.group.starved
-    const coming = forQuota ? key.group.closing - key.group.claimed : this.closing - this.claimedByQuotas
-    if (coming >= queue.size) return
-    const groups = forQuota ? [key.group] : [...this.groups.values()].sort((a, b) => b.total - a.total)
-    for (const group of groups) {
-      const item = group.idle.first(mayGo)
+    const { group } = key
+    const quotaIsShort = queue === group.starved && this.placesWithin(group) < group.starved.size
+    if (!quotaIsShort && this.limits.maxTotal - this.total + this.closing >= this.placesWanted()) return
+    const groups = quotaIsShort ? [group] : [...this.groups.values()].sort((a, b) => b.total - a.total)
+    for (const { idle } of groups) {
+      const item = idle.first(mayGo)
       if (item === undefined) continue
-      item.claimedBy = forQuota ? "quota" : "total"
-      if (forQuota) this.claimedByQuotas++
-      else group.claimed++
       this.host.reclaim(item)
       return
     }
+  }
+
+  /** How many items a group may open when all that is closing in it has closed. */
+  private placesWithin(group: Group<K, A, E>): number {
+    return this.limits.quota - group.total + group.closing
+  }
+
+  /** How many places in the pool those who wait will take: of those who wait for a quota, as many as that lets pass. */
+  private placesWanted(): number {
+    let wanted = this.starvedOfTotal.size
+    if (this.starvedOfQuota === 0) return wanted
+    for (const group of this.groups.values()) wanted += Math.min(group.starved.size, this.placesWithin(group))
+    return wanted
   }
 }
 

@@ -75,8 +75,6 @@ export class Item<in out K, in out A, in out E> implements Deadline {
   revokedWhy: string | undefined = undefined
   revoked: Set<(reason: string) => void> | undefined = undefined
   closed: Set<() => void> | undefined = undefined
-  /** Whose place it makes, when it was reclaimed. */
-  claimedBy: "total" | "quota" | undefined = undefined
 
   // Its one deadline at a time: of its lifetime.
   deadlineAt = Infinity

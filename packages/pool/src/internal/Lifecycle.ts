@@ -401,7 +401,10 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
         item.key.place(item)
         this.host.pump(item.key)
       },
-      alive: () => this.proven(item)
+      alive: () => this.proven(item),
+      suspect: () => {
+        item.provenAt = never
+      }
     }
   }
 
@@ -509,5 +512,8 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     Runtime.runFork(this.runtime)(log, { immediate: false })
   }
 }
+
+/** When an item that is under suspicion last answered. Milliseconds; a small integer, as the times of items are. */
+const never = -(2 ** 30)
 
 const nanos = (input: Duration.DurationInput): number => Math.round(Duration.toMillis(input) * 1e6)

@@ -141,7 +141,7 @@ export class Factory {
         !this.setup.validates || sure > key.setup.bypassMs,
         () => `unit ${unit.id} is checked although it answered ${sure} ms ago`
       )
-      unit.probing += 1
+      unit.probeDue = this.now() + this.setup.probeTimeoutMs
       return this.#unseen("probe").pipe(
         Effect.zipRight(perform(behaviour, this.freezer, unit)),
         Effect.tap(() =>
@@ -152,20 +152,24 @@ export class Factory {
         ),
         Effect.onExit((exit) =>
           Effect.sync(() => {
-            unit.probing -= 1
+            unit.probeDue = Number.POSITIVE_INFINITY
             if (this.setup.validates && exit._tag === "Failure") unit.condemned ??= "failed its probe"
           })
         )
       )
     })
 
-  /** Notes which attempts have outlasted their deadline without ending: for the pool they failed there. */
+  /** Notes which attempts and probes have outlasted their time without ending: for the pool they failed there. */
   tick(): void {
     const now = this.now()
     for (const key of this.keys.values()) {
       for (const unit of key.units) {
         if (unit.phase === "connecting" && now >= unit.since + key.setup.connectMs) this.#overdue(unit, key)
         if (isAbandoned(unit, key.setup, now)) unit.late = true
+        if (now >= unit.probeDue) {
+          unit.probeDue = Number.POSITIVE_INFINITY
+          unit.condemned ??= "outlasted its probe"
+        }
       }
     }
   }

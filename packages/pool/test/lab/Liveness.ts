@@ -105,22 +105,33 @@ const reclaims = (model: Model, key: KeyRecord, head: Acquire): void => {
   if (weight > model.setup.maxConnecting) return
   const quotaBinds = model.setup.quota > 0 && group >= model.setup.quota
   if (total < model.setup.maxTotal && !quotaBinds) return
-  let leaving = 0
+  const groups = new Map<string, { leaving: number; seekers: number; counted: number }>()
   let idle: string | undefined
-  let seekers = 0
   for (const other of model.factory.keys.values()) {
     const coming = other.connecting(now)
+    const within = groups.get(groupOf(other.name)) ?? { leaving: 0, seekers: 0, counted: 0 }
+    groups.set(groupOf(other.name), within)
+    within.counted += other.counted(now)
     for (const unit of other.units) {
-      if (unit.phase !== "open" && model.counts(unit)) leaving += 1
+      if (unit.phase !== "open" && model.counts(unit)) within.leaving += 1
     }
-    leaving -= coming
+    within.leaving -= coming
     // Whoever its own limits keep from growing does not look for room.
     const full = other.counted(now) >= other.setup.max || coming >= other.setup.maxConnecting
     const stopped = full || other.failedInRow > 0 || model.isSuspended(other.name)
-    if (model.waiting(other.name) > coming * other.setup.concurrency && !stopped) seekers += 1
+    if (model.waiting(other.name) > coming * other.setup.concurrency && !stopped) within.seekers += 1
     if (other === key || model.waiting(other.name) > 0 || model.pinned.has(other.name)) continue
     if (quotaBinds && groupOf(other.name) !== groupOf(key.name)) continue
     if (other.units.some((unit) => unit.idle && unit.usable && unit.probing === 0)) idle = other.name
+  }
+  let leaving = 0
+  let seekers = 0
+  for (const [name, within] of groups) {
+    if (quotaBinds && name !== groupOf(key.name)) continue
+    leaving += within.leaving
+    // Whoever his group will hold back takes no place from others.
+    const places = model.setup.quota === 0 ? within.seekers : model.setup.quota - within.counted + within.leaving
+    seekers += quotaBinds ? within.seekers : Math.min(within.seekers, places)
   }
   const stuck = idle !== undefined && leaving < seekers
   model.verdict.expect(13, !stuck, () => `${describe(head)} waits for room while ${idle} idles`)

@@ -309,6 +309,8 @@ export class Run {
         return
       }
       case "Concurrency": {
+        // Who was let in by what it said before must have come in.
+        yield "rest"
         const unit = at(
           model.key(this.#name(step.key)).units.filter((u) => u.phase === "open"),
           step.pick
@@ -364,12 +366,14 @@ export class Run {
         key.concurrencyBefore = Math.min(key.concurrencyBefore, key.setup.concurrency)
         key.setup = { ...key.setup, ...step.to }
         key.setup = { ...key.setup, max: Math.max(min, key.setup.max) }
+        // Attempts that were decided on since all was last at rest have not begun yet.
+        const onTheirWay = model.calm ? 0 : key.setup.maxConnecting
         for (const unit of key.units) {
           unit.concurrency = Math.max(unit.concurrency, key.setup.concurrency)
           unit.leastConcurrency = Math.min(unit.leastConcurrency, key.setup.concurrency)
           // One that is still opening serves when it is there: what is too much then goes when it idles.
           const busy = unit.phase === "open" && !unit.idle
-          if (busy && key.counted(model.now()) > key.setup.max) unit.maybeCondemned = true
+          if (busy && key.counted(model.now()) + onTheirWay > key.setup.max) unit.maybeCondemned = true
         }
         key.resized = true
         place.fork(pool.resize(key.name, poolConfig(key.setup)))

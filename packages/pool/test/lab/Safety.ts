@@ -11,6 +11,7 @@ export const checkSafety = (model: Model): void => {
     const kept = model.queue(key.name).some((acquire) => acquire.exclusive && acquire.state === "waiting") ? 1 : 0
     let idle = 0
     let open = 0
+    let maybe = 0
     // Without those that have died: the pool may have found that out, and keep another instead.
     let fit = 0
     let overdue: Unit | undefined
@@ -24,6 +25,7 @@ export const checkSafety = (model: Model): void => {
       const what = (says: string) => () => `unit ${unit.id} of ${key.name} ${says}`
       // What idles and is still there was not among those that had to go when they came back.
       if (unit.idle) unit.maybeCondemned = false
+      if (unit.condemned === undefined && unit.maybeCondemned) maybe += 1
       if (unit.condemned === undefined && !unit.maybeCondemned) {
         open += 1
         if (unit.alive) fit += 1
@@ -55,7 +57,7 @@ export const checkSafety = (model: Model): void => {
       open + connecting <= max || idle === 0,
       () => `${key.name} keeps ${idle} idle items beyond its max of ${max}`
     )
-    const there = open + connecting
+    const there = open + maybe + connecting
     const troubled = key.failedInRow > 0 || model.isSuspended(key.name) || !model.hasRoom(key)
     const missing = pins > 0 && !troubled && there < pins && live < max
     verdict.expect(18, !missing, () => `${key.name} has ${there} items but is pinned to ${pins}`)

@@ -58,7 +58,8 @@ export class Unit {
   concurrency: number
   leastConcurrency: number
   finalized = 0
-  probing = 0
+  /** When the time of the probe that runs is up. */
+  probeDue = Number.POSITIVE_INFINITY
 
   constructor(
     readonly id: number,
@@ -78,6 +79,11 @@ export class Unit {
   /** Idle, open and fit to be borrowed. */
   get usable(): boolean {
     return this.phase === "open" && this.alive && this.condemned === undefined && !this.maybeCondemned
+  }
+
+  /** How many probes of it run: one at most. One that has outlasted its time is no longer waited for. */
+  get probing(): number {
+    return this.probeDue === Number.POSITIVE_INFINITY ? 0 : 1
   }
 
   get idle(): boolean {

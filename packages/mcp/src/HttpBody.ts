@@ -1,0 +1,188 @@
+/**
+ * Readers of response bodies, byte by byte as they come: one JSON text, a stream of events, or the beginning of
+ * whatever it is. Each keeps to a limit. They own nothing.
+ *
+ * @since 0.1.0
+ */
+import { createParser, type EventSourceMessage } from "eventsource-parser"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface HttpBody {
+  data(chunk: Uint8Array): void
+  /** The body is whole. */
+  end(): void
+}
+
+/**
+ * Who reads one JSON text. One of the two is called, once.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TextReader {
+  text(text: string): void
+  /** There were more bytes than allowed; nothing is called any more. */
+  tooLong(): void
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class TextBody implements HttpBody {
+  private readonly chunks: Array<Uint8Array> = []
+  private length = 0
+
+  constructor(
+    private readonly maxBytes: number,
+    private readonly reader: TextReader
+  ) {}
+
+  data(chunk: Uint8Array): void {
+    if (this.length > this.maxBytes) return
+    this.length += chunk.length
+    if (this.length > this.maxBytes) {
+      this.chunks.length = 0
+      this.reader.tooLong()
+    } else this.chunks.push(chunk)
+  }
+
+  end(): void {
+    if (this.length <= this.maxBytes) this.reader.text(decode(this.chunks, this.length))
+  }
+}
+
+/**
+ * Who reads a stream of events: https://html.spec.whatwg.org/multipage/server-sent-events.html
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EventReader {
+  event(event: EventSourceMessage): void
+  /** The server says how many milliseconds to wait before a stream that was cut is asked for again. */
+  retry(milliseconds: number): void
+  /** An event has more bytes than allowed; nothing is called any more. */
+  tooLong(): void
+  end(): void
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class EventBody implements HttpBody {
+  private readonly parser
+  /** Bytes since the last event or comment. */
+  private bytes = 0
+  private over = false
+  private decoder: TextDecoder | undefined
+  private first = true
+
+  constructor(
+    private readonly maxBytes: number,
+    private readonly reader: EventReader
+  ) {
+    this.parser = createParser({
+      maxBufferSize: maxBytes,
+      onEvent: (event) => {
+        this.bytes = 0
+        if (!this.over) this.reader.event(event)
+      },
+      onRetry: (milliseconds) => {
+        if (!this.over) this.reader.retry(milliseconds)
+      },
+      onComment: () => {
+        this.bytes = 0
+      },
+      onError: (error) => {
+        if (error.type === "max-buffer-size-exceeded") this.exceed()
+      }
+    })
+  }
+
+  data(chunk: Uint8Array): void {
+    if (this.over) return
+    this.bytes += chunk.length
+    this.parser.feed(this.decode(chunk))
+    // The parser counts characters, of which there are fewer than bytes.
+    if (this.bytes > this.maxBytes) this.exceed()
+  }
+
+  end(): void {
+    if (!this.over) this.reader.end()
+  }
+
+  private exceed(): void {
+    if (this.over) return
+    this.over = true
+    this.reader.tooLong()
+  }
+
+  private decode(chunk: Uint8Array): string {
+    // A chunk that ends with a whole character, as nearly all do, needs no decoder of its own.
+    const last = chunk[chunk.length - 1] ?? 0
+    const text =
+      this.decoder === undefined && last < 0x80
+        ? decoder.decode(chunk)
+        : (this.decoder ??= makeDecoder()).decode(chunk, { stream: true })
+    const begins = this.first && text.startsWith(byteOrderMark)
+    if (text !== "") this.first = false
+    return begins ? text.slice(1) : text
+  }
+}
+
+/**
+ * Keeps the beginning of a body, of which there may be more than anybody wants.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class ExcerptBody implements HttpBody {
+  private readonly chunks: Array<Uint8Array> = []
+  private length = 0
+
+  constructor(
+    private readonly maxBytes: number,
+    private readonly whole: () => void
+  ) {}
+
+  data(chunk: Uint8Array): void {
+    this.chunks.push(chunk)
+    this.length += chunk.length
+    if (this.length >= this.maxBytes) this.whole()
+  }
+
+  end(): void {
+    this.whole()
+  }
+
+  /** What has come. */
+  text(): string {
+    return decode(this.chunks, this.length)
+  }
+}
+
+const byteOrderMark = "\ufeff"
+
+// The mark is kept, since it may stand at the beginning of any chunk; at the beginning of a body it is taken off.
+const makeDecoder = () => new TextDecoder("utf-8", { ignoreBOM: true })
+const decoder = makeDecoder()
+
+const decode = (chunks: ReadonlyArray<Uint8Array>, length: number): string => {
+  const text = decoder.decode(chunks.length === 1 ? chunks[0] : joined(chunks, length))
+  return text.startsWith(byteOrderMark) ? text.slice(1) : text
+}
+
+const joined = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
+  const whole = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, at)
+    at += chunk.length
+  }
+  return whole
+}

@@ -1,0 +1,56 @@
+/**
+ * Lets so many calls be under way at once, the others wait for their turn in order. What must not wait behind requests
+ * goes in a lane of its own.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Turn {
+  /** It is its turn. It calls `leave` of the lane exactly once afterwards. */
+  go(): void
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class HttpLane {
+  private active = 0
+  private readonly waiting = new Set<Turn>()
+  private moving = false
+
+  constructor(private readonly limit: number) {}
+
+  enter(turn: Turn): void {
+    this.waiting.add(turn)
+    this.move()
+  }
+
+  /** Takes one out that has not had its turn. Whether it was still waiting. */
+  withdraw(turn: Turn): boolean {
+    return this.waiting.delete(turn)
+  }
+
+  leave(): void {
+    this.active--
+    this.move()
+  }
+
+  /** By a loop, since a turn may be over within `go`: a thousand of them must not stand on each other's stack. */
+  private move(): void {
+    if (this.moving) return
+    this.moving = true
+    while (this.active < this.limit) {
+      const [next] = this.waiting
+      if (next === undefined) break
+      this.waiting.delete(next)
+      this.active++
+      next.go()
+    }
+    this.moving = false
+  }
+}

@@ -1,0 +1,262 @@
+/**
+ * Streamable HTTP as a transport, over any carrier of HTTP. Every message travels in a POST of its own, so many of them
+ * side by side; answers are taken only from the response to their request. Closing the transport's scope cancels what
+ * is in flight, frees its sockets and ends the session at the server.
+ *
+ * @since 0.1.0
+ */
+import { Deadlines } from "@mooring/pool"
+import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/sdk/types.js"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import type { HttpAddress } from "./HttpAddress.js"
+import { HttpCall } from "./HttpCall.js"
+import type { HttpCarrier } from "./HttpCarrier.js"
+import { type ExchangeHost, HttpExchange, isRequest, type Outcome } from "./HttpExchange.js"
+import * as HttpFailure from "./HttpFailure.js"
+import { HttpHeaders } from "./HttpHeaders.js"
+import { HttpLane } from "./HttpLane.js"
+import { HttpLegacy } from "./HttpLegacy.js"
+import type { HttpLink } from "./HttpLink.js"
+import * as HttpListener from "./HttpListener.js"
+import { HttpSettings, type Settings } from "./HttpSettings.js"
+import { Limits } from "./Limits.js"
+import type { McpTransport, Outgoing, Receiver } from "./McpTransport.js"
+import type { HttpServer } from "./ServerConfig.js"
+import type { ServerKey } from "./ServerKey.js"
+
+/**
+ * What a transport is made of.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly key: ServerKey
+  readonly config: HttpServer
+  readonly address: HttpAddress
+  /** Reaches the address's origin. */
+  readonly carrier: HttpCarrier
+}
+
+/**
+ * Makes a transport; nothing is sent yet. A handshake that fails is told to its `Outgoing`, with the `McpConnectError`
+ * to fail with as the `cause`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options): Effect.Effect<McpTransport, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { address, carrier, config, key } = options
+    const settings = yield* HttpSettings
+    const deadlines = yield* Deadlines.make
+    const clock = yield* Effect.clock
+    const runtime = yield* Effect.runtime<never>()
+    const fork = yield* FiberSet.makeRuntime<never, void, never>()
+    const link: HttpLink = {
+      server: key.toString(),
+      address,
+      carrier,
+      deadlines,
+      headers: new HttpHeaders(key, config, address.configured, carrier.acceptEncoding),
+      limits: yield* Limits,
+      times: {
+        idle: nanos(settings.streamIdle),
+        total: nanos(settings.streamTotal),
+        acknowledge: nanos(settings.acknowledge)
+      },
+      wallMillis: () => clock.unsafeCurrentTimeMillis(),
+      run: (effect) => {
+        const fiber = fork(effect)
+        return () => fiber.unsafeInterruptAsFork(fiber.id())
+      }
+    }
+    const log = Runtime.runFork(runtime)
+    const live = new Live(link, settings, config.listen === true, (defect) => {
+      log(Effect.logError("The receiver of a transport threw", defect))
+    })
+    // On a fiber of its own, out of reach of an interruption of the fiber that closes the scope.
+    yield* Effect.addFinalizer(() =>
+      Effect.zipRight(
+        Effect.sync(() => live.close("closed by this side", undefined)),
+        Effect.flatMap(Effect.forkDaemon(Effect.withClock(endSession(link, settings), clock)), Fiber.join)
+      )
+    )
+    return live.transport()
+  })
+
+const nanos = (duration: Duration.DurationInput): number => Duration.toMillis(duration) * 1e6
+
+/** Messages that need no answer, and must get through when requests hold every socket of theirs. */
+const controls = 2
+
+class Live implements ExchangeHost {
+  readonly maxResumes: number
+  readonly resumeDelay: number
+  private receiver: Receiver | undefined
+  private closed = false
+  private readonly requests: HttpLane
+  private readonly control = new HttpLane(controls)
+  private readonly exchanges = new Set<HttpExchange>()
+  private readonly byId = new Map<RequestId, HttpExchange>()
+  private listening = false
+  private legacy: HttpLegacy | undefined
+
+  constructor(
+    readonly link: HttpLink,
+    private readonly settings: Settings,
+    private readonly listens: boolean,
+    private readonly report: (defect: unknown) => void
+  ) {
+    this.maxResumes = settings.maxResumes
+    this.resumeDelay = Duration.toMillis(settings.resumeDelay)
+    this.requests = new HttpLane(settings.sockets)
+  }
+
+  transport(): McpTransport {
+    const { headers } = this.link
+    return {
+      network: "tcp",
+      start: (receiver) =>
+        Effect.sync(() => {
+          this.receiver = receiver
+        }),
+      setProtocolVersion: (version) => {
+        headers.protocolVersion = version
+      },
+      send: (outgoing) => this.send(outgoing),
+      clean: headers.computes ? (text) => headers.redaction.apply(text) : undefined
+    }
+  }
+
+  message(message: JSONRPCMessage, origin: RequestId | undefined): void {
+    this.tell((to) => to.message(message, origin))
+  }
+
+  junk(reason: string): void {
+    this.tell((to) => to.junk(reason))
+  }
+
+  over(exchange: HttpExchange, outcome: Outcome): void {
+    this.exchanges.delete(exchange)
+    if (exchange.id !== undefined && this.byId.get(exchange.id) === exchange) this.byId.delete(exchange.id)
+    if (this.closed || outcome === "dropped") return
+    const { isHandshake, outgoing } = exchange
+    if (outcome === "done") {
+      if (methodOf(outgoing.message) === "notifications/initialized") this.listen()
+      return
+    }
+    if (isHandshake && this.legacy === undefined && HttpLegacy.mayBe(outcome)) return this.fallBack(outgoing, outcome)
+    this.fail(outgoing, isHandshake, outcome)
+  }
+
+  private fail(outgoing: Outgoing, isHandshake: boolean, outcome: HttpFailure.HttpFailure): void {
+    if (outcome.delivery === "NotSent") outgoing.handedOver = false
+    const failure = HttpFailure.toTransportFailure(outcome, this.link.server, isHandshake)
+    try {
+      outgoing.failed(failure)
+    } catch (defect) {
+      this.report(defect)
+    }
+    if (failure.fatal) this.close(failure.reason, failure.cause)
+  }
+
+  /** Tells the end, once, and then nothing more. */
+  close(reason: string, cause: unknown): void {
+    if (this.closed) return
+    this.closed = true
+    for (const exchange of [...this.exchanges]) exchange.abort()
+    this.legacy?.abort()
+    this.tell((to) => to.closed(reason, cause))
+    this.receiver = undefined
+  }
+
+  private send(outgoing: Outgoing): void {
+    if (this.receiver === undefined) return
+    const { message } = outgoing
+    const cancelled = cancelledBy(message)
+    if (cancelled !== undefined) this.byId.get(cancelled)?.abort()
+    this.post(outgoing)
+  }
+
+  private post(outgoing: Outgoing): void {
+    const lane = isRequest(outgoing.message) ? this.requests : this.control
+    const exchange = new HttpExchange(this, lane, outgoing, this.legacy?.endpoint)
+    this.exchanges.add(exchange)
+    if (exchange.id !== undefined) this.byId.set(exchange.id, exchange)
+    exchange.start()
+  }
+
+  /** The server may be an old one, whose stream of events says where it takes messages. If not, the refusal stands. */
+  private fallBack(handshake: Outgoing, refusal: HttpFailure.HttpFailure): void {
+    this.legacy = new HttpLegacy(this, {
+      opened: () => this.post(handshake),
+      missing: (failure) => this.fail(handshake, true, failure ?? refusal),
+      ended: (failure) => this.close(failure.reason, failure.cause)
+    })
+    this.legacy.start()
+  }
+
+  private listen(): void {
+    if (!this.listens || this.listening || this.legacy !== undefined) return
+    this.listening = true
+    this.link.run(
+      Effect.map(HttpListener.listen(this, this.settings.reopen), (lost) => {
+        if (lost !== undefined) this.close(lost.reason, lost.cause)
+      })
+    )
+  }
+
+  // A receiver that throws is a defect of ours, and must not disturb what concerns others.
+  private tell(what: (receiver: Receiver) => void): void {
+    try {
+      if (this.receiver !== undefined) what(this.receiver)
+    } catch (defect) {
+      this.report(defect)
+    }
+  }
+}
+
+/** Tells the server that the session is over. It may refuse (405). */
+const endSession = (link: HttpLink, settings: Settings): Effect.Effect<void> => {
+  if (link.headers.sessionId === undefined) return Effect.void
+  const asked = Effect.async<void, HttpFailure.HttpFailure>((resume) => {
+    const call = new HttpCall(
+      link,
+      new HttpLane(1),
+      { method: "DELETE", purpose: "end", total: Infinity },
+      {
+        wanted: () => true,
+        accept: () => {
+          resume(Effect.void)
+          return undefined
+        },
+        failed: (failure) => resume(failure.status === 405 ? Effect.void : Effect.fail(failure))
+      }
+    )
+    call.start()
+    return Effect.sync(() => call.abort())
+  })
+  // Interruptible, since a finalizer is not, and the clock could not end it.
+  return Effect.interruptible(asked).pipe(
+    Effect.timeoutFail({
+      duration: settings.endSession,
+      onTimeout: () => HttpFailure.tooSlow("no answer in time", "Unknown")
+    }),
+    Effect.catchAll(({ reason }) => Effect.logDebug(`The session at ${link.address.shown} was not ended: ${reason}`))
+  )
+}
+
+const methodOf = (message: JSONRPCMessage): string | undefined => ("method" in message ? message.method : undefined)
+
+/** The request that this message cancels: its socket is of no more use, since a cancelled request is not answered. */
+const cancelledBy = (message: JSONRPCMessage): RequestId | undefined => {
+  if (!("method" in message) || message.method !== "notifications/cancelled") return undefined
+  const id = message.params?.["requestId"]
+  return typeof id === "string" || typeof id === "number" ? id : undefined
+}

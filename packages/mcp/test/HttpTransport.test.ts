@@ -1,0 +1,350 @@
+import { describe, expect, it } from "@effect/vitest"
+import { HttpAddress, HttpSettings, HttpTransport, type McpTransport, type ServerConfig, ServerKey } from "@mooring/mcp"
+import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/sdk/types.js"
+import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
+import * as Layer from "effect/Layer"
+import * as TestClock from "effect/TestClock"
+import { FakeCarrier, type Flown } from "./FakeCarrier.js"
+
+interface Heard {
+  readonly messages: Array<JSONRPCMessage>
+  readonly origins: Array<RequestId | undefined>
+  readonly junk: Array<string>
+  readonly closed: Array<string>
+  readonly failures: Array<McpTransport.TransportFailure>
+}
+
+const key = ServerKey.shared("web")
+
+/** A transport over a carrier in memory, and all that it said. */
+const opened = (arrived: (flown: Flown) => void, config: Partial<ServerConfig.HttpServer> = {}) =>
+  Effect.gen(function* () {
+    const full = { url: "https://mcp.example.org/mcp", ...config }
+    const carrier = new FakeCarrier(arrived)
+    const address = yield* HttpAddress.make("web", full)
+    const transport = yield* HttpTransport.make({ key, config: full, address, carrier })
+    const heard: Heard = { messages: [], origins: [], junk: [], closed: [], failures: [] }
+    yield* transport.start({
+      message: (message, origin) => {
+        heard.messages.push(message)
+        heard.origins.push(origin)
+      },
+      junk: (reason) => heard.junk.push(reason),
+      closed: (reason) => heard.closed.push(reason)
+    })
+    const send = (message: JSONRPCMessage): McpTransport.Outgoing => {
+      const outgoing = { message, handedOver: false, failed: heard.failures.push.bind(heard.failures) }
+      transport.send(outgoing)
+      return outgoing
+    }
+    const ask = (id: number) => send({ jsonrpc: "2.0", id, method: "test" })
+    return { transport, carrier, heard, send, ask }
+  })
+
+const events = { "content-type": "text/event-stream" }
+const json = { "content-type": "application/json" }
+const answer = (id: number, text = "") => JSON.stringify({ jsonrpc: "2.0", id, result: { text } })
+const initialized: JSONRPCMessage = { jsonrpc: "2.0", method: "notifications/initialized" }
+const settings = (some: Partial<HttpSettings.Settings>) =>
+  Layer.succeed(HttpSettings.HttpSettings, { ...HttpSettings.defaults, ...some })
+
+describe("the stream of what a server says by itself", () => {
+  const listening = (arrived: (flown: Flown) => void) =>
+    opened(
+      (flown) => {
+        if (flown.request.method === "GET") arrived(flown)
+        else flown.respond(202, {}).end()
+      },
+      { listen: true }
+    )
+  const gets = (carrier: FakeCarrier) => carrier.flown.filter(({ request }) => request.method === "GET")
+
+  it.scoped("is not opened unless it is wanted, nor before the handshake is done, nor twice", () =>
+    Effect.gen(function* () {
+      const unwanted = yield* opened((flown) => flown.respond(202, {}).end())
+      unwanted.send(initialized)
+      expect(unwanted.carrier.flown).toHaveLength(1)
+      const { carrier, send } = yield* listening((flown) => flown.respond(200, events))
+      send({ jsonrpc: "2.0", method: "notifications/other" })
+      expect(gets(carrier)).toHaveLength(0)
+      send(initialized)
+      send(initialized)
+      yield* Effect.yieldNow()
+      expect(gets(carrier)).toHaveLength(1)
+    })
+  )
+
+  it.scoped("is not asked for again where the server does not have it", () =>
+    Effect.gen(function* () {
+      const { carrier, heard, send } = yield* listening((flown) => flown.respond(405, {}).end())
+      send(initialized)
+      yield* TestClock.adjust("1 hour")
+      expect(gets(carrier)).toHaveLength(1)
+      expect(heard.closed).toEqual([])
+    })
+  )
+
+  it.scoped("that is closed at once a thousand times is opened so often and no more, ever more slowly", () =>
+    Effect.gen(function* () {
+      const { carrier, heard, send, transport } = yield* listening((flown) => flown.respond(200, events).end())
+      send(initialized)
+      yield* TestClock.adjust("1 minute")
+      // Pauses that double, to half a minute, with full jitter.
+      const early = gets(carrier).length
+      expect(early).toBeGreaterThan(4)
+      expect(early).toBeLessThan(30)
+      yield* TestClock.adjust("2 days")
+      expect(gets(carrier)).toHaveLength(1000)
+      expect(heard.closed).toEqual([])
+      transport.send({ message: { jsonrpc: "2.0", id: 1, method: "test" }, handedOver: false, failed: () => {} })
+      expect(carrier.flown.at(-1)?.request.method).toBe("POST")
+    }).pipe(Effect.provide(settings({ reopen: { first: "1 second", longest: "30 seconds", attempts: 1000 } })))
+  )
+
+  it.scoped("goes on where it ended, when the server says", () =>
+    Effect.gen(function* () {
+      const said = `id: e1\nretry: 5000\ndata: ${JSON.stringify({ jsonrpc: "2.0", method: "x" })}\n\n`
+      const { carrier, heard, send } = yield* listening((flown) => flown.respond(200, events, said).end())
+      send(initialized)
+      yield* TestClock.adjust("4 seconds")
+      expect(gets(carrier)).toHaveLength(1)
+      yield* TestClock.adjust("2 seconds")
+      expect(gets(carrier).map((flown) => flown.header("last-event-id"))).toEqual([undefined, "e1"])
+      expect(heard.messages).toHaveLength(2)
+      expect(heard.origins).toEqual([undefined, undefined])
+    })
+  )
+
+  it.scoped("ends the connection when it finds that the session is lost", () =>
+    Effect.gen(function* () {
+      const { heard, send, transport } = yield* opened(
+        (flown) => {
+          if (flown.request.method === "GET") flown.respond(404, {}).end()
+          else if (flown.request.body?.includes('initialize"') === true) {
+            flown.respond(200, { ...json, "mcp-session-id": "s1" }, answer(0)).end()
+          } else flown.respond(202, {}).end()
+        },
+        { listen: true }
+      )
+      send({ jsonrpc: "2.0", id: 0, method: "initialize" })
+      transport.setProtocolVersion?.("2025-11-25")
+      send(initialized)
+      yield* Effect.yieldNow()
+      expect(heard.closed).toEqual(["the server no longer knows the session (404)"])
+    })
+  )
+})
+
+describe("a message over HTTP", () => {
+  it.scoped("whose response has requests of the server brings them with the request that they belong to", () =>
+    Effect.gen(function* () {
+      const ask = (id: number) =>
+        `data: ${JSON.stringify({ jsonrpc: "2.0", id, method: "sampling/createMessage" })}\n\n`
+      const held: Array<Flown> = []
+      const { ask: send, heard } = yield* opened((flown) => held.push(flown))
+      send(7)
+      send(8)
+      held[1]?.respond(200, events, ask(1), `data: ${answer(8)}\n\n`).end()
+      held[0]?.respond(200, events, ask(2), `data: ${answer(7)}\n\n`).end()
+      expect(heard.origins).toEqual([8, 8, 7, 7])
+    })
+  )
+
+  it.scoped("waits for its turn, and does not leave when it was given up meanwhile", () =>
+    Effect.gen(function* () {
+      const { ask, carrier, heard, send } = yield* opened(() => {})
+      const first = ask(1)
+      const second = ask(2)
+      const third = ask(3)
+      expect(carrier.flown).toHaveLength(1)
+      Object.assign(second, { abandoned: true })
+      // What must not wait behind requests does not.
+      send({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } })
+      expect(carrier.flown[0]?.aborted).toBe(true)
+      const bodies = carrier.flown.map(({ request }) => JSON.parse(request.body ?? "").id)
+      expect(bodies).toEqual([1, 3, undefined])
+      carrier.flown[1]?.respond(200, json, answer(3)).end()
+      expect([first, second, third].map(({ handedOver }) => handedOver)).toEqual([false, false, true])
+      expect(heard.failures).toEqual([])
+      expect(heard.messages).toHaveLength(1)
+    }).pipe(Effect.provide(settings({ sockets: 1 })))
+  )
+
+  it.scoped("that is not accepted in time fails, and leaves room for others", () =>
+    Effect.gen(function* () {
+      const { carrier, heard, send } = yield* opened(() => {})
+      for (let n = 0; n < 3; n++) send({ jsonrpc: "2.0", method: "notifications/x", params: { n } })
+      expect(carrier.flown).toHaveLength(2)
+      yield* TestClock.adjust("11 seconds")
+      expect(heard.failures.map(({ delivery, fatal }) => ({ delivery, fatal }))).toEqual([
+        { delivery: "NotSent", fatal: false },
+        { delivery: "NotSent", fatal: false }
+      ])
+      expect(carrier.flown.map(({ aborted }) => aborted)).toEqual([true, true, false])
+    })
+  )
+
+  it.scoped("whose stream is cut is taken up at its last event, so often and no more", () =>
+    Effect.gen(function* () {
+      const progress = `id: e1\ndata: ${JSON.stringify({ jsonrpc: "2.0", method: "x" })}\n\n`
+      const { ask, carrier, heard } = yield* opened((flown) => {
+        if (flown.request.method === "POST") flown.respond(200, events, progress).fail({})
+        else flown.respond(503, { "retry-after": "1" }).end()
+      })
+      ask(1)
+      yield* TestClock.adjust("10 seconds")
+      expect(carrier.flown.map(({ request }) => request.method)).toEqual(["POST", "GET", "GET", "GET"])
+      expect(heard.failures).toMatchObject([{ delivery: "Unknown", fatal: false, status: 503, retryAfterMs: 1000 }])
+    })
+  )
+
+  it.scoped.prop(
+    "is answered by the same messages wherever the bytes are cut",
+    [
+      FastCheck.array(FastCheck.fullUnicodeString(), { maxLength: 4 }),
+      FastCheck.infiniteStream(FastCheck.integer({ min: 1, max: 40 })),
+      FastCheck.boolean()
+    ],
+    ([texts, cuts, crlf]) =>
+      Effect.gen(function* () {
+        const held: Array<Flown> = []
+        const { ask, heard } = yield* opened((flown) => held.push(flown))
+        ask(1)
+        const newline = crlf ? "\r\n" : "\n"
+        const said = texts.map((text) => ({ jsonrpc: "2.0", method: "x", params: { text } }))
+        const lines = [...said.map((one) => JSON.stringify(one)), answer(1, "end")]
+        const bytes = new TextEncoder().encode(
+          `\ufeff${lines.map((line) => `data: ${line}${newline}${newline}`).join("")}`
+        )
+        const chunks: Array<Uint8Array> = []
+        for (let at = 0; at < bytes.length;) {
+          const size = cuts.next().value
+          chunks.push(bytes.subarray(at, at + size))
+          at += size
+        }
+        held[0]?.respond(200, events, ...chunks).end()
+        expect(heard.messages).toEqual(lines.map((line) => JSON.parse(line)))
+        expect(heard.failures).toEqual([])
+      })
+  )
+})
+
+describe("headers that are computed", () => {
+  it.scoped("and do not come in time let nothing leave, and leave room for others", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const headers = () =>
+        Effect.suspend(() => (++asked === 1 ? Effect.never : Effect.succeed({ "x-token": `t${asked}` })))
+      const { ask, carrier, heard } = yield* opened(() => {}, { headers })
+      ask(1)
+      ask(2)
+      expect(carrier.flown).toHaveLength(0)
+      yield* TestClock.adjust("11 seconds")
+      expect(heard.failures).toMatchObject([{ delivery: "NotSent", fatal: false }])
+      expect(carrier.flown.map((flown) => flown.header("x-token"))).toEqual(["t2"])
+    }).pipe(Effect.provide(settings({ sockets: 1 })))
+  )
+
+  it.scoped("cannot set what the protocol sets", () =>
+    Effect.gen(function* () {
+      const headers = { "Content-Type": "text/plain", "MCP-Session-Id": "theirs", "X-Mine": "1" }
+      const { ask, carrier } = yield* opened(() => {}, { headers })
+      ask(1)
+      const [flown] = carrier.flown
+      expect(flown?.header("content-type")).toBe("application/json")
+      expect(flown?.header("mcp-session-id")).toBeUndefined()
+      expect(flown?.header("x-mine")).toBe("1")
+    })
+  )
+})
+
+describe("a handshake that is refused as old servers do", () => {
+  const refused = (onGet: (flown: Flown) => void) =>
+    Effect.gen(function* () {
+      const opening = yield* opened((flown) => {
+        if (flown.request.method === "GET") onGet(flown)
+        else flown.respond(flown.request.path === "/mcp" ? 405 : 202, {}).end()
+      })
+      opening.send({ jsonrpc: "2.0", id: 0, method: "initialize" })
+      return opening
+    })
+  const endpoint = (where: string) => `event: endpoint\ndata: ${where}\n\n`
+
+  it.scoped("goes on where the server says, and the stream's end is the connection's", () =>
+    Effect.gen(function* () {
+      const held: Array<Flown> = []
+      const { ask, carrier, heard } = yield* refused((flown) =>
+        held.push(flown.respond(200, events, endpoint("/m?s=1")))
+      )
+      expect(carrier.flown.map(({ request }) => [request.method, request.path])).toEqual([
+        ["POST", "/mcp"],
+        ["GET", "/mcp"],
+        ["POST", "/m?s=1"]
+      ])
+      ask(1)
+      held[0]?.say(`data: ${answer(0)}\n\ndata: ${answer(1)}\n\n`)
+      expect(heard.messages).toHaveLength(2)
+      yield* TestClock.adjust("2 hours")
+      expect(heard.closed).toEqual([])
+      held[0]?.end()
+      expect(heard.closed).toEqual(["https://mcp.example.org/mcp ended its stream of events"])
+    })
+  )
+
+  it.scoped("fails as it was refused when there is no such stream, or it says nothing", () =>
+    Effect.gen(function* () {
+      const silent = yield* refused((flown) => flown.respond(200, events, ": hello\n\n"))
+      expect(silent.heard.failures).toEqual([])
+      yield* TestClock.adjust("6 seconds")
+      const missing = yield* refused((flown) => flown.respond(404, {}).end())
+      for (const { heard } of [silent, missing]) {
+        expect(heard.failures).toMatchObject([{ fatal: true, cause: { phase: "dial", status: 405 } }])
+      }
+    })
+  )
+
+  it.scoped("fails when messages are to be sent to another origin, and nothing is", () =>
+    Effect.gen(function* () {
+      for (const where of ["https://evil.example.org/m", "//evil.example.org/m", "https://a:b@mcp.example.org/m"]) {
+        const { carrier, heard } = yield* refused((flown) => flown.respond(200, events, endpoint(where)))
+        expect(heard.failures).toMatchObject([{ reason: expect.stringContaining("another origin"), fatal: true }])
+        expect(carrier.flown).toHaveLength(2)
+        expect(carrier.flown[1]?.aborted).toBe(true)
+      }
+    })
+  )
+})
+
+describe("closing a transport", () => {
+  it.effect("cancels what is in flight, tells its end once, and ends the session in bounded time", () =>
+    Effect.gen(function* () {
+      const flown: Array<Flown> = []
+      const heard = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const opening = yield* opened((one) => {
+            flown.push(one)
+            if (one.request.body?.includes("initialize") === true) {
+              one.respond(200, { ...json, "mcp-session-id": "s1" }, answer(0)).end()
+            }
+          })
+          opening.send({ jsonrpc: "2.0", id: 0, method: "initialize" })
+          opening.ask(1)
+          return opening.heard
+        })
+      ).pipe(
+        Effect.fork,
+        Effect.tap(() => TestClock.adjust("3 seconds")),
+        Effect.flatMap((fiber) => fiber.await),
+        Effect.flatten
+      )
+      expect(heard.closed).toEqual(["closed by this side"])
+      expect(heard.failures).toEqual([])
+      expect(flown.map(({ aborted, request }) => [request.method, aborted])).toEqual([
+        ["POST", false],
+        ["POST", true],
+        ["DELETE", true]
+      ])
+    })
+  )
+})

@@ -1,0 +1,62 @@
+/**
+ * Decompresses the body of a response as it comes, no faster than it is read. Owned by the flight that made it.
+ */
+import type { Dispatcher } from "undici"
+import * as zlib from "node:zlib"
+
+export interface Decoder {
+  write(chunk: Uint8Array): void
+  end(): void
+  /** Nothing is told any more. */
+  stop(): void
+}
+
+/** Who takes what was decompressed. */
+export interface Reader {
+  data(chunk: Uint8Array): void
+  end(): void
+  failed(error: Error): void
+}
+
+/** What a client that decompresses asks for. */
+export const accepted = "gzip, deflate, br"
+
+const makers: ReadonlyMap<string, () => zlib.Gunzip | zlib.BrotliDecompress> = new Map([
+  ["gzip", zlib.createGunzip],
+  ["x-gzip", zlib.createGunzip],
+  ["deflate", zlib.createInflate],
+  ["br", zlib.createBrotliDecompress]
+])
+
+/** The decoder of one encoding; none for what is not compressed, or in a way that was not asked for. */
+export const decoderOf = (
+  encoding: string | undefined,
+  controller: Dispatcher.DispatchController,
+  reader: Reader
+): Decoder | undefined => {
+  const stream = encoding === undefined ? undefined : makers.get(encoding.trim().toLowerCase())?.()
+  if (stream === undefined) return undefined
+  let stopped = false
+  stream.on("data", (chunk: Uint8Array) => {
+    if (!stopped) reader.data(chunk)
+  })
+  stream.on("end", () => {
+    if (!stopped) reader.end()
+  })
+  stream.on("error", (error) => {
+    if (!stopped) reader.failed(error)
+  })
+  stream.on("drain", () => {
+    if (!stopped) controller.resume()
+  })
+  return {
+    write: (chunk) => {
+      if (!stopped && !stream.write(chunk)) controller.pause()
+    },
+    end: () => stream.end(),
+    stop: () => {
+      stopped = true
+      stream.destroy()
+    }
+  }
+}

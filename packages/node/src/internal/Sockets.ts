@@ -1,0 +1,123 @@
+/**
+ * The sockets of one connector: each origin's are shared by the connections to it that show the same certificate, and
+ * closed when the last of these is.
+ */
+import { type HttpCarrier, ServerCheck, type ServerKey } from "@mooring/mcp"
+import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { rootCertificates } from "node:tls"
+import { SocketSettings, type Tls } from "../SocketSettings.js"
+import { accepted } from "./Decoder.js"
+import { OriginSockets } from "./OriginSockets.js"
+import { type Proxies, ProxySockets } from "./ProxySockets.js"
+
+export interface Sockets {
+  /** The carrier to an origin, shared with others that ask for the same. `connectTimeout` in milliseconds. */
+  readonly acquire: (
+    key: ServerKey.ServerKey,
+    origin: string,
+    connectTimeout: number
+  ) => Effect.Effect<HttpCarrier.HttpCarrier, never, Scope.Scope>
+}
+
+/** What carries requests to one origin, and ends all of its sockets. */
+interface Carrier {
+  readonly send: HttpCarrier.HttpCarrier["send"]
+  readonly close: () => Promise<void>
+}
+
+interface Shared {
+  readonly carrier: Carrier
+  users: number
+}
+
+export const make: Effect.Effect<Sockets> = Effect.gen(function* () {
+  const settings = yield* SocketSettings
+  const proxies = settings.proxyFromEnvironment ? yield* fromEnvironment : noProxies
+  const clock = yield* Effect.clock
+  const shared = new Map<Tls | undefined, Map<string, Shared>>()
+  const lifetime = Duration.toMillis(settings.socketLifetime) * 1e6
+
+  const acquire = (
+    key: ServerKey.ServerKey,
+    origin: string,
+    timeout: number
+  ): Effect.Effect<HttpCarrier.HttpCarrier, never, Scope.Scope> =>
+    Effect.acquireRelease(
+      // Loaded when it is first needed: a program that speaks stdio alone starts a tenth of a second sooner.
+      Effect.map(
+        Effect.promise(() => import("undici")),
+        ({ buildConnector, Client, EnvHttpProxyAgent }) => {
+          const tls = typeof settings.tls === "function" ? settings.tls(key) : settings.tls
+          const ofTls = shared.get(tls) ?? new Map<string, Shared>()
+          shared.set(tls, ofTls)
+          const name = `${origin} ${timeout}`
+          const known = ofTls.get(name)
+          if (known !== undefined) {
+            known.users++
+            return { entry: known, ofTls, name, tls }
+          }
+          const connect = { timeout, ...(tls === undefined ? {} : options(tls)) }
+          const decompresses = settings.compression
+          const carrier: Carrier = isProxied(origin, proxies)
+            ? new ProxySockets({ origin, decompresses, connect, proxies, EnvHttpProxyAgent })
+            : new OriginSockets({
+                origin,
+                decompresses,
+                lifetime,
+                now: () => Number(clock.unsafeCurrentTimeNanos()),
+                Client,
+                connector: buildConnector(connect)
+              })
+          const entry: Shared = { carrier, users: 1 }
+          ofTls.set(name, entry)
+          return { entry, ofTls, name, tls }
+        }
+      ),
+      ({ entry, name, ofTls, tls }) =>
+        Effect.suspend(() => {
+          entry.users--
+          if (entry.users > 0) return Effect.void
+          ofTls.delete(name)
+          if (ofTls.size === 0 && shared.get(tls) === ofTls) shared.delete(tls)
+          return Effect.promise(() => entry.carrier.close())
+        })
+    ).pipe(
+      Effect.map(({ entry }) => ({
+        acceptEncoding: settings.compression ? accepted : "identity",
+        send: (request, sink) => entry.carrier.send(request, sink)
+      }))
+    )
+  return { acquire }
+})
+
+const options = ({ ca, cert, key, passphrase }: Tls) => ({
+  ...(ca === undefined ? {} : { ca: [...rootCertificates, ...(typeof ca === "string" ? [ca] : ca)] }),
+  ...(cert === undefined ? {} : { cert }),
+  ...(key === undefined ? {} : { key: Redacted.value(key) }),
+  ...(passphrase === undefined ? {} : { passphrase: Redacted.value(passphrase) })
+})
+
+const noProxies: Proxies = { http: undefined, https: undefined, except: "" }
+
+/** As every command-line program reads them: the names in small letters win. */
+const fromEnvironment: Effect.Effect<Proxies> = Effect.gen(function* () {
+  const variable = (name: string) =>
+    Config.option(Config.orElse(Config.string(name.toLowerCase()), () => Config.string(name))).pipe(
+      Effect.map(Option.getOrUndefined),
+      // A provider that cannot read at all has no proxy to say.
+      Effect.orElseSucceed(() => undefined)
+    )
+  const http = yield* variable("HTTP_PROXY")
+  return { http, https: (yield* variable("HTTPS_PROXY")) ?? http, except: (yield* variable("NO_PROXY")) ?? "" }
+})
+
+const isProxied = (origin: string, proxies: Proxies): boolean => {
+  const url = new URL(origin)
+  const proxy = url.protocol === "https:" ? proxies.https : proxies.http
+  return proxy !== undefined && proxy !== "" && !ServerCheck.isLoopback(url.hostname)
+}
