@@ -141,7 +141,8 @@ export const callTool: Answer<CallToolResult> = (result) => {
   if (!Predicate.isRecord(result)) return checked(CallToolResultSchema, result, theResult)
   const { content } = result
   const wrong = Array.isArray(content) ? firstWrong(content) : undefined
-  const read = wrong ?? checked(CallToolResultSchema, Array.isArray(content) ? { ...result, content: [] } : result, theResult)
+  const read =
+    wrong ?? checked(CallToolResultSchema, Array.isArray(content) ? { ...result, content: [] } : result, theResult)
   if (read instanceof Malformed) return read
   // The schemas have proved it to be one; their copy would lack what they do not name.
   return { ...result, content: content ?? [] } as CallToolResult

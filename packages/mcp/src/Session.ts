@@ -318,11 +318,20 @@ class Live implements Session, Holder, Host {
     this.ended = { reason, cause }
     const requests = this.requests.values()
     if (requests.length > 0) {
-      const said = this.transport.diagnostics?.() ?? ""
+      const said = this.lastWords()
       const explained = said === "" ? reason : `${reason}\nIts last words on stderr:\n${said}`
       for (const request of requests) request.lost(explained, cause)
     }
     for (const listener of this.listeners.splice(0)) this.guard("its end", () => listener.closed?.(reason, cause))
+  }
+
+  private lastWords(): string {
+    try {
+      return this.transport.diagnostics?.() ?? ""
+    } catch (defect) {
+      this.log(LogLevel.Error, "its last words could not be read", Cause.die(defect))
+      return ""
+    }
   }
 
   flooding(perSecond: number): void {
@@ -372,7 +381,9 @@ class Live implements Session, Holder, Host {
       // `isInteger` has proved it a number, which its type does not say.
       request.refuse(error["code"] as number, this.clean(error["message"]), ErrorData.clean(error["data"], this.clean))
     } else request.misread("its error has no code or no message")
-    for (const listener of this.listeners) listener.alive?.()
+    for (const listener of this.listeners) {
+      if (listener.alive !== undefined) this.guard("an answer", () => listener.alive?.())
+    }
   }
 
   /** Whether it was progress of a request of ours, wanted or not. */

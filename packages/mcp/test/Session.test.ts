@@ -389,6 +389,19 @@ describe("Session", () => {
       })
     )
 
+    it.scoped("fails everything pending though its transport cannot say why it ended", () =>
+      Effect.gen(function* () {
+        const { session, transport } = yield* start()
+        const diagnostics = () => {
+          throw new Error("not allowed")
+        }
+        Object.assign(transport, { diagnostics })
+        const fiber = yield* forked(request(session))
+        transport.close("gone")
+        expect(yield* failure(fiber)).toMatchObject({ _tag: "ConnectionLost", reason: "gone" })
+      })
+    )
+
     it.effect("fails everything pending when its scope closes", () =>
       Effect.gen(function* () {
         const scope = yield* Scope.make()
@@ -405,11 +418,10 @@ describe("Session", () => {
     Effect.gen(function* () {
       const { session, transport } = yield* start()
       const heard: Array<unknown> = []
-      session.listen({
-        message: () => {
-          throw new Error("boom")
-        }
-      })
+      const boom = () => {
+        throw new Error("boom")
+      }
+      session.listen({ message: boom, notification: boom, alive: boom, event: boom })
       session.listen({
         message: (message) => heard.push(message),
         notification: ({ method }) => heard.push(method),
