@@ -95,7 +95,19 @@ const left = files.flatMap(({ mutants, name, source }) => {
   ]
 })
 
-const before = existsSync(page) ? readFileSync(page, "utf8") : `# Mutants of the pool\n\n${begin}\n${end}\n`
+/** What the page says around the figures, until somebody writes more. */
+const introduction = `# Mutants of the pool
+
+\`npm run mutants\` changes the engine's sources in one small place at a time (StrykerJS) and runs the pool's tests against
+each change: unit tests first, then the laws over a tenth of their lists, then gates and interruptions. A mutant that no
+test notices says that a line may be wrong unseen.
+
+How to read the table: **killed** mutants made a test fail. A **timeout** ran into the time limit, or went through its
+lines a hundred times as often as the engine does; it was noticed, but not by a test's own judgement, so the score
+leaves it out and the last column puts it in. **Static** mutants sit in code that runs only while a module loads, where
+they cannot be switched on for one test; they are not counted. Nothing is excluded by comments.
+`
+const before = existsSync(page) ? readFileSync(page, "utf8") : `${introduction}\n${begin}\n${end}\n`
 const [head, tail] = [before.split(begin)[0] ?? "", before.split(end)[1] ?? ""]
 writeFileSync(page, `${head}${begin}\n\n${table.join("\n")}\n\n## What is left\n${left.join("\n")}\n\n${end}${tail}`)
 console.log(

@@ -489,6 +489,27 @@ describe("what the laws have found", () => {
     )
   })
 
+  it("L13: an item that is no longer kept for anybody makes room for another key at once", () => {
+    const items = new Counter()
+    onBench(
+      () => ({ acquire: () => items.acquire, maxTotal: 1 }),
+      ({ stage, pool }) => {
+        const holder = stage.run(Scope.make())
+        stage.run(Scope.extend(pool.lease("a"), holder))
+        const whole = stage.call(Effect.scoped(pool.exclusive("a")))
+        stage.run(pool.suspend("a"))
+        stage.run(Scope.close(holder, Exit.void))
+        const other = stage.call(pool.use("b", (item) => Effect.succeed(item)))
+        stage.settle()
+        expect(items.closed).toEqual([])
+        whole.unsafeInterruptAsFork(FiberId.none)
+        stage.settle()
+        expect(items.closed).toEqual([1])
+        expect(other.unsafePoll()).toMatchObject({ value: 2 })
+      }
+    )
+  })
+
   it("L15: keys whose callers were turned away do not stand in the way of one that has room", () => {
     const items = new Counter()
     onBench(

@@ -83,8 +83,8 @@ describe("the contract finds a transport that breaks it", () => {
         }
       })
       expect(titles).toEqual([
-        "after the end of the connection a send does nothing and nothing more is heard",
-        "after closing a send does nothing"
+        "after closing a send does nothing",
+        "after the end of the connection a send does nothing and nothing more is heard"
       ])
     })
   )

@@ -234,7 +234,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       this.keys.tidy(key)
     }
     if (key.blocked) this.pump(key)
-    if (item.isIdle) this.wentIdle(item)
+    if (item.isIdle) this.wentIdle(key)
   }
 
   private returned(item: Item<K, A, E>, ending: LeaseEnding): void {
@@ -252,9 +252,9 @@ export class Engine<in out K, in out A, in out E, in out R> {
     this.lifecycle.trackIdle(item)
   }
 
-  private wentIdle(item: Item<K, A, E>): void {
-    this.keys.wentIdle(item.key)
-    if (this.capacity.isStarved) this.relieve()
+  private wentIdle(key: KeyState<K, A, E>): void {
+    this.keys.wentIdle(key)
+    this.relieve()
   }
 
   // Handing out
@@ -277,7 +277,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       key.pumping = false
     }
     for (const warming of [...key.warming]) warming.look()
-    if (key.idle > 0) this.keys.wentIdle(key)
+    if (key.idle > 0) this.wentIdle(key)
   }
 
   private dispatch(key: KeyState<K, A, E>): void {

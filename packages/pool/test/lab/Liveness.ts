@@ -119,7 +119,9 @@ const reclaims = (model: Model, key: KeyRecord, head: Acquire): void => {
     // Whoever its own limits keep from growing does not look for room.
     const full = other.counted(now) >= other.setup.max || coming >= other.setup.maxConnecting
     const stopped = full || other.failedInRow > 0 || model.isSuspended(other.name)
-    if (model.waiting(other.name) > coming * other.setup.concurrency && !stopped) within.seekers += 1
+    // Who waits for the check of an item needs no room for another.
+    const seeking = model.waiting(other.name) - other.units.reduce((sum, unit) => sum + unit.probing, 0)
+    if (seeking > coming * other.setup.concurrency && !stopped) within.seekers += 1
     if (other === key || model.waiting(other.name) > 0 || model.pinned.has(other.name)) continue
     if (quotaBinds && groupOf(other.name) !== groupOf(key.name)) continue
     if (other.units.some((unit) => unit.idle && unit.usable && unit.probing === 0)) idle = other.name

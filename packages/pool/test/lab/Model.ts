@@ -96,6 +96,11 @@ export class Model {
     return count
   }
 
+  /** Items that may be kept, one each for those who wait for a whole one. */
+  kept(name: string): number {
+    return this.queue(name).filter((acquire) => acquire.exclusive && acquire.state === "waiting").length
+  }
+
   /** An acquire is about to begin. */
   begin(name: string, how: How): Acquire {
     const { acquireMs, connectMs } = this.key(name).setup

@@ -36,8 +36,7 @@ export const checkKey = (model: Model, name: string, stats: PoolStats.KeyStats |
   equal("open", stats.open, open)
   equal("connecting and closing", stats.connecting + stats.closing, connecting + closing)
   // An item that is kept for somebody who wants it whole may count as idle or not.
-  const kept = model.queue(name).some((acquire) => acquire.exclusive && acquire.state === "waiting") ? 1 : 0
-  const idleIsRight = stats.idle <= idle && stats.idle >= idle - kept
+  const idleIsRight = stats.idle <= idle && stats.idle >= idle - model.kept(name)
   verdict.expect(
     30,
     model.setup.validates || idleIsRight,

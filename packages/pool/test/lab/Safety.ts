@@ -7,8 +7,7 @@ export const checkSafety = (model: Model): void => {
   const { verdict } = model
   for (const key of model.factory.keys.values()) {
     const { max, maxIdle, idleMs, min } = key.setup
-    // One may be kept for somebody who wants it whole.
-    const kept = model.queue(key.name).some((acquire) => acquire.exclusive && acquire.state === "waiting") ? 1 : 0
+    const kept = model.kept(key.name)
     let idle = 0
     let open = 0
     let maybe = 0
@@ -16,11 +15,10 @@ export const checkSafety = (model: Model): void => {
     let fit = 0
     let overdue: Unit | undefined
     let live = 0
-    let connecting = 0
+    const connecting = key.connecting(now)
     for (const unit of key.units) {
       if (!model.counts(unit)) continue
       live += 1
-      if (unit.phase === "connecting") connecting += 1
       if (unit.phase !== "open") continue
       const what = (says: string) => () => `unit ${unit.id} of ${key.name} ${says}`
       // What idles and is still there was not among those that had to go when they came back.
@@ -54,7 +52,7 @@ export const checkSafety = (model: Model): void => {
     )
     verdict.expect(
       1,
-      open + connecting <= max || idle === 0,
+      open + connecting <= max || idle <= kept,
       () => `${key.name} keeps ${idle} idle items beyond its max of ${max}`
     )
     const there = open + maybe + connecting
