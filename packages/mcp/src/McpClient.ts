@@ -327,8 +327,9 @@ const read = <Args, A>(
     const content = said === "" ? "it said nothing" : said
     return Effect.fail(new ToolFailed({ server: server.name, tool: tool.name, content }))
   }
-  return Effect.mapError(
-    tool.success.decode(result),
-    (error) => new InvalidResult({ server: server.name, tool: tool.name, reason: SchemaReason.format(error) })
-  )
+  return Effect.mapError(tool.success.decode(result), (error) => {
+    // Places are told by their names, and those are the server's.
+    const reason = server.clean(SchemaReason.format(error))
+    return new InvalidResult({ server: server.name, tool: tool.name, reason })
+  })
 }

@@ -182,7 +182,7 @@ class Live implements Session, Holder, Host {
     private readonly transport: McpTransport,
     private readonly deadlines: Deadlines.Deadlines,
     readonly server: string,
-    private readonly clean: (text: string) => string,
+    readonly clean: (text: string) => string,
     readonly limits: Limits.Values,
     private readonly log: Log
   ) {

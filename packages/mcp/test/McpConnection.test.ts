@@ -232,6 +232,17 @@ describe("McpConnection", () => {
         expect(yield* listing(() => ({ tools: [{ name: 5 }] }))).toMatchObject({ left: { code: -32700 } })
       })
     )
+
+    it.scoped("hides configured secrets in the names of what is wrong, and shows them as text", () =>
+      Effect.gen(function* () {
+        const properties = { "\u001b[31mhunter22": 1 }
+        const page = { tools: [{ ...tool("a"), inputSchema: { type: "object", properties } }] }
+        const server = new MemoryServer({ on: { "tools/list": () => page } })
+        const connection = yield* connect(server, { ...stdio, env: { TOKEN: "hunter22" } })
+        const { message } = yield* Effect.flip(connection.listTools)
+        expect(message).toContain("tools.0.inputSchema.properties.«redacted»: ")
+      })
+    )
   })
 
   it.scoped("takes any well-formed answer to ping as a sign of life, and nothing else", () =>
