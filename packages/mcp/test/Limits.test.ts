@@ -175,6 +175,14 @@ describe("requests from the server", () => {
     })
   )
 
+  it.scoped("are told of by their method, made fit to be shown", () =>
+    Effect.gen(function* () {
+      const { events, transport } = yield* start({ serverRequests: 0 })
+      transport.deliver({ jsonrpc: "2.0", id: 1, method: `\u001b[31m${"x".repeat(10_000)}` })
+      expect(events).toEqual([SessionEvent.RequestRefused({ method: `${"x".repeat(3999)}…`, reason: "tooMany" })])
+    })
+  )
+
   it.scoped("whose answer cannot be sent are told so", () =>
     Effect.gen(function* () {
       const { session, transport } = yield* start()
