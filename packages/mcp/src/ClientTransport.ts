@@ -12,6 +12,7 @@ import {
   isJSONRPCResultResponse,
   type JSONRPCMessage
 } from "@modelcontextprotocol/sdk/types.js"
+import * as Answer from "./Answer.js"
 import type { TransportFailure } from "./McpTransport.js"
 import type { Session } from "./Session.js"
 
@@ -80,10 +81,18 @@ export const make = (session: Session, settled: (version: string) => void): Clie
   return transport
 }
 
-/** An answer that the SDK would drop, leaving its request to wait for ever, becomes an error that it takes. */
+/**
+ * An answer that the SDK would drop, leaving its request to wait for ever, becomes an error that it takes; so does one
+ * that its schemas could take minutes to refuse.
+ */
 const readable = (message: JSONRPCMessage): JSONRPCMessage => {
   if ("method" in message || !("id" in message) || message.id === undefined) return message
+  const refuse = (reason: string): JSONRPCMessage => ({
+    jsonrpc: "2.0",
+    id: message["id"],
+    error: { code: ErrorCode.ParseError, message: `the answer ${reason}` }
+  })
+  if (Answer.isTooLarge(message)) return refuse(`has more than ${Answer.mostValues} values`)
   if (isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)) return message
-  const error = { code: ErrorCode.ParseError, message: "the answer is not a JSON-RPC response" }
-  return { jsonrpc: "2.0", id: message["id"], error }
+  return refuse("is not a JSON-RPC response")
 }

@@ -49,13 +49,17 @@ export const parse = (text: string, depth: number): ReadonlyArray<JSONRPCMessage
   if (JsonDepth.exceeds(text, depth)) return [tooDeep(text, depth)]
   let value: unknown
   try {
-    value = JSON.parse(text)
+    // .NET on Windows begins what it writes to a pipe with a byte order mark. RFC 8259 lets a parser pass over it.
+    value = JSON.parse(text.charCodeAt(0) === byteOrderMark ? text.slice(1) : text)
   } catch {
     return [notJson]
   }
   return messagesIn(value)
 }
 
+const byteOrderMark = 0xfeff
+
+// White space, as JavaScript has it, is more than JSON has, and the mark is part of it.
 const opening = /^\s*[[{]/
 
 /**

@@ -21,6 +21,7 @@ import {
   InvalidArguments,
   InvalidResult,
   OutcomeUnknown,
+  PartitionMissing,
   type RequestError,
   ToolFailed,
   UnknownServer,
@@ -101,7 +102,7 @@ export interface Service {
   ) => Effect.Effect<A, CallError | InvalidResult | ToolFailed>
   /** Asks the server whether it is there; any well-formed answer counts. Gives the round trip, without the connect. */
   readonly ping: (server: string) => Effect.Effect<Duration.Duration, CallError>
-  /** The same client for one partition, whatever partition is current where it is used. */
+  /** The same client for one partition, whatever partition is current where it is used. An empty one counts as none. */
   readonly forPartition: (partition: Partition) => Service
   /** What the pool under the client holds and has done. */
   readonly stats: Effect.Effect<PoolStats.PoolStats>
@@ -204,7 +205,8 @@ const bind = (pool: McpPool.Service, nowMs: () => number, bound: Partition | und
     const server = servers.get(name)
     if (server === undefined) return unknownServer(name)
     if (server.settings.isolation !== "perPartition") return on(server, server.key, call)
-    if (bound !== undefined && bound !== "") return on(server, server.keyOf(bound), call)
+    if (bound === "") return Effect.fail(new PartitionMissing({ server: name }))
+    if (bound !== undefined) return on(server, server.keyOf(bound), call)
     return Effect.flatMap(pool.keyOf(name), (key) => on(server, key, call))
   }
 
@@ -325,8 +327,9 @@ const read = <Args, A>(
     const content = said === "" ? "it said nothing" : said
     return Effect.fail(new ToolFailed({ server: server.name, tool: tool.name, content }))
   }
-  return Effect.mapError(
-    tool.success.decode(result),
-    (error) => new InvalidResult({ server: server.name, tool: tool.name, reason: SchemaReason.format(error) })
-  )
+  return Effect.mapError(tool.success.decode(result), (error) => {
+    // Places are told by their names, and those are the server's.
+    const reason = server.clean(SchemaReason.format(error))
+    return new InvalidResult({ server: server.name, tool: tool.name, reason })
+  })
 }

@@ -342,10 +342,11 @@ class Live implements McpConnection {
       for (let page = 1; page <= limits.pages; page++) {
         const params = cursor === undefined ? undefined : { cursor }
         const answer = yield* session.request("tools/list", params, Answer.listTools, plain)
-        tools.push(...answer.tools)
-        if (tools.length > limits.tools) {
+        if (tools.length + answer.tools.length > limits.tools) {
           return yield* refuse(`it has more than ${limits.tools} tools`)
         }
+        // One by one: as arguments of one call, a hundred thousand are too many for the stack.
+        for (const tool of answer.tools) tools.push(tool)
         cursor = answer.nextCursor
         if (cursor === undefined) return tools
         if (cursors.has(cursor)) return yield* refuse("it gave the same cursor twice, so its list has no end")

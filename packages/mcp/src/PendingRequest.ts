@@ -49,6 +49,8 @@ export interface RequestOptions {
  */
 export interface Holder {
   readonly server: string
+  /** Makes text of the server's fit to be shown. */
+  readonly clean: (text: string) => string
   /** How much of requests without an answer the connection holds: the sum of their `characters`. */
   inFlight: number
   /** Forgets the request, `answered` or not. Whether it was still held: the one who gets `true` ends it. */
@@ -199,7 +201,8 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
   }
 
   private malformed(reason: string): ProtocolError {
-    return this.protocolError(malformedCode, `its answer is not MCP: ${reason}`, undefined)
+    // Places are told by their names, and of those some are the server's.
+    return this.protocolError(malformedCode, `its answer is not MCP: ${this.holder.clean(reason)}`, undefined)
   }
 
   private protocolError(code: number, reason: string, data: unknown): ProtocolError {

@@ -35,7 +35,7 @@ export const shortest = 4
 
 /**
  * Hides the given secrets, and the forms in which a server may well repeat them: one line of several, the credential
- * behind its scheme (`Bearer …`), escaped as in JSON, encoded as in a URL.
+ * behind its scheme (`Bearer …`), escaped as in JSON, encoded as in a URL, in the ways of the usual languages.
  *
  * @since 0.1.0
  * @category constructors
@@ -132,9 +132,36 @@ const formsOf = (secret: string): ReadonlyArray<string> => {
   const lines = secret.split(/\r?\n/).map((line) => line.trim())
   const credential = /^\S+\s+(\S{8,})$/.exec(secret.trim())?.[1] ?? ""
   return [secret, ...lines, credential]
-    .flatMap((form) => [form, JSON.stringify(form).slice(1, -1), encoded(form)])
+    .flatMap((form) => [form, ...inJson(form), ...inUrl(form)])
     .filter((form) => form.length >= shortest)
 }
 
-/** As in a URL. Half a surrogate pair, which no URL can hold, is written as UTF-8 writes it: U+FFFD. */
-const encoded = (text: string): string => encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"))
+/**
+ * As in JSON: JavaScript escapes what it must, Python and Ruby all that is not ASCII, PHP slashes besides; Go what means
+ * something in HTML, and .NET all of that and more.
+ */
+const inJson = (text: string): ReadonlyArray<string> => {
+  const usual = JSON.stringify(text).slice(1, -1)
+  const ascii = escaped(usual, /[^ -~]/g)
+  const strict = escaped(ascii.replaceAll('\\"', "\\u0022"), /[&<>'+`]/g)
+  return [usual, ascii, ascii.replaceAll("/", "\\/"), escaped(usual, /[&<>]/g), strict].flatMap((form) => [
+    form,
+    form.replace(/\\u[\da-f]{4}/g, (unit) => `\\u${unit.slice(2).toUpperCase()}`)
+  ])
+}
+
+const escaped = (text: string, units: RegExp): string =>
+  text.replace(units, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+
+/**
+ * As in a URL: JavaScript lets some marks stand, forms write a space as a plus, Python lets slashes stand, .NET writes
+ * small digits. Half a surrogate pair, which no URL can hold, is written as UTF-8 writes it: U+FFFD.
+ */
+const inUrl = (text: string): ReadonlyArray<string> => {
+  const usual = encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"))
+  const strict = usual.replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
+  return [usual, strict, strict.replaceAll("%20", "+"), strict.replaceAll("%2F", "/")].flatMap((form) => [
+    form,
+    form.replace(/%[\dA-F]{2}/g, (byte) => byte.toLowerCase())
+  ])
+}

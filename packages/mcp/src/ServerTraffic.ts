@@ -25,6 +25,8 @@ export interface Host {
   readonly counters: { flooded: number; refused: number }
   readonly now: () => number
   readonly tell: (event: SessionEvent.SessionEvent) => void
+  /** Makes text of the server's fit to be shown. */
+  readonly clean: (text: string) => string
   /** The server keeps sending more than this, each second. */
   readonly flooding: (perSecond: number) => void
 }
@@ -77,7 +79,9 @@ export class ServerTraffic {
       return "opened"
     }
     this.host.counters.refused++
-    this.host.tell(SessionEvent.RequestRefused({ method, reason: sameId ? "sameId" : "tooMany" }))
+    this.host.tell(
+      SessionEvent.RequestRefused({ method: this.host.clean(method), reason: sameId ? "sameId" : "tooMany" })
+    )
     this.stray()
     const error = sameId
       ? { code: ErrorCode.InvalidRequest, message: "a request with this id is open" }

@@ -182,7 +182,7 @@ class Live implements Session, Holder, Host {
     private readonly transport: McpTransport,
     private readonly deadlines: Deadlines.Deadlines,
     readonly server: string,
-    private readonly clean: (text: string) => string,
+    readonly clean: (text: string) => string,
     readonly limits: Limits.Values,
     private readonly log: Log
   ) {
@@ -249,8 +249,9 @@ class Live implements Session, Holder, Host {
     const endsAt = now + totalTimeoutMs * 1e6
     const message = new Request(id, method, asks ? new Asking(params, id) : params)
     const request = new PendingRequest(this, id, message, answer, options, endsAt)
-    this.requests.add(request)
+    // First: a time that is no number throws, and nothing must be left then.
     this.deadlines.add(request, Math.min(now + timeoutMs * 1e6, endsAt))
+    this.requests.add(request)
     try {
       this.transport.send(request)
     } catch (cause) {
@@ -260,24 +261,26 @@ class Live implements Session, Holder, Host {
   }
 
   send(message: JSONRPCMessage, failed?: (failure: TransportFailure) => void): void {
+    if (!("method" in message) && message.id !== undefined) this.traffic.settle(message.id)
+    this.transmit(message, failed)
+  }
+
+  private transmit(message: JSONRPCMessage, failed?: (failure: TransportFailure) => void): void {
     if (this.ended !== undefined) {
       failed?.({ reason: this.ended.reason, delivery: "NotSent", fatal: true, cause: this.ended.cause })
       return
     }
-    const id = "id" in message ? message.id : undefined
-    if (id !== undefined) {
-      if ("method" in message) this.foreign.add(id)
-      else this.traffic.settle(id)
-    }
+    const asked = "method" in message && "id" in message ? message.id : undefined
+    if (asked !== undefined) this.foreign.add(asked)
     const outgoing: Outgoing = {
       message,
       handedOver: false,
       failed: (failure) => {
-        if (id !== undefined) this.foreign.delete(id)
+        if (asked !== undefined) this.foreign.delete(asked)
         failed?.(failure)
         if (failure.fatal) this.broken(failure)
         // The server waits for an answer; better one that says why than none.
-        else if (failure.unfit === true && "result" in message) this.send(unanswerable(message.id, failure.reason))
+        else if (failure.unfit === true && "result" in message) this.transmit(unanswerable(message.id, failure.reason))
       }
     }
     try {
@@ -315,11 +318,20 @@ class Live implements Session, Holder, Host {
     this.ended = { reason, cause }
     const requests = this.requests.values()
     if (requests.length > 0) {
-      const said = this.transport.diagnostics?.() ?? ""
+      const said = this.lastWords()
       const explained = said === "" ? reason : `${reason}\nIts last words on stderr:\n${said}`
       for (const request of requests) request.lost(explained, cause)
     }
     for (const listener of this.listeners.splice(0)) this.guard("its end", () => listener.closed?.(reason, cause))
+  }
+
+  private lastWords(): string {
+    try {
+      return this.transport.diagnostics?.() ?? ""
+    } catch (defect) {
+      this.log(LogLevel.Error, "its last words could not be read", Cause.die(defect))
+      return ""
+    }
   }
 
   flooding(perSecond: number): void {
@@ -369,7 +381,9 @@ class Live implements Session, Holder, Host {
       // `isInteger` has proved it a number, which its type does not say.
       request.refuse(error["code"] as number, this.clean(error["message"]), ErrorData.clean(error["data"], this.clean))
     } else request.misread("its error has no code or no message")
-    for (const listener of this.listeners) listener.alive?.()
+    for (const listener of this.listeners) {
+      if (listener.alive !== undefined) this.guard("an answer", () => listener.alive?.())
+    }
   }
 
   /** Whether it was progress of a request of ours, wanted or not. */
@@ -401,7 +415,8 @@ class Live implements Session, Holder, Host {
       if (isId(cancelled)) this.traffic.settle(cancelled)
     } else if (isId(id) && typeof method === "string") {
       const opened = this.traffic.open({ jsonrpc: "2.0", id, method })
-      if (opened !== "opened") return this.send(opened)
+      // Not `send`: a request of the same id is still open, and this is not its answer.
+      if (opened !== "opened") return this.transmit(opened)
     }
     this.hand(received, origin)
   }

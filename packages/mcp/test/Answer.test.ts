@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Answer } from "@mooring/mcp"
-import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js"
+import { CallToolResultSchema, ListToolsResultSchema } from "@modelcontextprotocol/sdk/types.js"
 import { FastCheck } from "effect"
 
 const odd = FastCheck.constantFrom<unknown>(undefined, null, true, 0, "", "text", [], {}, [[]], { progressToken: 1 })
@@ -43,6 +43,8 @@ const result = FastCheck.oneof(
   { weight: 1, arbitrary: odd }
 )
 
+const many = <A>(count: number, make: () => A): Array<A> => Array.from({ length: count }, make)
+
 describe("Answer.callTool", () => {
   it("accepts exactly what the SDK's schema accepts, and gives it as it was sent", { timeout: 30_000 }, () => {
     let accepted = 0
@@ -80,5 +82,61 @@ describe("Answer.callTool", () => {
     expect(wrong).toBeInstanceOf(Answer.Malformed)
     expect(wrong).toMatchObject({ reason: expect.stringContaining("content.0") })
     expect(JSON.stringify(wrong)).not.toContain("hunter2")
+  })
+
+  it("stops at the first block that is wrong, so that an answer of millions costs no more than their parse", () => {
+    const reason = "no type of content that this version of MCP has"
+    const holograms = many(300_000, () => ({ type: "hologram" }))
+    expect(Answer.callTool({ content: holograms })).toEqual(new Answer.Malformed(`content.0.type: ${reason}`))
+    expect(Answer.callTool({ content: [{ type: "text", text: "a" }, ...many(300_000, () => 1)] })).toMatchObject({
+      reason: expect.stringMatching(/^content\.1: /)
+    })
+    const link = { type: "resource_link", name: "a", uri: "file:///a", icons: many(1_000_000, () => 1) }
+    expect(Answer.callTool({ content: [link] })).toEqual(
+      new Answer.Malformed("content.0: more than 100000 values, too many to be checked")
+    )
+  })
+
+  it("takes structured content and texts of any number", () => {
+    const result = {
+      content: many(200_000, () => ({ type: "text", text: "a" })),
+      structuredContent: { numbers: many(200_000, () => 1) },
+      _meta: {}
+    }
+    expect(Answer.callTool(result)).toEqual(result)
+  })
+})
+
+describe("Answer.listTools", () => {
+  const tool = { name: "a", inputSchema: { type: "object" } }
+  const read = (tools: unknown) => Answer.listTools({ tools, nextCursor: "b" })
+
+  it("gives the page as the SDK's schema does", () => {
+    const page = { tools: [tool, { ...tool, title: "A", more: 1 }], nextCursor: "b", _meta: { a: 1 } }
+    expect(Answer.listTools(page)).toEqual(ListToolsResultSchema.parse(page))
+    for (const wrong of [undefined, null, [], {}, { tools: 1 }, { tools: [], nextCursor: 1 }]) {
+      expect(Answer.listTools(wrong)).toBeInstanceOf(Answer.Malformed)
+    }
+  })
+
+  it("stops at the first tool that is wrong, and says which", () => {
+    expect(read([tool, {}])).toMatchObject({ reason: expect.stringMatching(/^tools\.1\.name: /) })
+    expect(read(many(1_000_000, () => ({})))).toMatchObject({ reason: expect.stringMatching(/^tools\.0\.name: /) })
+    const required = many(1_000_000, () => 1)
+    expect(read([{ ...tool, inputSchema: { type: "object", required } }])).toEqual(
+      new Answer.Malformed("tools.0: more than 100000 values, too many to be checked")
+    )
+  })
+})
+
+describe("Answer.fromSchema", () => {
+  it("gives its schema nothing that has more values than can be checked in time", () => {
+    const answer = Answer.fromSchema(ListToolsResultSchema)
+    expect(answer({ tools: many(1_000_000, () => ({})) })).toEqual(
+      new Answer.Malformed("the result: more than 100000 values, too many to be checked")
+    )
+    expect(answer({ tools: many(10_000, () => ({ name: "a", inputSchema: { type: "object" } })) })).toMatchObject({
+      tools: expect.any(Array)
+    })
   })
 })

@@ -40,6 +40,12 @@ describe("JSON-RPC", () => {
     )
   })
 
+  it("passes over a byte order mark, which some servers write before their first message", () => {
+    const message = { jsonrpc: "2.0", id: 1, result: {} }
+    expect(JsonRpc.parse(`\ufeff${JSON.stringify(message)}\r`, 512)).toEqual([message])
+    expect(JsonRpc.parse(`\ufeff\ufeff{}`, 512)).toEqual([JsonRpc.notJson])
+  })
+
   it("takes an error that answers no request in particular", () => {
     const error = { code: -32700, message: "parse error" }
     expect(messagesIn({ jsonrpc: "2.0", id: null, error })).toEqual([{ jsonrpc: "2.0", error }])

@@ -165,13 +165,21 @@ describe("requests from the server", () => {
   it.scoped("of the same id are not taken twice at once", () =>
     Effect.gen(function* () {
       const { events, heard, session, transport } = yield* start()
-      times(2, () => transport.deliver(ask(1)))
+      times(4, () => transport.deliver(ask(1)))
       expect(heard).toEqual([ask(1)])
-      expect(transport.messages).toMatchObject([{ id: 1, error: { code: -32600 } }])
-      expect(events).toMatchObject([{ _tag: "RequestRefused", reason: "sameId" }])
+      expect(transport.messages).toMatchObject([1, 2, 3].map(() => ({ id: 1, error: { code: -32600 } })))
+      expect(events).toMatchObject([1, 2, 3].map(() => ({ _tag: "RequestRefused", reason: "sameId" })))
       session.send({ jsonrpc: "2.0", id: 1, result: {} })
       transport.deliver(ask(1))
       expect(heard).toHaveLength(2)
+    })
+  )
+
+  it.scoped("are told of by their method, made fit to be shown", () =>
+    Effect.gen(function* () {
+      const { events, transport } = yield* start({ serverRequests: 0 })
+      transport.deliver({ jsonrpc: "2.0", id: 1, method: `\u001b[31m${"x".repeat(10_000)}` })
+      expect(events).toEqual([SessionEvent.RequestRefused({ method: `${"x".repeat(3999)}…`, reason: "tooMany" })])
     })
   )
 

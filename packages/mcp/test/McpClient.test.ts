@@ -98,6 +98,20 @@ describe("McpClient", () => {
       )
     })
 
+    it.effect("hides configured secrets in the names that a wrong result has", () =>
+      withClient(
+        serving(() => ({ content: [], structuredContent: { hunter2: "many" } })),
+        (mcp) =>
+          Effect.gen(function* () {
+            const success = McpTool.structured(Schema.Record({ key: Schema.String, value: Schema.Number }))
+            const error = yield* Effect.flip(mcp.call("a", McpTool.make("x", { parameters: {}, success }), {}))
+            expect(error).toMatchObject({ _tag: "InvalidResult", reason: expect.stringContaining("«redacted»") })
+            expect(error.message).not.toContain("hunter2")
+          }),
+        { ...stdio, env: { PASSWORD: "hunter2" } }
+      )
+    )
+
     it.effect("says that a result is not what was declared, and not what it holds", () =>
       withClient(
         serving(() => ({ content: [], structuredContent: { count: "hunter2", at: "hunter2" } })),
@@ -142,7 +156,11 @@ describe("McpClient", () => {
             expect(yield* call.pipe(McpClient.withPartition("ada"))).toBe("ada")
             const bob = mcp.forPartition("bob")
             expect(yield* bob.call("a", Echo, { message: "" }).pipe(McpClient.withPartition("ada"))).toBe("bob")
-            expect(yield* Effect.flip(mcp.forPartition("").ping("a"))).toMatchObject({ _tag: "PartitionMissing" })
+            const nobody = mcp.forPartition("").ping("a")
+            expect(yield* Effect.flip(nobody)).toMatchObject({ _tag: "PartitionMissing" })
+            expect(yield* Effect.flip(nobody.pipe(McpClient.withPartition("ada")))).toMatchObject({
+              _tag: "PartitionMissing"
+            })
           }),
         { ...stdio, isolation: "perPartition" }
       )

@@ -132,6 +132,21 @@ describe("McpConnection", () => {
       })
     )
 
+    it.scoped("fails at once when the answer to initialize is too large to be checked", () =>
+      Effect.gen(function* () {
+        const icons = Array.from({ length: 1_000_000 }, () => 1)
+        const serverInfo = { name: "large", version: "1", icons }
+        const server = new MemoryServer({
+          on: { initialize: () => ({ protocolVersion: "2025-06-18", capabilities: {}, serverInfo }) }
+        })
+        expect(yield* refusal(server)).toMatchObject({
+          phase: "handshake",
+          retryable: false,
+          reason: expect.stringContaining("more than 100000 values")
+        })
+      })
+    )
+
     it.scoped("hands on the connector's own error, and retries only what was not reached", () =>
       Effect.gen(function* () {
         const unauthorized = new McpError.McpConnectError({
@@ -221,7 +236,20 @@ describe("McpConnection", () => {
         const many = Array.from({ length: 1001 }, (_, n) => tool(`t${n}`))
         expect(yield* listing(() => ({ tools: many }))).toMatchObject(refused("it has more than 1000 tools"))
         expect(yield* listing(() => ({ tools: many.slice(1) }))).toMatchObject({ _tag: "Right" })
+        const more = Array.from({ length: 150_000 }, () => ({ name: "", inputSchema: { type: "object" } }))
+        expect(yield* listing(() => ({ tools: more }))).toMatchObject(refused("it has more than 1000 tools"))
         expect(yield* listing(() => ({ tools: [{ name: 5 }] }))).toMatchObject({ left: { code: -32700 } })
+      })
+    )
+
+    it.scoped("hides configured secrets in the names of what is wrong, and shows them as text", () =>
+      Effect.gen(function* () {
+        const properties = { "\u001b[31mhunter22": 1 }
+        const page = { tools: [{ ...tool("a"), inputSchema: { type: "object", properties } }] }
+        const server = new MemoryServer({ on: { "tools/list": () => page } })
+        const connection = yield* connect(server, { ...stdio, env: { TOKEN: "hunter22" } })
+        const { message } = yield* Effect.flip(connection.listTools)
+        expect(message).toContain("tools.0.inputSchema.properties.«redacted»: ")
       })
     )
   })

@@ -14,6 +14,20 @@ describe("what is secret", () => {
     expect(apply('{"key":"first line\\r\\n second line"}')).toBe(`{"key":"${hidden}"}`)
   })
 
+  it("is hidden as the libraries of other languages write it, too", () => {
+    const { apply } = Redaction.make(["aB+/cd&e<f>'é\"(g) =="])
+    for (const form of [
+      String.raw`aB+\/cd&e<f>'\u00e9\"(g) ==`, // PHP
+      String.raw`aB+/cd&e<f>'\u00e9\"(g) ==`, // Python, Ruby
+      String.raw`aB+/cd\u0026e\u003cf\u003e'é\"(g) ==`, // Go
+      String.raw`aB\u002B/cd\u0026e\u003Cf\u003E\u0027\u00E9\u0022(g) ==`, // .NET
+      "aB%2b%2fcd%26e%3cf%3e%27%c3%a9%22%28g%29+%3d%3d", // .NET
+      "aB%2B/cd%26e%3Cf%3E%27%C3%A9%22%28g%29%20%3D%3D" // Python
+    ]) {
+      expect(apply(`<${form}>`)).toBe(`<${hidden}>`)
+    }
+  })
+
   it("is hidden where it holds what a regular expression or a URL cannot", () => {
     for (const secret of ["a.b*c|(d", "[x]{2}$^", "back\\slash", "half \ud800 pair"]) {
       const { apply } = Redaction.make([secret])

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Answer, type McpError, Session, SessionEvent } from "@mooring/mcp"
-import { Effect, Exit, Fiber, Option, Scope, TestClock } from "effect"
+import { Cause, Effect, Exit, Fiber, Option, Scope, TestClock } from "effect"
 import { FakeTransport } from "./FakeTransport.js"
 
 const limits = { timeoutMs: 1000, totalTimeoutMs: 10_000 }
@@ -148,6 +148,18 @@ describe("Session", () => {
       transport.answer(transport.id(0))
       expect(yield* failure(fiber)).toMatchObject({ _tag: "ProtocolError", code: -32700 })
       expect(session.isOpen()).toBe(true)
+    })
+  )
+
+  it.scoped("keeps nothing of a request whose time is no number", () =>
+    Effect.gen(function* () {
+      const { session, transport } = yield* start()
+      for (const wrong of [{ timeoutMs: Number.NaN }, { totalTimeoutMs: Number.NaN }]) {
+        const exit = yield* Effect.exit(session.request("x", undefined, Answer.anything, { ...limits, ...wrong }))
+        expect(Exit.isFailure(exit) && Cause.isDie(exit.cause)).toBe(true)
+      }
+      expect(session.pending()).toBe(0)
+      expect(transport.sent).toEqual([])
     })
   )
 
@@ -377,6 +389,19 @@ describe("Session", () => {
       })
     )
 
+    it.scoped("fails everything pending though its transport cannot say why it ended", () =>
+      Effect.gen(function* () {
+        const { session, transport } = yield* start()
+        const diagnostics = () => {
+          throw new Error("not allowed")
+        }
+        Object.assign(transport, { diagnostics })
+        const fiber = yield* forked(request(session))
+        transport.close("gone")
+        expect(yield* failure(fiber)).toMatchObject({ _tag: "ConnectionLost", reason: "gone" })
+      })
+    )
+
     it.effect("fails everything pending when its scope closes", () =>
       Effect.gen(function* () {
         const scope = yield* Scope.make()
@@ -393,11 +418,10 @@ describe("Session", () => {
     Effect.gen(function* () {
       const { session, transport } = yield* start()
       const heard: Array<unknown> = []
-      session.listen({
-        message: () => {
-          throw new Error("boom")
-        }
-      })
+      const boom = () => {
+        throw new Error("boom")
+      }
+      session.listen({ message: boom, notification: boom, alive: boom, event: boom })
       session.listen({
         message: (message) => heard.push(message),
         notification: ({ method }) => heard.push(method),

@@ -8,8 +8,8 @@
  * terminal ends it, ignores what asks it to end, and never keeps this process alive.
  *
  * An edge file: one for the whole process is state of this module, since a group must be watched whichever layer it
- * belongs to; and nothing but a process can outlive a process. It has the `PATH` of this one, to find `sleep`. Not on
- * Windows, which has neither process groups nor `/bin/sh`.
+ * belongs to; and nothing but a process can outlive a process. It has the `PATH` of this one, to find `sleep`, which it
+ * also looks for where it usually is. Not on Windows, which has neither process groups nor `/bin/sh`.
  *
  * @since 0.1.0
  */
@@ -117,7 +117,7 @@ const start = (fork: (effect: Effect.Effect<void>) => unknown): void => {
   try {
     started = NodeChildProcess.spawn("/bin/sh", ["-c", script, "mooring-watchdog", String(process.pid)], {
       cwd: "/",
-      env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin" },
+      env: { PATH: process.env["PATH"] ?? "" },
       stdio: ["pipe", "ignore", "ignore"],
       detached: true
     })
@@ -144,9 +144,10 @@ const consequence =
   "Until it runs again, which is tried with the next server, stdio servers may outlive this process if it is killed."
 
 // POSIX only: /bin/sh is dash here, bash there. A stopped process takes SIGTERM once it is continued. Who is a zombie
-// for want of an init that collects it counts as alive, and costs the wait.
+// for want of an init that collects it counts as alive, and costs the wait. Without `sleep` there would be no wait at all.
 const script = `
 set -f
+PATH=$PATH:/usr/bin:/bin
 trap '' HUP INT QUIT TERM
 groups=
 while read -r sign group seconds; do

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { ChildProcess, ProcessGroup } from "@mooring/node"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
@@ -10,29 +11,33 @@ import process from "node:process"
 import { afterEach, vi } from "vitest"
 import * as Watchdog from "../src/Watchdog.js"
 
-const shell = vi.hoisted(() => ({ path: "/bin/sh" }))
+const shell = vi.hoisted((): { path: string; started?: NodeChildProcess.ChildProcess } => ({ path: "/bin/sh" }))
 vi.mock("node:child_process", async (original) => {
   const real = await original<typeof NodeChildProcess>()
-  const spawn = (command: string, args: ReadonlyArray<string>, options: NodeChildProcess.SpawnOptions) =>
-    real.spawn(command === "/bin/sh" ? shell.path : command, args, options)
+  const spawn = (command: string, args: ReadonlyArray<string>, options: NodeChildProcess.SpawnOptions) => {
+    if (command !== "/bin/sh") return real.spawn(command, args, options)
+    shell.started = real.spawn(shell.path, args, options)
+    return shell.started
+  }
   return { ...real, spawn }
 })
 afterEach(() => {
   shell.path = "/bin/sh"
+  vi.unstubAllEnvs()
 })
 
 /** A child that ends with its stdin. */
 const child = (options?: Partial<ChildProcess.Options>) =>
   Effect.gen(function* () {
     const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-    const { pid } = yield* ChildProcess.open({
+    const { exited, pid, stdout } = yield* ChildProcess.open({
       command: process.execPath,
       args: ["-e", "process.stdin.resume()"],
       env: {},
       close: { afterStdinEnd: "20 seconds", afterSigterm: "20 seconds" },
       ...options
     }).pipe(Scope.extend(scope))
-    return { pid, close: Scope.close(scope, Exit.void) }
+    return { exited, pid, stdout, close: Scope.close(scope, Exit.void) }
   })
 
 /** What is logged meanwhile. */
@@ -125,6 +130,19 @@ describe("the watchdog", () => {
       while (ProcessGroup.isRunning(pid)) yield* ChildProcess.nextTurn
       expect(Watchdog.pid()).toBeUndefined()
     })
+  )
+
+  it.scopedLive("gives a group its time after SIGTERM, wherever the PATH of this process leads", () =>
+    Effect.gen(function* () {
+      vi.stubEnv("PATH", "/nowhere")
+      // It takes a while to end, as a server does that saves its state.
+      const slow = `process.on("SIGTERM", () => setTimeout(() => process.exit(7), 500)); console.log("ready")`
+      const { exited, stdout } = yield* child({ args: ["-e", `${slow}; process.stdin.resume()`] })
+      yield* Effect.async<void>((resume) => void stdout.once("data", () => resume(Effect.void)))
+      // As if this process had been killed.
+      shell.started?.stdin?.end()
+      expect(yield* Deferred.await(exited)).toEqual({ code: 7, signal: null })
+    }).pipe(Effect.provide(logging().layer))
   )
 
   it.scopedLive("that cannot be started is told once, and starts when it can", () => {

@@ -138,6 +138,32 @@ describe("Reset", () => {
     })
   )
 
+  it.scoped("takes the place of a check that is under way when the last lease ends", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const takes = (what: string, time: Duration.DurationInput) => () =>
+        Effect.sync(() => log.push(what)).pipe(
+          Effect.zipRight(Effect.sleep(time)),
+          Effect.zipRight(Effect.sync(() => log.push(`${what} is done`)))
+        )
+      const pool = yield* Pool.make<string, number, never, never>({
+        acquire: () => Effect.succeed(1),
+        reset: { run: takes("reset", "3 seconds") },
+        health: { probe: takes("check", "2 seconds"), schedule: Schedule.spaced("1 hour") },
+        config: { max: 1, concurrency: 2, validationBypass: "1 second" }
+      })
+      const lease = yield* pool.lease("k")
+      yield* TestClock.adjust("2 seconds")
+      const waiting = yield* Effect.fork(pool.use("k", () => Effect.sync(() => log.push("lent"))))
+      yield* TestClock.adjust("1 second")
+      yield* lease.release
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(waiting)
+      expect(log).toEqual(["check", "reset", "reset is done", "lent", "reset", "reset is done"])
+      expect(yield* pool.stats).toMatchObject({ open: 1, idle: 1, leases: 0, waiting: 0 })
+    })
+  )
+
   it.effect("is called off when the pool closes", () =>
     Effect.gen(function* () {
       const interrupted = yield* Deferred.make<void>()

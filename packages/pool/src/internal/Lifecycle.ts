@@ -245,6 +245,8 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     timeout: number
   ): void {
     const { key } = item
+    // A busy item may be asked for somebody who waits when its last lease ends; then its reset answers for it.
+    this.callOffCheck(item)
     key.validating++
     key.counters.checks++
     const over = (failure: string | undefined) => {
@@ -269,6 +271,13 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     key.group.idle.remove(item)
   }
 
+  private callOffCheck(item: Item<K, A, E>): void {
+    if (item.validation === undefined) return
+    item.validation.abort()
+    item.validation = undefined
+    item.key.validating--
+  }
+
   proven(item: Item<K, A, E>): void {
     item.provenAt = wholeMillis(this.deadlines.now())
     item.failedProbes = 0
@@ -291,11 +300,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     item.reason = reason
     key.ready--
     key.lastUsed = Math.max(key.lastUsed, item.idleSince * 1e6)
-    if (item.validation !== undefined) {
-      item.validation.abort()
-      item.validation = undefined
-      key.validating--
-    }
+    this.callOffCheck(item)
     if (item.reservedFor !== undefined) {
       item.reservedFor.reserved = undefined
       item.reservedFor = undefined
