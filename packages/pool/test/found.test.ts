@@ -74,6 +74,30 @@ describe("what the laws have found", () => {
     )
   })
 
+  it("L15: who comes while the check of another item is under way waits for that, and is not turned away", () => {
+    const items = new Counter()
+    onBench(
+      () => ({
+        acquire: () => items.acquire,
+        health: { probe: () => Effect.sleep(50), schedule: Schedule.stop },
+        config: { max: 2, maxWaiters: 0, validationBypass: 100 }
+      }),
+      ({ stage, pool }) => {
+        const scope = stage.run(Scope.make())
+        for (let n = 0; n < 2; n++) stage.run(Scope.extend(pool.lease("k"), scope))
+        stage.run(Scope.close(scope, Exit.void))
+        stage.advance(200)
+        const gone = stage.call(pool.use("k", () => Effect.void))
+        stage.settle()
+        gone.unsafeInterruptAsFork(FiberId.none)
+        stage.settle()
+        const served = stage.call(pool.use("k", (item) => Effect.succeed(item)))
+        stage.advance(50)
+        expect(served.unsafePoll()).toMatchObject({ _tag: "Success" })
+      }
+    )
+  })
+
   it("L15: keys whose acquires were turned away do not stand in the way of another", () => {
     const items = new Counter()
     onBench(

@@ -141,8 +141,8 @@ export class Engine<in out K, in out A, in out E, in out R> {
 
   /** Whether an acquire that found nothing free may not even wait. `caused` says that it made the pool open or check an item. */
   private isOverfull(state: KeyState<K, A, E>, caused: boolean): boolean {
-    // Those whom an attempt under way will serve do not fill the queue.
-    const served = state.connecting * state.config.concurrency
+    // Those whom an attempt or a check under way will serve do not fill the queue.
+    const served = state.connecting * state.config.concurrency + state.validating
     if (caused || state.queue.size <= state.config.maxWaiters + served) return false
     // With room to grow, it waits only because a check under way will probably serve it.
     return this.isSuspended(state) || !this.hasOwnRoom(state) || !this.capacity.hasRoom(state)
