@@ -180,6 +180,7 @@ class Live implements ExchangeHost {
     if (this.receiver === undefined) return
     const { message } = outgoing
     const cancelled = cancelledBy(message)
+    // What is cancelled is looked for, the oldest first: an index would cost every call more than a cancel costs so.
     if (cancelled !== undefined) this.exchanges.find(({ id }) => id === cancelled)?.abort()
     this.post(outgoing)
   }
