@@ -32,6 +32,9 @@ const maxExcerpt = 4096
 export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
   deadlineAt = Infinity
   heapIndex = -1
+  before: Turn | undefined
+  after: Turn | undefined
+  chained = false
   private phase: Phase = "waiting"
   private flight: HttpFlight | undefined
   private stopComputing: (() => void) | undefined

@@ -15,7 +15,8 @@ import type { HttpHead } from "./HttpCarrier.js"
 import * as HttpFailure from "./HttpFailure.js"
 import { type HttpInbox, takeJson } from "./HttpInbox.js"
 import type { HttpLane } from "./HttpLane.js"
-import type { HttpLink, HttpUse } from "./HttpLink.js"
+import type { HttpLink, HttpUse, Order } from "./HttpLink.js"
+import type { Linked } from "./internal/Chain.js"
 import * as JsonRpc from "./JsonRpc.js"
 import type { Outgoing } from "./McpTransport.js"
 import * as Redaction from "./Redaction.js"
@@ -45,10 +46,13 @@ export type Outcome = "done" | "dropped" | HttpFailure.HttpFailure
  * @since 0.1.0
  * @category models
  */
-export class HttpExchange implements HttpUse, TextReader, EventReader {
+export class HttpExchange implements HttpUse, TextReader, EventReader, Linked<HttpExchange> {
   /** The id, if it is a request, and its answer comes in its response. */
   readonly id: RequestId | undefined
   readonly isHandshake: boolean
+  before: HttpExchange | undefined
+  after: HttpExchange | undefined
+  chained = false
   private call: HttpCall | undefined
   private done = false
   private cut: HttpFailure.HttpFailure | undefined
@@ -77,7 +81,7 @@ export class HttpExchange implements HttpUse, TextReader, EventReader {
     if (typeof body !== "string") return this.finish(HttpFailure.unfit(body))
     this.outgoing.characters = body.length
     const limit = isRequest(this.outgoing.message) ? total : acknowledge
-    this.send(new HttpCall(this.host.link, this.lane, { ...post, path: this.endpoint, body, total: limit }, this))
+    this.send(new HttpCall(this.host.link, this.lane, new Post(this.endpoint, body, limit), this))
   }
 
   /** Nobody waits for it any more: its socket is freed, and nothing is told. */
@@ -186,7 +190,7 @@ export class HttpExchange implements HttpUse, TextReader, EventReader {
       if (this.done) return
       const extra = ["last-event-id", lastEventId]
       const { total } = host.link.times
-      this.send(new HttpCall(host.link, this.lane, { ...resumed, extra, total }, this))
+      this.send(new HttpCall(host.link, this.lane, { method: "GET", purpose: "listen", extra, total }, this))
     })
     const delay = clampRetry(this.retryMillis) ?? host.resumeDelay
     this.stopWaiting = host.link.run(Effect.delay(again, delay))
@@ -216,8 +220,16 @@ export class HttpExchange implements HttpUse, TextReader, EventReader {
   }
 }
 
-const post = { method: "POST", purpose: "post" } as const
-const resumed = { method: "GET", purpose: "listen" } as const
+/** A class, since objects in braces are dear on a busy path: see `Session`. */
+class Post implements Order {
+  readonly method = "POST"
+  readonly purpose = "post"
+  constructor(
+    readonly path: string | undefined,
+    readonly body: string,
+    readonly total: number
+  ) {}
+}
 
 /**
  * A server's `retry` within reason: no server makes us ask more than ten times a second, or wait for ever.

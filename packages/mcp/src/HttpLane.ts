@@ -4,12 +4,13 @@
  *
  * @since 0.1.0
  */
+import { Chain, type Linked } from "./internal/Chain.js"
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface Turn {
+export interface Turn extends Linked<Turn> {
   /** It is its turn. It calls `leave` of the lane exactly once afterwards. */
   go(): void
 }
@@ -20,7 +21,7 @@ export interface Turn {
  */
 export class HttpLane {
   private active = 0
-  private readonly waiting = new Set<Turn>()
+  private readonly waiting = new Chain<Turn>()
   private moving = false
 
   constructor(private readonly limit: number) {}
@@ -45,7 +46,7 @@ export class HttpLane {
     if (this.moving) return
     this.moving = true
     while (this.active < this.limit) {
-      const [next] = this.waiting
+      const next = this.waiting.first
       if (next === undefined) break
       this.waiting.delete(next)
       this.active++

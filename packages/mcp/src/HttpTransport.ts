@@ -24,6 +24,7 @@ import { HttpLegacy } from "./HttpLegacy.js"
 import type { HttpLink } from "./HttpLink.js"
 import * as HttpListener from "./HttpListener.js"
 import { HttpSettings, type Settings } from "./HttpSettings.js"
+import { Chain } from "./internal/Chain.js"
 import { Limits } from "./Limits.js"
 import type { McpTransport, Outgoing, Receiver } from "./McpTransport.js"
 import type { HttpServer } from "./ServerConfig.js"
@@ -102,8 +103,7 @@ class Live implements ExchangeHost {
   private closed = false
   private readonly requests: HttpLane
   private readonly control = new HttpLane(controls)
-  private readonly exchanges = new Set<HttpExchange>()
-  private readonly byId = new Map<RequestId, HttpExchange>()
+  private readonly exchanges = new Chain<HttpExchange>()
   private listening = false
   private legacy: HttpLegacy | undefined
 
@@ -144,7 +144,6 @@ class Live implements ExchangeHost {
 
   over(exchange: HttpExchange, outcome: Outcome): void {
     this.exchanges.delete(exchange)
-    if (exchange.id !== undefined && this.byId.get(exchange.id) === exchange) this.byId.delete(exchange.id)
     if (this.closed || outcome === "dropped") return
     const { isHandshake, outgoing } = exchange
     if (outcome === "done") {
@@ -170,7 +169,8 @@ class Live implements ExchangeHost {
   close(reason: string, cause: unknown): void {
     if (this.closed) return
     this.closed = true
-    for (const exchange of [...this.exchanges]) exchange.abort()
+    // What is aborted leaves the chain.
+    for (let next = this.exchanges.first; next !== undefined; next = this.exchanges.first) next.abort()
     this.legacy?.abort()
     this.tell((to) => to.closed(reason, cause))
     this.receiver = undefined
@@ -180,7 +180,8 @@ class Live implements ExchangeHost {
     if (this.receiver === undefined) return
     const { message } = outgoing
     const cancelled = cancelledBy(message)
-    if (cancelled !== undefined) this.byId.get(cancelled)?.abort()
+    // What is cancelled is looked for, the oldest first: an index would cost every call more than a cancel costs so.
+    if (cancelled !== undefined) this.exchanges.find(({ id }) => id === cancelled)?.abort()
     this.post(outgoing)
   }
 
@@ -188,7 +189,6 @@ class Live implements ExchangeHost {
     const lane = isRequest(outgoing.message) ? this.requests : this.control
     const exchange = new HttpExchange(this, lane, outgoing, this.legacy?.endpoint)
     this.exchanges.add(exchange)
-    if (exchange.id !== undefined) this.byId.set(exchange.id, exchange)
     exchange.start()
   }
 

@@ -17,6 +17,8 @@ export interface Entry {
   readonly file: string
   /** What it calls, where that is not what the others call. */
   readonly target?: Target
+  /** Variables of its environment besides those of this process. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** A subject whose client is open. */
@@ -37,9 +39,14 @@ export const open = (
   entries: ReadonlyArray<Entry>,
   target: Target
 ): Effect.Effect<ReadonlyArray<Opened>, never, Scope.Scope> =>
-  Effect.forEach(entries, ({ file, name, target: own }) =>
+  Effect.forEach(entries, ({ env, file, name, target: own }) =>
     Effect.map(
-      Forked.start("calls/main", [file, JSON.stringify(own ?? target)], Schema.Struct({ ready: Schema.Literal(true) })),
+      Forked.start(
+        "calls/main",
+        [file, JSON.stringify(own ?? target)],
+        Schema.Struct({ ready: Schema.Literal(true) }),
+        env
+      ),
       ([, client]): Opened => ({ name, run: (load) => client.ask(load, Sample) })
     )
   )
@@ -105,22 +112,31 @@ const inTurn = <A>(items: ReadonlyArray<A>, round: number): ReadonlyArray<A> => 
 }
 
 /**
- * Until it has used three rounds' worth of processor time (compilers are done by then), or has waited forty rounds. Gives
- * the calls that fill a round: by processor time, since on a busy machine a stretch of time holds few of them.
+ * So many calls until V8 has compiled what is hot: the first thousands over HTTP cost several times what they cost
+ * in the end, by any client.
+ */
+const warmCalls = 10_000
+
+/**
+ * Until it has made as many calls as compilers need, or has used ten rounds' worth of processor time, or has waited forty
+ * rounds. Gives the calls that fill a round: by processor time, since on a busy machine a stretch of time holds few of
+ * them.
  */
 const warmUp = (subject: Opened, load: Omit<Load, "calls">, roundMs: number): Effect.Effect<number> =>
   Effect.gen(function* () {
     let calls = load.atOnce
+    let made = 0
     let cpuMs = 0
     let spentMs = 0
     for (;;) {
       const sample = yield* subject.run({ ...load, calls })
+      made += calls
       cpuMs += sample.cpuUs / 1000
       spentMs += sample.wallMs
       const byCpu = (calls * roundMs) / 2 / (sample.cpuUs / 1000)
-      const byTime = (calls * 4 * roundMs) / sample.wallMs
+      const byTime = (calls * 2 * roundMs) / sample.wallMs
       const fitting = Math.max(load.atOnce, Math.round(Math.min(byCpu, byTime)))
-      if (cpuMs >= 3 * roundMs || spentMs >= 40 * roundMs) return fitting
+      if (made >= warmCalls || cpuMs >= 10 * roundMs || spentMs >= 40 * roundMs) return fitting
       calls = Math.min(fitting, 4 * calls)
     }
   })

@@ -23,13 +23,18 @@ const Failure = Schema.Struct({ error: Schema.String })
 export const start = <A, I>(
   module: string,
   args: ReadonlyArray<string>,
-  first: Schema.Schema<A, I>
+  first: Schema.Schema<A, I>,
+  /** Variables of its environment besides those of this process. */
+  env: Readonly<Record<string, string>> = {}
 ): Effect.Effect<readonly [A, Forked], never, Scope.Scope> =>
   Effect.gen(function* () {
     const ended = yield* Deferred.make<never>()
     const child = yield* Effect.acquireRelease(
       Effect.sync(() => {
-        const child = fork(fileOf(module), [...args], { stdio: ["ignore", "ignore", "inherit", "ipc"] })
+        const child = fork(fileOf(module), [...args], {
+          stdio: ["ignore", "ignore", "inherit", "ipc"],
+          env: { ...process.env, ...env }
+        })
         const end = (how: unknown) =>
           Deferred.unsafeDone(ended, Effect.dieMessage(`${module} ${args[0] ?? ""} ended (${String(how)})`))
         child.once("exit", end)

@@ -7,7 +7,11 @@ import * as Schema from "effect/Schema"
 /** The server to call: a program to be started by the client, or the address of one that runs. */
 export const Target = Schema.Union(
   Schema.Struct({ command: Schema.String, args: Schema.Array(Schema.String) }),
-  Schema.Struct({ url: Schema.String })
+  Schema.Struct({
+    url: Schema.String,
+    /** The file of an authority to be trusted, besides those that Node trusts. */
+    ca: Schema.optional(Schema.String)
+  })
 )
 export type Target = typeof Target.Type
 
