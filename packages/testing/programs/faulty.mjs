@@ -94,7 +94,9 @@ const suffer = {
   LeaveGrandchild: ({ id, run }) => {
     const result = run()
     const program = "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.error('up')"
-    const grandchild = spawn(process.execPath, ["-e", program, process.argv[2]], { stdio: ["ignore", "inherit", "pipe"] })
+    const grandchild = spawn(process.execPath, ["-e", program, process.argv[2]], {
+      stdio: ["ignore", "inherit", "pipe"]
+    })
     note({ event: "start", pid: grandchild.pid, grandchild: true })
     grandchild.stderr.once("data", () => {
       say({ id, result })

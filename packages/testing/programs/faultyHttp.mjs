@@ -67,8 +67,7 @@ const suffer = {
   Reset: (call, run) => {
     const body = call.body({ id: call.id, result: run() })
     if (call.fault.at === "start") call.reset()
-    else if (call.fault.at === "headers")
-      call.request.socket.write("HTTP/1.1 200 OK\r\ncontent-ty", () => call.reset())
+    else if (call.fault.at === "headers") call.request.socket.write("HTTP/1.1 200 OK\r\ncontent-ty", () => call.reset())
     else {
       call.head({ "content-length": Buffer.byteLength(body) })
       call.response.write(body.slice(0, body.length / 2), () => call.reset())
@@ -83,7 +82,9 @@ const suffer = {
   },
   Drip: (call, run) => {
     const body = call.body({ id: call.id, result: run() })
-    const pieces = Array.from({ length: 10 }, (_, n) => body.slice((n * body.length) / 10, ((n + 1) * body.length) / 10))
+    const pieces = Array.from({ length: 10 }, (_, n) =>
+      body.slice((n * body.length) / 10, ((n + 1) * body.length) / 10)
+    )
     call.head()
     const drip = setInterval(() => {
       const piece = pieces.shift()

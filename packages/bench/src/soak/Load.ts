@@ -30,12 +30,16 @@ const call = (mcp: McpClient.Service, subject: Subject, accounts: Accounts): Eff
     )
     accounts.ended(id, outcome)
     accounts.count(outcome)
+    // Or callers would do nothing else, as fast as they can.
+    if (outcome === "CircuitOpen") yield* Effect.sleep("50 millis")
     if (outcome === "stuck") accounts.fail(`call ${id} of "${server}" (${fault}) did not end`)
     if (outcome === foreign) accounts.fail(`call ${id} of "${server}" (${fault}) was given another's answer`)
   })
 
 const isOf = (id: number, content: unknown): boolean =>
-  Predicate.hasProperty(content, "args") && Predicate.hasProperty(content.args, "id") && Equal.equals(content.args.id, id)
+  Predicate.hasProperty(content, "args") &&
+  Predicate.hasProperty(content.args, "id") &&
+  Equal.equals(content.args.id, id)
 
 const sound = (mcp: McpClient.Service, { args, server, tool }: Sound, accounts: Accounts): Effect.Effect<void> =>
   Effect.gen(function* () {
