@@ -1,28 +1,8 @@
 // The server behind FaultyServer: a real process that goes wrong as its script says.   node faulty.mjs FOLDER
-// FOLDER holds `script.json`, and the ledger: a line of JSON for each start, each call taken, each run of a tool and
-// each cancellation, written before anything else happens, so that it is true even of a process that is killed.
 // Plain Node without any dependency, so that it starts fast.
 import { spawn } from "node:child_process"
-import { appendFileSync, mkdirSync, readFileSync, writeSync } from "node:fs"
-import { join } from "node:path"
-
-const folder = process.argv[2] ?? "."
-const script = JSON.parse(readFileSync(join(folder, "script.json"), "utf8"))
-
-const note = (entry) => appendFileSync(join(folder, "ledger"), `${JSON.stringify({ pid: process.pid, ...entry })}\n`)
-
-/** The next entry of a list that all processes of the server share: making a folder succeeds for one of them only. */
-const claim = (what, list) => {
-  for (let n = 0; n < list.length; n++) {
-    try {
-      mkdirSync(join(folder, `${what}-${n}`))
-      return list[n]
-    } catch (error) {
-      if (error.code !== "EEXIST") throw error
-    }
-  }
-  return {}
-}
+import { writeSync } from "node:fs"
+import { claim, note, run as runTool, script } from "./folder.mjs"
 
 let unfinishedLine = false
 const write = (text) => {
@@ -114,7 +94,9 @@ const suffer = {
   LeaveGrandchild: ({ id, run }) => {
     const result = run()
     const program = "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.error('up')"
-    const grandchild = spawn(process.execPath, ["-e", program, folder], { stdio: ["ignore", "inherit", "pipe"] })
+    const grandchild = spawn(process.execPath, ["-e", program, process.argv[2]], {
+      stdio: ["ignore", "inherit", "pipe"]
+    })
     note({ event: "start", pid: grandchild.pid, grandchild: true })
     grandchild.stderr.once("data", () => {
       say({ id, result })
@@ -130,11 +112,7 @@ const callTool = (id, { arguments: args = {}, name }) => {
   // A caller may bring the fault along, ahead of the script.
   const { fault = { _tag: "None" }, latency } = args.fault === undefined ? claim("call", script.calls) : args.fault
   note({ event: "call" })
-  const run = () => {
-    note({ event: "run", tool: name, args, at: Date.now() })
-    const content = [{ type: "text", text: JSON.stringify(args) }]
-    return { content, structuredContent: { args, pid: process.pid } }
-  }
+  const run = () => runTool(name, args)
   const go = () => {
     flights.delete(id)
     suffer[fault._tag]({ fault, id, run })

@@ -1,7 +1,8 @@
 /**
- * edge: the command `npm run soak [-- --minutes 10 --callers 64 --seed TEXT]`. Calls at load with faults of every kind,
- * in rounds: half a minute of load, then rest until every process has ended. What is there at rest must not grow from
- * the first to the last, and what every caller was told must be true by the ledgers of the servers.
+ * edge: the command `npm run soak [-- --transport stdio --minutes 10 --callers 64 --seed TEXT]`. Calls at load with
+ * faults of every kind, in rounds: half a minute of load, then rest until every connection and process has ended. What
+ * is there at rest must not grow from the first to the last, what every caller was told must be true by the ledgers of
+ * the servers, and Node must not have warned of anything.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -9,7 +10,6 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { McpClient, McpPool } from "@mooring/mcp"
-import { NodeConnector, StdioSettings } from "@mooring/node"
 import { Resources } from "@mooring/testing/node"
 import Table from "cli-table3"
 import * as Cause from "effect/Cause"
@@ -20,11 +20,15 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import { Accounts } from "./Accounts.js"
+import * as Http from "./Http.js"
 import * as Load from "./Load.js"
 import * as Samples from "./Samples.js"
+import * as Stdio from "./Stdio.js"
+import type { Subject } from "./Subject.js"
 
 const { values } = parseArgs({
   options: {
+    transport: { type: "string", default: "stdio" },
     minutes: { type: "string", default: "10" },
     callers: { type: "string", default: "64" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) }
@@ -32,6 +36,11 @@ const { values } = parseArgs({
 })
 const minutes = Number(values.minutes)
 const callers = Number(values.callers)
+const { transport } = values
+if (transport !== "stdio" && transport !== "http") {
+  process.stderr.write("--transport is stdio or http\n")
+  process.exit(2)
+}
 if (!(minutes >= 0.5) || !(Number.isInteger(callers) && callers > 0)) {
   process.stderr.write("--minutes is a number from 0.5 on, --callers a whole one above 0\n")
   process.exit(2)
@@ -41,24 +50,15 @@ if (!(minutes >= 0.5) || !(Number.isInteger(callers) && callers > 0)) {
 const round = 30
 const every = 5
 
-const layer = (configs: Load.Servers["configs"]) =>
-  McpClient.layer.pipe(
-    Layer.provideMerge(McpPool.layer({ servers: configs })),
-    Layer.provide(NodeConnector.layer),
-    Layer.provide(
-      Layer.succeed(StdioSettings.StdioSettings, {
-        ...StdioSettings.defaults,
-        close: { afterStdinEnd: "500 millis", afterSigterm: "500 millis" }
-      })
-    )
-  )
+const layer = ({ configs, connector }: Subject) =>
+  McpClient.layer.pipe(Layer.provideMerge(McpPool.layer({ servers: configs })), Layer.provide(connector))
 
 /** As a shell has it for what was ended by SIGINT. */
 const interrupted = (cause: Cause.Cause<unknown>) => (Cause.isInterruptedOnly(cause) ? 130 : 1)
 
 const say = (text: string) => Effect.sync(() => void process.stderr.write(`${text}\n`))
 
-const soak = (servers: Load.Servers, accounts: Accounts, samples: Array<Samples.Sample>) =>
+const soak = (subject: Subject, accounts: Accounts, samples: Array<Samples.Sample>) =>
   Effect.gen(function* () {
     const mcp = yield* McpClient.McpClient
     const began = yield* Clock.currentTimeMillis
@@ -69,7 +69,7 @@ const soak = (servers: Load.Servers, accounts: Accounts, samples: Array<Samples.
     const sample = (phase: Samples.Sample["phase"]) =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
-        for (const [name, server] of servers.faulty) {
+        for (const [name, server] of subject.faulty) {
           const { place, runs } = yield* server.ranSince(places.get(name) ?? 0)
           places.set(name, place)
           accounts.ran(runs)
@@ -88,9 +88,11 @@ const soak = (servers: Load.Servers, accounts: Accounts, samples: Array<Samples.
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const seed = `${values.seed} round ${n}`
-        const killer = yield* Effect.fork(Load.killer(seed, () => kills++))
+        yield* subject.start
+        const killing = subject.killer(() => kills++)
+        const killer = yield* Effect.fork(Effect.withRandom(killing, Random.make(`${seed} killer`)))
         const sampler = yield* Effect.fork(Effect.forever(Effect.zipRight(Effect.sleep(every * 1000), sample("load"))))
-        yield* Load.callers(mcp, servers, accounts, { callers, seed, end: now + seconds * 1000 })
+        yield* Load.callers(mcp, subject, accounts, { callers, seed, end: now + seconds * 1000 })
         yield* Fiber.interruptAll([killer, sampler])
       })
 
@@ -105,6 +107,7 @@ const soak = (servers: Load.Servers, accounts: Accounts, samples: Array<Samples.
         Effect.timeoutTo({ duration: "30 seconds", onSuccess: (none) => none, onTimeout: () => true })
       )
       if (busy) accounts.fail(`no rest within 30 s of a load: ${JSON.stringify(yield* mcp.stats)}`)
+      yield* subject.stop
     })
 
     // What is made once, and what the compiler does at first, is there before the first rest.
@@ -137,16 +140,22 @@ const program = Effect.gen(function* () {
     Effect.sync(() => mkdtempSync(join(tmpdir(), "mooring-soak-"))),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
   )
-  yield* say(`soak: ${minutes} minutes, ${callers} callers, seed ${values.seed}`)
-  const servers = yield* Effect.withRandom(Load.servers(folder), Random.make(values.seed))
+  yield* say(`soak: ${transport}, ${minutes} minutes, ${callers} callers, seed ${values.seed}`)
+  const subject = yield* Effect.withRandom(
+    transport === "http" ? Http.make : Stdio.make(folder),
+    Random.make(values.seed)
+  )
   const accounts = new Accounts()
+  process.on("warning", (warning) => accounts.fail(`Node warned: ${warning.stack ?? warning.message}`))
   const samples: Array<Samples.Sample> = []
-  yield* soak(servers, accounts, samples).pipe(
-    Effect.provide(layer(servers.configs)),
+  // What is there before the first round is there without servers.
+  yield* subject.stop
+  yield* soak(subject, accounts, samples).pipe(
+    Effect.provide(layer(subject)),
     Resources.givenBack(),
     Effect.catchTag("Leaked", (leaked) => Effect.sync(() => accounts.fail(leaked.message)))
   )
-  for (const [name, server] of servers.faulty) {
+  for (const [name, server] of subject.faulty) {
     const left = yield* server.processes
     if (left.length > 0) accounts.fail(`processes of "${name}" are left: ${left.join(", ")}`)
   }
@@ -159,7 +168,7 @@ const program = Effect.gen(function* () {
   process.stdout.write(`${Samples.table(samples)}\n${outcomes(accounts)}\n`)
   for (const what of wrong) process.stdout.write(`WRONG: ${what}\n`)
   process.stdout.write(
-    `Soak (seed ${values.seed}): ${accounts.calls} calls of faulty servers in ${minutes} minutes, ${accounts.runs} runs, ` +
+    `Soak over ${transport} (seed ${values.seed}): ${accounts.calls} calls of faulty servers in ${minutes} minutes, ${accounts.runs} runs, ` +
       `${kills} processes killed: ${wrong.length === 0 ? "nothing grew, nothing was untrue" : `${wrong.length} WRONG`}; ` +
       `heap at rest ${rests[0]?.heap.toFixed(1)} → ${rests.at(-1)?.heap.toFixed(1)} MiB (allowed ${mebibytes} more), ` +
       `trend ${trend} (allowed ${mebibytesPerMinute})\n`
