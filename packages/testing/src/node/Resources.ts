@@ -68,7 +68,7 @@ export const grown = (before: Resources, after: Resources): ReadonlyArray<string
 
 /**
  * Waits until nothing is held that was not held `before`. Fails with `Leaked` when that takes longer than `within`,
- * by default 10 seconds.
+ * by default 30 seconds: a busy machine, and the timers of a test runner, take their time.
  *
  * @since 0.1.0
  * @category combinators
@@ -78,7 +78,7 @@ export const settled = (
   options: { readonly within?: Duration.DurationInput | undefined } = {}
 ): Effect.Effect<void, Leaked> =>
   Effect.gen(function* () {
-    const end = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.within ?? "10 seconds")
+    const end = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.within ?? "30 seconds")
     for (;;) {
       const more = grown(before, yield* snapshot)
       if (more.length === 0) return
@@ -89,7 +89,7 @@ export const settled = (
 
 /**
  * Runs the effect, and fails with `Leaked` unless everything that it took is given back within `within` (by default
- * 10 seconds) of its end, or if Node warned meanwhile that listeners pile up. Nothing else may start or end anything
+ * 30 seconds) of its end, or if Node warned meanwhile that listeners pile up. Nothing else may start or end anything
  * in this process while it runs, so such tests run one after another.
  *
  * @example
