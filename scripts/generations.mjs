@@ -6,6 +6,8 @@ import { join } from "node:path"
 
 // Builds that are kept, the newest included. An older one is surely not started from any more.
 const kept = 3
+// Tells builds of this process apart that begin in one millisecond.
+let builds = 0
 
 /**
  * Puts a new build in place. Its time is that of the beginning: what changed since then is younger.
@@ -16,7 +18,7 @@ const kept = 3
  */
 export const add = async (folder, entry, build) => {
   const started = new Date()
-  const name = `${started.getTime().toString(36)}-${process.pid}`
+  const name = `${started.getTime().toString(36)}-${process.pid}-${builds++}`
   mkdirSync(join(folder, name), { recursive: true })
   try {
     await build(join(folder, name))
@@ -28,21 +30,21 @@ export const add = async (folder, entry, build) => {
   writeFileSync(beside, `import "./${name}/${entry}"\n`)
   utimesSync(beside, started, started)
   renameSync(beside, join(folder, entry))
-  const stay = [entry, ...newest(folder)]
+  const stay = [entry, name, ...newest(folder)]
   for (const each of readdirSync(folder)) {
     if (!stay.includes(each)) rmSync(join(folder, each), { force: true, recursive: true })
   }
 }
 
-/** @param {string} folder */
+/**
+ * By their names, which begin with their times: those of the file system may be the same for what comes fast.
+ *
+ * @param {string} folder
+ */
 const newest = (folder) => {
-  const builds = readdirSync(folder).flatMap((name) => {
+  const names = readdirSync(folder).filter(
     // Another build that ends just now may have taken it away.
-    const stat = statSync(join(folder, name), { throwIfNoEntry: false })
-    return stat?.isDirectory() === true ? [{ name, at: stat.mtimeMs }] : []
-  })
-  return builds
-    .sort((a, b) => b.at - a.at)
-    .slice(0, kept)
-    .map(({ name }) => name)
+    (name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isDirectory() === true
+  )
+  return names.sort().reverse().slice(0, kept)
 }
