@@ -41,7 +41,7 @@ const faults: ReadonlyArray<readonly [HttpFault.HttpFault, RegExp | typeof nothi
   [Fault.StopHalfway(), nothing, true],
   [Fault.Malformed(), /cannot be parsed$|ended without the answer$/, true],
   [Fault.ForeignAnswers(), /^answered$/, true],
-  [Fault.LongAnswer({ bytes: 9 * 1024 * 1024 }), /more than 8388608 bytes$/, true]
+  [Fault.LongAnswer({ bytes: 9 * 1024 * 1024 }), /more than 8388608 bytes/, true]
 ]
 
 for (const answers of ["json", "events"] as const) {

@@ -11,7 +11,6 @@ import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
-import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { Deadlines } from "../Deadlines.js"
 import type { HealthCheck } from "../HealthCheck.js"
@@ -25,6 +24,7 @@ import * as Circuit from "./Circuit.js"
 import type { EventHub } from "./EventHub.js"
 import { Item, wholeMillis } from "./Item.js"
 import type { KeyState } from "./KeyState.js"
+import { Probes } from "./Probes.js"
 
 /** What the pool was made with, as far as items are concerned. */
 export interface Behaviour<K, A, E, R> {
@@ -51,11 +51,7 @@ export interface Host<K, A, E> {
 }
 
 const defaultProbeTimeout = Duration.seconds(5)
-const defaultThreshold = 2
 const defaultResetTimeout = Duration.seconds(5)
-const defaultSchedule = Schedule.jittered(Schedule.spaced("30 seconds"))
-/** Before a health schedule that has ended is started again. */
-const scheduleRestart = Duration.seconds(1)
 /** A replacement is started this share of the lifetime ahead, at most `longestLead` nanoseconds. */
 const leadShare = 0.1
 const longestLead = 30e9
@@ -64,8 +60,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   /** Open items by value, to find what is invalidated. */
   private readonly byValue = new Map<A, Set<Item<K, A, E>>>()
   private readonly probeTimeout: number
-  private readonly threshold: number
-  private readonly schedule: Schedule.Schedule<unknown>
+  private readonly probes: Probes<K, A, E, R> | undefined
   /** Whether it matters when an item last answered. */
   readonly watchesHealth: boolean
   /** Whether items are checked before a borrow. */
@@ -83,11 +78,18 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   ) {
     const { health } = behaviour
     this.probeTimeout = nanos(health?.timeout ?? defaultProbeTimeout)
-    this.threshold = health?.threshold ?? defaultThreshold
-    // A clock may not bear fractions of a millisecond (TestClock does not).
-    this.schedule = Schedule.modifyDelay(health?.schedule ?? defaultSchedule, (_, delay) =>
-      Duration.millis(Math.ceil(Duration.toMillis(delay)))
-    )
+    this.probes =
+      health === undefined
+        ? undefined
+        : new Probes(health, this.probeTimeout, runtime, deadlines, {
+            answered: (item) => this.proven(item),
+            unhealthy: (item, why) => {
+              this.retire(item, "unhealthy", why)
+              host.pump(item.key)
+            },
+            isProbed: (item) => this.isProbed(item, health),
+            fault: (item, what, cause) => this.fault(item, what, cause)
+          })
     this.watchesHealth = health !== undefined
     this.validates = health !== undefined && health.onBorrow !== false
   }
@@ -156,7 +158,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     if (same === undefined) this.byValue.set(value, new Set([item]))
     else same.add(item)
     this.age(item, now)
-    this.watchHealth(item)
+    this.probes?.watch(item)
     this.publish(PoolEvent.Connected({ key: key.name, item: item.id, tookMs: (now - item.startedAt) / 1e6 }))
     key.place(item)
     this.trackIdle(item)
@@ -438,54 +440,10 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     this.host.pump(key)
   }
 
-  /** One fiber for each open item, driven by the schedule. */
-  private watchHealth(item: Item<K, A, E>): void {
-    const { health } = this.behaviour
-    if (health === undefined) return
-    const { probesIdle } = health
+  private isProbed(item: Item<K, A, E>, { probesIdle }: HealthCheck<A, R>): boolean {
     // A ready item has its value.
     const value = item.value as A
-    if (probesIdle !== undefined && !this.ask(item, "probesIdle threw; the item is probed", true, probesIdle, value)) {
-      return
-    }
-    const probe = Effect.suspend(() => {
-      // A busy item proves itself by answering.
-      if (!item.isIdle || item.validation !== undefined) return Effect.void
-      return this.probe(item, health)
-    })
-    const rounds = Effect.exit(Effect.schedule(probe, this.schedule)).pipe(
-      Effect.tap((exit) =>
-        Effect.sync(() =>
-          this.fault(
-            item,
-            "the health schedule has ended; it is started again",
-            Exit.isFailure(exit) ? exit.cause : Cause.empty
-          )
-        )
-      ),
-      Effect.zipRight(Effect.sleep(scheduleRestart))
-    )
-    item.health = Runtime.runFork(this.runtime)(Effect.interruptible(Effect.forever(rounds)), { immediate: false })
-  }
-
-  private probe(item: Item<K, A, E>, health: HealthCheck<A, R>): Effect.Effect<void> {
-    return Effect.async((resume) => {
-      const over = (failure: string | undefined) => {
-        if (failure === undefined) this.proven(item)
-        else if (item.state === "ready" && ++item.failedProbes >= this.threshold) {
-          this.retire(item, "unhealthy", failure)
-          this.host.pump(item.key)
-        }
-        resume(Effect.void)
-      }
-      // A ready item has its value.
-      const probe = Effect.suspend(() => health.probe(item.value as A))
-      const task = Bounded.run(this.runtime, this.deadlines, probe, this.probeTimeout, {
-        done: (exit) => over(Exit.isSuccess(exit) ? undefined : Cause.pretty(exit.cause)),
-        timedOut: () => over("it did not answer in time")
-      })
-      return Effect.sync(() => task.abort())
-    })
+    return probesIdle === undefined || this.ask(item, "probesIdle threw; the item is probed", true, probesIdle, value)
   }
 
   private setCircuit(key: KeyState<K, A, E>, circuit: Circuit.Circuit): void {
