@@ -5,33 +5,21 @@
  *
  * @since 0.1.0
  */
-import type { Pool, PoolEvent, PoolStats } from "@mooring/pool"
+import type { PoolEvent, PoolStats } from "@mooring/pool"
 import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
+import * as CallPath from "./CallPath.js"
 import * as CurrentPartition from "./CurrentPartition.js"
-import type { CallLimits, McpConnection } from "./McpConnection.js"
-import {
-  type ConnectionLost,
-  InvalidArguments,
-  InvalidResult,
-  OutcomeUnknown,
-  PartitionMissing,
-  type RequestError,
-  ToolFailed,
-  UnknownServer,
-  type UnsupportedCapability
-} from "./McpError.js"
+import { InvalidArguments, InvalidResult, PartitionMissing, ToolFailed, UnknownServer } from "./McpError.js"
 import * as McpPool from "./McpPool.js"
 import * as McpTool from "./McpTool.js"
-import * as Retry from "./Retry.js"
 import * as SchemaReason from "./SchemaReason.js"
-import type { Partition, ServerKey } from "./ServerKey.js"
+import type { Partition } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 
 /**
@@ -48,7 +36,7 @@ export type BorrowError = McpPool.BorrowError
  * @since 0.1.0
  * @category errors
  */
-export type CallError = BorrowError | RequestError | OutcomeUnknown | UnsupportedCapability
+export type CallError = CallPath.CallError
 
 /**
  * What can be said of one call.
@@ -56,13 +44,7 @@ export type CallError = BorrowError | RequestError | OutcomeUnknown | Unsupporte
  * @since 0.1.0
  * @category models
  */
-export interface CallOptions extends CallLimits {
-  /**
-   * This call may run twice: when its connection is lost and it is unknown whether it ran, it is run again on another
-   * connection (at most twice more) instead of failing with `OutcomeUnknown`. Default false.
-   */
-  readonly mayRunTwice?: boolean | undefined
-}
+export interface CallOptions extends CallPath.CallOptions {}
 
 /**
  * The client's methods. `McpClient` is the tag.
@@ -149,8 +131,7 @@ export const withPartition: {
  */
 export const make: Effect.Effect<Service, never, McpPool.McpPool> = Effect.gen(function* () {
   const pool = yield* McpPool.McpPool
-  const clock = yield* Effect.clock
-  return bind(pool, () => Number(clock.unsafeCurrentTimeNanos()) / 1e6, undefined)
+  return bind(pool, yield* CallPath.make(pool), undefined)
 })
 
 /**
@@ -161,90 +142,23 @@ export const make: Effect.Effect<Service, never, McpPool.McpPool> = Effect.gen(f
  */
 export const layer: Layer.Layer<McpClient, never, McpPool.McpPool> = Layer.effect(McpClient, make)
 
-/** How a request on a borrowed connection can fail. */
-type UseError = RequestError | UnsupportedCapability
-
-/** One call: what it does on a connection, within `limits`, and what may be done when the connection is lost. */
-interface Call<A> {
-  readonly limits: CallLimits | undefined
-  readonly mayRunTwice: boolean
-  /** Run uninterruptibly, with what restores interruption. */
-  readonly perform: (
-    restore: Pool.Restore,
-    connection: McpConnection,
-    limits: CallLimits | undefined
-  ) => Effect.Effect<A, UseError>
-  /** The error of a call that may have run. Absent where it does not matter whether it has: a list, a ping. */
-  readonly unknown?: ((key: ServerKey, lost: ConnectionLost) => OutcomeUnknown) | undefined
-}
-
-/** A class, since objects in braces are dear on a busy path: see `Session`. */
-class ToolCall implements Call<CallToolResult> {
-  readonly mayRunTwice: boolean
-  constructor(
-    readonly tool: string,
-    readonly args: Readonly<Record<string, unknown>> | undefined,
-    readonly limits: CallOptions | undefined
-  ) {
-    this.mayRunTwice = limits?.mayRunTwice === true
-  }
-
-  perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
-    return connection.callToolMasked(restore, this.tool, this.args, limits)
-  }
-
-  unknown(key: ServerKey, cause: ConnectionLost): OutcomeUnknown {
-    return new OutcomeUnknown({ server: key.toString(), tool: this.tool, cause })
-  }
-}
-
-const bind = (pool: McpPool.Service, nowMs: () => number, bound: Partition | undefined): Service => {
+const bind = (pool: McpPool.Service, path: CallPath.CallPath, bound: Partition | undefined): Service => {
   const { servers } = pool
 
-  const run = <A>(name: string, call: Call<A>): Effect.Effect<A, CallError> => {
+  const run = <A>(name: string, call: CallPath.Call<A>): Effect.Effect<A, CallError> => {
     const server = servers.get(name)
     if (server === undefined) return unknownServer(name)
-    if (server.settings.isolation !== "perPartition") return on(server, server.key, call)
+    if (server.settings.isolation !== "perPartition") return path.run(server, server.key, call)
     if (bound === "") return Effect.fail(new PartitionMissing({ server: name }))
-    if (bound !== undefined) return on(server, server.keyOf(bound), call)
-    return Effect.flatMap(pool.keyOf(name), (key) => on(server, key, call))
+    if (bound !== undefined) return path.run(server, server.keyOf(bound), call)
+    return Effect.flatMap(pool.keyOf(name), (key) => path.run(server, key, call))
   }
 
   const unknownServer = (server: string): Effect.Effect<never, UnknownServer> =>
     Effect.fail(new UnknownServer({ server, known: servers.names }))
 
-  // One mask over the borrow and the request: the pool, the session and this each need one, and each has its price.
-  const on = <A>(server: Server, key: ServerKey, call: Call<A>): Effect.Effect<A, CallError> =>
-    Effect.uninterruptibleMask((restore) => attempt(restore, server, key, call, Retry.none))
-
-  const attempt = <A>(
-    restore: Pool.Restore,
-    server: Server,
-    key: ServerKey,
-    call: Call<A>,
-    tries: Retry.Tries
-  ): Effect.Effect<A, CallError> => {
-    let startedAt = 0
-    const used = pool.pool.useMasked(restore, key, (connection) => {
-      startedAt = nowMs()
-      const { leftMs } = tries
-      const limits = leftMs === undefined ? call.limits : { ...call.limits, totalTimeout: leftMs }
-      return call.perform(restore, connection, limits)
-    })
-    return Effect.catchAllCause(used, (cause) => {
-      const lost = Cause.failureOption(cause)
-      if (lost._tag === "None" || lost.value._tag !== "ConnectionLost") return Effect.failCause(cause)
-      const error = lost.value
-      const totalMs = tries.leftMs ?? Duration.toMillis(call.limits?.totalTimeout ?? server.settings.totalTimeout)
-      const decision = Retry.decide(error, tries, totalMs - (nowMs() - startedAt), call.mayRunTwice)
-      if (decision._tag === "GiveUp") return Effect.fail(givenUp(call, key, error))
-      // Between two tries it can be interrupted.
-      const again = Effect.zipRight(restore(Effect.void), attempt(restore, server, key, call, decision.tries))
-      return error.delivery === "NotSent" ? again : remembering(call, key, error, again)
-    })
-  }
-
-  const callTool: Service["callTool"] = (name, tool, args, options) => run(name, new ToolCall(tool, args, options))
+  const callTool: Service["callTool"] = (name, tool, args, options) =>
+    run(name, new CallPath.ToolCall(tool, args, options))
 
   return {
     servers: servers.names,
@@ -256,54 +170,12 @@ const bind = (pool: McpPool.Service, nowMs: () => number, bound: Partition | und
         Effect.flatMap(callTool(name, tool.name, encoded, options), (result) => read(server, tool, result))
       )
     },
-    listTools: (name) => run(name, listTools),
-    ping: (name) => run(name, ping),
-    forPartition: (partition) => bind(pool, nowMs, partition),
+    listTools: (name) => run(name, CallPath.listTools),
+    ping: (name) => run(name, CallPath.ping),
+    forPartition: (partition) => bind(pool, path, partition),
     stats: pool.pool.stats,
     events: pool.pool.events
   }
-}
-
-/** Reading a list twice changes nothing. */
-const listTools: Call<ReadonlyArray<Tool>> = {
-  limits: undefined,
-  mayRunTwice: true,
-  perform: (restore, connection) => restore(connection.listTools)
-}
-
-/** A ping that is lost is an answer to the question; only one that was not sent is sent again. */
-const ping: Call<Duration.Duration> = {
-  limits: undefined,
-  mayRunTwice: false,
-  perform: (restore, connection) => restore(connection.ping)
-}
-
-const givenUp = <A>(call: Call<A>, key: ServerKey, lost: ConnectionLost): ConnectionLost | OutcomeUnknown =>
-  lost.delivery === "NotSent" ? lost : (call.unknown?.(key, lost) ?? lost)
-
-/**
- * A call that may have run and then could not even be sent again has still an unknown outcome: what stopped the second
- * try (no connection, a full queue) must not read as if nothing had run.
- */
-const remembering = <A>(
-  call: Call<A>,
-  key: ServerKey,
-  lost: ConnectionLost,
-  again: Effect.Effect<A, CallError>
-): Effect.Effect<A, CallError> => {
-  const unknown = call.unknown?.(key, lost)
-  if (unknown === undefined) return again
-  return Effect.catchAll(again, (error): Effect.Effect<never, CallError> => {
-    switch (error._tag) {
-      case "OutcomeUnknown":
-      case "ProtocolError":
-        return Effect.fail(error)
-      case "CallTimeout":
-        return Effect.fail(error.delivery === "Unknown" ? error : unknown)
-      default:
-        return Effect.fail(unknown)
-    }
-  })
 }
 
 const encode = <Args, A>(
