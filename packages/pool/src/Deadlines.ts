@@ -69,8 +69,6 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.acquire
     let sequence = 0
     let closed = false
     let fiber: Fiber.RuntimeFiber<void> | undefined
-    /** Counts fibers: one that was replaced must do nothing more, however late its interruption comes. */
-    let generation = 0
     /** What the fiber is asleep for: `Infinity` when there is no fiber, −`Infinity` while it is awake. */
     let wakesAt = Infinity
     /** The instant whose deadlines are being called, −`Infinity` when none are. */
@@ -95,32 +93,27 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.acquire
       return defects
     }
 
-    const sleepThenFire = (mine: number): Effect.Effect<void> =>
-      Effect.suspend(() => {
-        if (mine !== generation) return Effect.void
-        const first = heap.first()
-        if (first === undefined) {
-          fiber = undefined
-          wakesAt = Infinity
-          return Effect.void
-        }
-        wakesAt = first.deadlineAt
-        const millis = Math.ceil((first.deadlineAt - now()) / 1e6)
-        const sleep = millis > 0 ? clock.sleep(Duration.millis(Math.min(millis, longestSleep))) : Effect.yieldNow()
-        return Effect.flatMap(sleep, () => {
-          if (mine !== generation) return Effect.void
-          wakesAt = -Infinity
-          const defects = fire()
-          const again = sleepThenFire(mine)
-          return defects.length === 0 ? again : Effect.zipRight(report(defects), again)
-        })
+    const sleepThenFire: Effect.Effect<void> = Effect.suspend(() => {
+      const first = heap.first()
+      if (first === undefined) {
+        fiber = undefined
+        wakesAt = Infinity
+        return Effect.void
+      }
+      wakesAt = first.deadlineAt
+      const millis = Math.ceil((first.deadlineAt - now()) / 1e6)
+      const sleep = millis > 0 ? clock.sleep(Duration.millis(Math.min(millis, longestSleep))) : Effect.yieldNow()
+      return Effect.flatMap(sleep, () => {
+        wakesAt = -Infinity
+        return Effect.zipRight(report(fire()), sleepThenFire)
       })
+    })
 
+    // The fiber that it replaces is asleep, and an interruption comes before anything else that a sleeping fiber does.
     const arm = () => {
       fiber?.unsafeInterruptAsFork(fiber.id())
-      const next = sleepThenFire(++generation)
       // Interruptible, whatever the region that `make` ran in: the fiber must end when the scope closes.
-      fiber = Runtime.runFork(runtime)(Effect.interruptible(next))
+      fiber = Runtime.runFork(runtime)(Effect.interruptible(sleepThenFire))
     }
 
     const put = (entry: Deadline, atNanos: number) => {
@@ -146,7 +139,6 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.acquire
     }
     const close = Effect.suspend(() => {
       closed = true
-      generation++
       heap.clear()
       return fiber === undefined ? Effect.void : Fiber.interrupt(fiber)
     })
@@ -161,10 +153,8 @@ const longestSleep = 2 ** 31 - 1
 // A logger that fails must not stop the deadlines that are left.
 const report = (defects: ReadonlyArray<unknown>): Effect.Effect<unknown> =>
   Effect.exit(
-    Effect.forEach(
-      defects,
-      (defect) => Effect.logError("What was to happen at a deadline failed; other deadlines go on", Cause.die(defect)),
-      { discard: true }
+    Effect.forEach(defects, (defect) =>
+      Effect.logError("What was to happen at a deadline failed; other deadlines go on", Cause.die(defect))
     )
   )
 
