@@ -349,6 +349,50 @@ describe("the check before a borrow", () => {
     )
   })
 
+  it("is not made while free items need none: the least loaded of those serves", () => {
+    const items = new Counter()
+    const probes: Array<number> = []
+    const handles: Array<Pool.ItemHandle> = []
+    onBench<number, never>(
+      () => ({
+        acquire: (_, handle) => {
+          handles.push(handle)
+          return items.acquire
+        },
+        config: { ...config, max: 5, concurrency: 4 },
+        health: {
+          schedule: Schedule.stop,
+          probe: (item) =>
+            Effect.suspend(() => {
+              probes.push(item)
+              return Effect.never
+            }),
+          timeout: 60_000
+        }
+      }),
+      ({ pool, stage }) => {
+        const borrow = (how: "exclusive" | "lease") => {
+          const scope = stage.run(Scope.make())
+          const { item } = stage.run(Scope.extend(pool[how]("k"), scope))
+          return { item, end: () => stage.run(Scope.close(scope, Exit.void)) }
+        }
+        const whole = Array.from({ length: 5 }, () => borrow("exclusive"))
+        for (const { end, item } of whole) if (item > 2) end()
+        const held = Array.from({ length: 4 }, () => borrow("lease").item)
+        const twice = held.find((item, at) => held.indexOf(item) < at)
+        const once = [3, 4, 5].filter((item) => item !== twice)
+        for (const { end, item } of whole) if (item <= 2) end()
+        stage.advance(501)
+        // What is held has answered lately; the two that are idle have not.
+        for (const item of held) handles[item - 1]?.alive()
+
+        const borrower = stage.call(pool.use("k", (item) => Effect.succeed(item)))
+        expect(borrower.unsafePoll()).toMatchObject({ value: once[0] })
+        expect(probes).toEqual([])
+      }
+    )
+  })
+
   it("is made for a whole item, too", () => {
     withPatient(
       { schedule: Schedule.stop },
