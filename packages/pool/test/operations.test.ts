@@ -1,4 +1,5 @@
 /** What can be asked of a pool beside borrowing, each as its documentation says. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -692,6 +693,36 @@ describe("a lease that is held for too long", () => {
     )
   })
 
+  it("says that the place is not known where none was looked for, or none can be", () => {
+    const taken = (play: (bench: Bench<number, never>) => void): ReadonlyArray<unknown> => {
+      let places: ReadonlyArray<unknown> = []
+      onBench<number, never>(
+        // Whether a key watches is not known before it is asked for.
+        () => ({ acquire: () => Effect.succeed(1), config: () => ({ concurrency: 3, leakThreshold: 1_000 }) }),
+        (bench) => {
+          const events = listen(bench)
+          play(bench)
+          bench.stage.advance(1_000)
+          places = events.flatMap((event) => (event._tag === "Leak" ? [event.taken] : []))
+        }
+      )
+      return places
+    }
+    expect(taken((bench) => void hold(bench))).toEqual(["an unknown place"])
+    const { stackTraceLimit } = Error
+    try {
+      const second = (bench: Bench<number, never>) => {
+        hold(bench).giveBack()
+        Error.stackTraceLimit = 0
+        hold(bench)
+        Error.stackTraceLimit = stackTraceLimit
+      }
+      expect(taken(second)).toEqual(["an unknown place"])
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit
+    }
+  })
+
   it("is watched in a key that got its threshold by resize", () => {
     onBench(
       () => ({ acquire: () => Effect.succeed(1) }),
@@ -702,6 +733,30 @@ describe("a lease that is held for too long", () => {
         bench.stage.advance(500)
         expect(events).toContainEqual(expect.objectContaining({ _tag: "Leak", taken: expect.stringContaining(here) }))
         held.giveBack()
+      }
+    )
+  })
+})
+
+describe("an item that says at once that it must not serve", () => {
+  it("does not open, for the first reason that it gave", () => {
+    onBench<number, never>(
+      () => ({
+        acquire: (_, handle) =>
+          Effect.sync(() => {
+            handle.retire("born tired")
+            handle.retire("and again")
+            return 1
+          })
+      }),
+      (bench) => {
+        const events = listen(bench)
+        const borrower = bench.stage.call(bench.pool.use("k", nothing))
+        bench.stage.advance(1_000)
+        expect(borrower.unsafePoll()).toBe(null)
+        const [first] = events.flatMap((event) => (event._tag === "ConnectFailed" ? [Cause.pretty(event.cause)] : []))
+        expect(first).toContain("born tired")
+        expect(tags(events)).not.toContain("Connected")
       }
     )
   })
