@@ -98,10 +98,21 @@ export const scenario = (title: string, results: ReadonlyArray<Result>, measure:
   )
 })
 
-/** One subject's median ÷ another's. */
-export const ratio = (scenario: Scenario, name: string, to: string): number => {
-  const of = (wanted: string) => scenario.figures.find((figure) => figure.name === wanted)?.median ?? Number.NaN
-  return of(name) / of(to)
+/**
+ * One subject's measure ÷ another's, of the same round: the median over the rounds. A core that falls asleep between two
+ * calls, or a machine that is busy for a while, makes rounds several times as slow; it is the same for those that come
+ * one after the other, which two medians over all rounds would not show.
+ */
+export const ratio = (results: ReadonlyArray<Result>, measure: Measure, name: string, to: string): number => {
+  const of = (wanted: string) => {
+    const result = results.find((result) => result.name === wanted)
+    return result?.samples.map((sample) => measure.of(sample, result.calls)) ?? []
+  }
+  const beside = of(to)
+  return figure(
+    name,
+    of(name).map((value, round) => value / (beside[round] ?? Number.NaN))
+  ).median
 }
 
 /** Each round begins with another subject, every second goes backwards: nobody always comes after the same one. */

@@ -54,7 +54,7 @@ export const FreshCalls: Benchmark = {
             )
             const results = yield* Comparison.compare(opened, { atOnce: 1, timed: true }, options)
             const p50 = Comparison.scenario(`${name}, SDK-built server, one at a time`, results, Comparison.p50)
-            const ratio = Comparison.ratio(p50, names.fresh, names.ours)
+            const ratio = Comparison.ratio(results, Comparison.p50, names.fresh, names.ours)
             return { goal: atLeast("B12", ratio, faster, "×", `${name}: p50 fresh ÷ pooled`), scenario: p50 }
           })
         )
