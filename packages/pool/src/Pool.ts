@@ -17,13 +17,13 @@ import type * as Stream from "effect/Stream"
 import { PCGRandom } from "effect/Utils"
 import * as Deadlines from "./Deadlines.js"
 import type { HealthCheck } from "./HealthCheck.js"
-import { checks } from "./internal/Checks.js"
+import { checked } from "./internal/Checks.js"
 import { Engine, type EngineOptions } from "./internal/Engine.js"
 import { EventHub } from "./internal/EventHub.js"
 import { PoolImpl } from "./internal/PoolImpl.js"
 import type { Lease } from "./Lease.js"
 import { type PoolConfig, resolve } from "./PoolConfig.js"
-import { PoolConfigError, type PoolError } from "./PoolError.js"
+import type { PoolConfigError, PoolError } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"
 import type { KeyStats, PoolStats } from "./PoolStats.js"
 import type { Reset } from "./Reset.js"
@@ -236,26 +236,19 @@ export const make = <K, A, E, R>(
   })
 
 const check = <K, A, E, R>(options: PoolOptions<K, A, E, R>) =>
-  Effect.try({
-    try: () => {
-      const { limit, nanos, whole } = checks(undefined)
-      limit("health.threshold", options.health?.threshold ?? 1, 1)
-      nanos("health.timeout", options.health?.timeout, 0)
-      nanos("reset.timeout", options.reset?.timeout, 0)
-      if (typeof options.config !== "function") Either.getOrThrowWith(resolve(options.config ?? {}), (error) => error)
-      return {
-        maxTotal: limit("maxTotal", options.maxTotal ?? Infinity, 1),
-        maxConnecting: limit("maxConnecting", options.maxConnecting ?? 16, 1),
-        quota: limit("group.quota", options.group?.quota ?? Infinity, 1),
-        shutdownTimeout: nanos("shutdownTimeout", options.shutdownTimeout, 30e9),
-        retirements: {
-          limit: whole("retirements.limit", options.retirements?.limit ?? 1, 1),
-          window: nanos("retirements.window", options.retirements?.window, 1e9)
-        }
+  checked(undefined, ({ limit, nanos, whole }) => {
+    limit("health.threshold", options.health?.threshold ?? 1, 1)
+    nanos("health.timeout", options.health?.timeout, 0)
+    nanos("reset.timeout", options.reset?.timeout, 0)
+    if (typeof options.config !== "function") Either.getOrThrowWith(resolve(options.config ?? {}), (error) => error)
+    return {
+      maxTotal: limit("maxTotal", options.maxTotal ?? Infinity, 1),
+      maxConnecting: limit("maxConnecting", options.maxConnecting ?? 16, 1),
+      quota: limit("group.quota", options.group?.quota ?? Infinity, 1),
+      shutdownTimeout: nanos("shutdownTimeout", options.shutdownTimeout, 30e9),
+      retirements: {
+        limit: whole("retirements.limit", options.retirements?.limit ?? 1, 1),
+        window: nanos("retirements.window", options.retirements?.window, 1e9)
       }
-    },
-    catch: (error) => {
-      if (error instanceof PoolConfigError) return error
-      throw error
     }
   })

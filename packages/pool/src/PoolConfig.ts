@@ -5,9 +5,9 @@
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
-import * as Either from "effect/Either"
-import { checks } from "./internal/Checks.js"
-import { PoolConfigError } from "./PoolError.js"
+import type * as Either from "effect/Either"
+import { checked } from "./internal/Checks.js"
+import type { PoolConfigError } from "./PoolError.js"
 
 /**
  * The settings of one key. Every field may be left out. Times are Effect durations: `"30 seconds"`, or a number of
@@ -104,13 +104,9 @@ export interface ResolvedConfig {
  * @since 0.1.0
  * @category constructors
  */
-export const resolve = (
-  config: PoolConfig,
-  key?: string | undefined
-): Either.Either<ResolvedConfig, PoolConfigError> => {
-  const { limit, nanos, refuse, share, whole } = checks(key)
-  const second = 1e9
-  try {
+export const resolve = (config: PoolConfig, key?: string | undefined): Either.Either<ResolvedConfig, PoolConfigError> =>
+  checked(key, ({ limit, nanos, refuse, share, whole }) => {
+    const second = 1e9
     const min = whole("min", config.min ?? 0, 0)
     const max = limit("max", config.max ?? Math.max(1, min), 1)
     if (min > max) throw refuse("min", `must not be above max (${max}), not ${min}`)
@@ -119,7 +115,7 @@ export const resolve = (
     const backoffMax = nanos("backoff.max", config.backoff?.max, 30 * second)
     const backoffBase = nanos("backoff.base", config.backoff?.base, Math.min(second / 4, backoffMax))
     if (backoffBase > backoffMax) throw refuse("backoff.base", "must not be above backoff.max")
-    return Either.right({
+    return {
       min,
       max,
       maxIdle,
@@ -140,9 +136,5 @@ export const resolve = (
       breakerThreshold: limit("breakerThreshold", config.breakerThreshold ?? 5, 1),
       breakerOpenFor: nanos("breakerOpenFor", config.breakerOpenFor, backoffMax),
       leakThreshold: nanos("leakThreshold", config.leakThreshold, Infinity)
-    })
-  } catch (error) {
-    if (error instanceof PoolConfigError) return Either.left(error)
-    throw error
-  }
-}
+    }
+  })

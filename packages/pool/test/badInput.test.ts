@@ -466,6 +466,21 @@ describe("what a pool was given and does not do its part", () => {
     })
   }
 
+  it.scoped("a setting that throws when it is read is a defect of make, not a setting that was refused", () =>
+    Effect.gen(function* () {
+      const settings = {
+        get maxTotal(): number {
+          throw new Error("unreadable")
+        }
+      }
+      const cause = yield* Effect.flip(
+        Effect.sandbox(Effect.asVoid(Pool.make(Object.assign(settings, { acquire: one }))))
+      )
+      expect(Cause.isDie(cause)).toBe(true)
+      expect(Cause.pretty(cause)).toContain("unreadable")
+    })
+  )
+
   it("what a borrower throws instead of an effect is his defect, and the item comes back", () => {
     overheard(
       () => ({ acquire: () => Effect.succeed(1) }),

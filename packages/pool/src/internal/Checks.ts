@@ -1,9 +1,22 @@
 /** Checks of settings, each refusing nonsense with an error that names the key and the field. */
 import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
 import { PoolConfigError } from "../PoolError.js"
 
-/** Throws `PoolConfigError`; whoever uses it turns that into a failure. */
-export const checks = (key: string | undefined) => {
+/** What `make` gives, or the first of its checks that refused. */
+export const checked = <A>(
+  key: string | undefined,
+  make: (checks: ReturnType<typeof checksOf>) => A
+): Either.Either<A, PoolConfigError> => {
+  try {
+    return Either.right(make(checksOf(key)))
+  } catch (error) {
+    if (error instanceof PoolConfigError) return Either.left(error)
+    throw error
+  }
+}
+
+const checksOf = (key: string | undefined) => {
   const refuse = (field: string, reason: string) => new PoolConfigError({ key, field, reason })
   const whole = (field: string, value: number, least: number, orInfinity = ""): number => {
     if (Number.isInteger(value) && value >= least) return value
