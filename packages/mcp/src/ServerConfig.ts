@@ -173,6 +173,8 @@ export interface StdioServer extends Schema.Schema.Type<typeof StdioServer> {}
 /** @since 0.1.0 @category models */
 export interface HttpServer extends Schema.Schema.Type<typeof HttpServer> {}
 /** @since 0.1.0 @category models */
+export interface FixedHttpServer extends Schema.Schema.Type<typeof FixedHttpServer> {}
+/** @since 0.1.0 @category models */
 export type ServerConfig = StdioServer | HttpServer
 
 /**

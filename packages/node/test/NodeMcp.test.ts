@@ -111,6 +111,19 @@ describe("NodeMcp.layerConfig", () => {
     })
   )
 
+  it.effect("each field of a server may come from the environment, headers included", () =>
+    Effect.gen(function* () {
+      const remote = { url: Config.string("ADDRESS"), headers: { "X-Token": Config.redacted("TOKEN") } }
+      const layer = NodeMcp.layerConfig({ servers: { remote }, maxTotal: Config.integer("TOTAL") })
+      const given = (...more: ReadonlyArray<readonly [string, string]>) =>
+        Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["ADDRESS", "http://127.0.0.1:1/mcp"], ...more])))
+      expect(yield* refusal(layer).pipe(given(["TOTAL", "4"]))).toBe("Configuration: TOKEN is not set")
+      expect(yield* refusal(layer).pipe(given(["TOTAL", "4"], ["TOKEN", "to\nken"]))).toContain(
+        "servers.remote.headers.X-Token: expected text without line breaks"
+      )
+    })
+  )
+
   it.scoped("a configuration that is right gives the layer", () =>
     Layer.build(NodeMcp.layerConfig({ servers })).pipe(withAddress("http://127.0.0.1:1/mcp"))
   )
