@@ -33,7 +33,7 @@ const connectHint = (error: McpError.McpConnectError): string => {
     case "dial":
       return "Check its url and headers, and that the server is up."
     case "handshake":
-      return "Check that it starts by hand and is an MCP server; if it only needs longer, raise its connectTimeout."
+      return "Check that it is an MCP server, and that it works by hand."
   }
 }
 

@@ -38,7 +38,7 @@ const cases: ReadonlyArray<readonly [ErrorText.KnownError, number, ReadonlyArray
   [
     new McpError.McpConnectError({ server: "web", phase: "handshake", reason: "no answer", retryable: false }),
     1,
-    ["connectTimeout"]
+    ["works by hand"]
   ],
   [
     new McpError.McpConnectError({

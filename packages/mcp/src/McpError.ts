@@ -74,12 +74,15 @@ export class CallTimeout extends Schema.TaggedError<CallTimeout>("@mooring/mcp/C
 }) {
   override get message(): string {
     const what = this.tool === undefined ? `"${this.method}"` : `Tool "${this.tool}"`
-    const ran =
+    const [missed, ran] =
       this.delivery === "NotSent"
-        ? "It was not sent, so it is safe to call again."
-        : "The server was told to cancel, but it may have run: look at the server's state before you call again."
+        ? ["still waited to be sent after", "It was not sent, so it is safe to call again."]
+        : [
+            "was not answered within",
+            "The server was told to cancel, but it may have run: look at the server's state before you call again."
+          ]
     return (
-      `${what} on MCP server "${this.server}" was not answered within ${this.timeoutMs} ms. ` +
+      `${what} on MCP server "${this.server}" ${missed} ${this.timeoutMs} ms. ` +
       `${ran} If it needs longer, raise the call's timeout or totalTimeout, or the server's callTimeout or totalTimeout.`
     )
   }

@@ -43,6 +43,16 @@ describe("NodeMcp.layer", () => {
       { memory: { command: "x", concurency: 2 } },
       'servers.memory.concurency: is not a known setting; did you mean "concurrency"?'
     ],
+    [
+      "a word of a setting's name",
+      { memory: { command: "x", timeout: 2 } },
+      'did you mean "connectTimeout", "acquireTimeout", "callTimeout" or "totalTimeout"?'
+    ],
+    [
+      "an address without its scheme, which is not shown",
+      { remote: { url: "s3cret.example.org/mcp" } },
+      "servers.remote.url: expected an address that begins with http:// or https://, found one that begins with neither"
+    ],
     ["another type", { memory: { type: "http", command: "x" } }, 'servers.memory.type: expected "stdio", found "http"'],
     ["no address", { "my.server": { url: "nowhere" } }, 'servers["my.server"].url: expected an address'],
     [
