@@ -118,7 +118,8 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>("@mooring
 
 /**
  * A call that may have run was not answered, and nothing permits to run it twice. Look at the server's state before
- * you call again. `cause` is the failure that left the outcome open.
+ * you call again. `cause` is the failure that left the outcome open. Also what an HTTP server's status that is no
+ * success becomes: `status` and `retryAfterMs` are those of the `cause`, where there are such.
  *
  * @since 0.1.0
  * @category errors
@@ -131,6 +132,16 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("@mooring
     cause: Schema.Union(ConnectionLost, CallTimeout)
   }
 ) {
+  /** The HTTP status that the server answered with. */
+  get status(): number | undefined {
+    return this.cause._tag === "ConnectionLost" ? this.cause.status : undefined
+  }
+
+  /** How long the server asks to wait (`Retry-After`). Milliseconds. */
+  get retryAfterMs(): number | undefined {
+    return this.cause._tag === "ConnectionLost" ? this.cause.retryAfterMs : undefined
+  }
+
   override get message(): string {
     return (
       `Tool "${this.tool}" on MCP server "${this.server}" may or may not have run; ` +
