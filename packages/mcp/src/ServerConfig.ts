@@ -256,6 +256,15 @@ export const configuredHeaders = (config: HttpServer): HeaderValues =>
   typeof config.headers === "function" ? {} : (config.headers ?? {})
 
 /**
+ * The header `Authorization` of a bearer token, redacted: `headers: { Authorization: ServerConfig.bearer(token) }`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const bearer = (token: string | Redacted.Redacted<string>): Redacted.Redacted<string> =>
+  Redacted.make(`Bearer ${reveal(token)}`)
+
+/**
  * The text of a value that may be redacted.
  *
  * @since 0.1.0
