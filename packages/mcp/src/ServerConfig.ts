@@ -78,8 +78,8 @@ export type HeaderValues = Readonly<Record<string, string | Redacted.Redacted<st
 
 /**
  * Headers that are computed for each request, so that a token that was renewed is used at once. What the effect needs
- * it has from where the configuration was made, never from a caller. A request whose headers cannot be computed is not
- * sent.
+ * it has from where the configuration was made, never from a caller. The key says for whom: its `partition`, which is
+ * "shared" unless the server's isolation is `perPartition`. A request whose headers cannot be computed is not sent.
  *
  * @since 0.1.0
  * @category models
