@@ -22,7 +22,9 @@ export const run = (input: Common & { readonly server: Option.Option<string> }):
         const tools = replies.flatMap(({ answer, server }) =>
           Either.getOrElse(answer, () => []).map((tool) => ({ server, ...tool }))
         )
+        const answered = replies.some(({ answer }) => Either.isRight(answer))
         if (input.output === "json") yield* output.result(Render.json(tools))
+        else if (!answered) return
         else if (tools.length === 0) yield* output.note("No tools.")
         else yield* output.result(Option.isSome(input.server) ? Render.toolDetails(tools) : Render.toolList(tools))
       })
