@@ -94,11 +94,12 @@ export const hint = (error: KnownError): string => {
       return "Look at the server's state before you call again."
     case "UnsupportedCapability":
       return "Ask the server for something that it offers."
+    case "PartitionMissing":
+      return "Here: --partition NAME."
     case "CallTimeout":
     case "PoolSuspended":
     case "PoolClosed":
     case "LeaseRevoked":
-    case "PartitionMissing":
     case "PoolConfigError":
     case "ConfigError":
     case "ProtocolError":
