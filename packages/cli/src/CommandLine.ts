@@ -137,8 +137,9 @@ export const commands = {
     usage: "[FILE]",
     summary: "Accept what a configuration file says now, so that its servers may be started",
     details: [
-      "A configuration names commands to run. One that was merely found is listed, and nothing in it is run before",
-      "you accept its content; when it changes, accept it again. `mooring servers` shows what it would run."
+      "A configuration names programs to run, and addresses to send to. One that was merely found is listed, and",
+      "nothing in it is used before you accept its content; when it changes, accept it again. `mooring servers` shows",
+      "what it would run."
     ],
     options: [revoke]
   },
