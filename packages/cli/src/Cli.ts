@@ -10,7 +10,7 @@ import type { CliApp } from "@effect/cli/CliApp"
 import * as Options from "@effect/cli/Options"
 import type { ValidationError } from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
-import { commands, everywhere, json, revoke } from "./CommandLine.js"
+import { commands, everywhere, json, partition, revoke } from "./CommandLine.js"
 import type { Command as Runs, Environment } from "./commands/Command.js"
 import type { KnownError } from "./ErrorText.js"
 import * as Package from "./Package.js"
@@ -30,6 +30,14 @@ const common = {
   debug: Options.boolean("debug").pipe(Options.withDescription(everywhere.debug.description))
 }
 
+const forWhom = {
+  partition: Options.text("partition").pipe(
+    Options.withPseudoName(partition.value),
+    Options.withDescription(partition.description),
+    Options.optional
+  )
+}
+
 const oneServer = Args.text({ name: "SERVER" })
 const anyServer = Args.optional(oneServer)
 
@@ -47,7 +55,7 @@ const servers = Command.make(
 
 const tools = Command.make(
   "tools",
-  { server: anyServer, ...common },
+  { server: anyServer, ...forWhom, ...common },
   later(() => import("./commands/tools.js"))
 ).pipe(Command.withDescription(commands.tools.summary))
 
@@ -58,6 +66,7 @@ const call = Command.make(
     tool: Args.text({ name: "TOOL" }),
     pairs: Args.text({ name: "key=value" }).pipe(Args.repeated),
     json: Options.text("json").pipe(Options.withDescription(json.call.description), Options.optional),
+    ...forWhom,
     ...common
   },
   later(() => import("./commands/call.js"))
@@ -65,7 +74,7 @@ const call = Command.make(
 
 const ping = Command.make(
   "ping",
-  { server: anyServer, ...common },
+  { server: anyServer, ...forWhom, ...common },
   later(() => import("./commands/ping.js"))
 ).pipe(Command.withDescription(commands.ping.summary))
 

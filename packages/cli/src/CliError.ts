@@ -51,7 +51,7 @@ export class NotTrusted extends Data.TaggedError("NotTrusted")<{
 }> {
   override get message(): string {
     const why = this.changed ? "has changed since it was trusted" : "was found, but is not trusted"
-    return `${this.file} ${why}. It names commands to run, so nothing in it was run.`
+    return `${this.file} ${why}. It names programs to run and addresses to send to, so nothing in it was used.`
   }
 }
 

@@ -9,9 +9,9 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import { type OutputFailed, SomeFailed } from "./CliError.js"
-import type { Command, Common } from "./commands/Command.js"
+import type { Asking, Command } from "./commands/Command.js"
 import * as Configured from "./Configured.js"
 import * as ErrorText from "./ErrorText.js"
 import { Output } from "./Output.js"
@@ -28,16 +28,23 @@ export interface Reply<A> {
 }
 
 /**
- * A client with a pool of its own over these servers. Connects nothing before the first call, and tells the first
- * failure, since somebody is waiting at a prompt; closing it ends every connection and process.
+ * A client with a pool of its own over these servers, for one partition if one is said. Connects nothing before the
+ * first call, and tells the first failure, since somebody is waiting at a prompt; closing it ends every connection and
+ * process.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layer = (
-  servers: ReadonlyMap<string, ServerConfig.ServerConfig>
+  servers: ReadonlyMap<string, ServerConfig.ServerConfig>,
+  partition: Option.Option<string>
 ): Layer.Layer<McpClient.McpClient, McpError.ConfigError> =>
-  McpClient.layer.pipe(
+  Layer.effect(
+    McpClient.McpClient,
+    Effect.map(McpClient.make, (client) =>
+      Option.match(partition, { onNone: () => client, onSome: (name) => client.forPartition(name) })
+    )
+  ).pipe(
     // `fromEntries` makes a server called `__proto__` one like any other.
     Layer.provide(McpPool.layer({ servers: Object.fromEntries(servers), retryConnects: false })),
     Layer.provide(NodeConnector.layer)
@@ -51,7 +58,7 @@ export const layer = (
  * @category constructors
  */
 export const ask = <A>(
-  input: Common & { readonly server: Option.Option<string> },
+  input: Asking & { readonly server: Option.Option<string> },
   question: (client: McpClient.Service, server: string) => Effect.Effect<A, McpClient.CallError>,
   show: (replies: ReadonlyArray<Reply<A>>) => Effect.Effect<void, OutputFailed, Output>
 ): Command =>
@@ -74,5 +81,5 @@ export const ask = <A>(
       for (const failure of failures) yield* output.note(ErrorText.render(failure))
       return yield* new SomeFailed({ failed: failures.length, of: servers.size })
     })
-    yield* Effect.provide(asked, layer(servers))
+    yield* Effect.provide(asked, layer(servers, input.partition))
   })

@@ -71,6 +71,18 @@ export const revoke = {
 } satisfies OptionSpec
 
 /**
+ * Of the commands that ask servers.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const partition = {
+  name: "partition",
+  value: "NAME",
+  description: 'For whom: needed where a server\'s isolation is "perPartition"'
+} satisfies OptionSpec
+
+/**
  * The shells that `--completions` knows.
  *
  * @since 0.1.0
@@ -97,7 +109,7 @@ export const commands = {
     usage: "[SERVER]",
     summary: "List the tools of one server, or of all",
     details: ["With SERVER, the arguments of each tool are shown; a * marks the required ones."],
-    options: []
+    options: [partition]
   },
   call: {
     name: "call",
@@ -111,22 +123,23 @@ export const commands = {
       '  mooring call memory create_entities entities:=\'[{"name":"Ada","entityType":"person","observations":[]}]\'',
       '  echo \'{"message":"hello"}\' | mooring call everything echo --json -'
     ],
-    options: [json.call]
+    options: [json.call, partition]
   },
   ping: {
     name: "ping",
     usage: "[SERVER]",
     summary: "Connect to one server, or to all, and measure a round trip",
     details: [],
-    options: []
+    options: [partition]
   },
   trust: {
     name: "trust",
     usage: "[FILE]",
     summary: "Accept what a configuration file says now, so that its servers may be started",
     details: [
-      "A configuration names commands to run. One that was merely found is listed, and nothing in it is run before",
-      "you accept its content; when it changes, accept it again. `mooring servers` shows what it would run."
+      "A configuration names programs to run, and addresses to send to. One that was merely found is listed, and",
+      "nothing in it is used before you accept its content; when it changes, accept it again. `mooring servers` shows",
+      "what it would run."
     ],
     options: [revoke]
   },

@@ -33,7 +33,7 @@ const connectHint = (error: McpError.McpConnectError): string => {
     case "dial":
       return "Check its url and headers, and that the server is up."
     case "handshake":
-      return "Check that it starts by hand and is an MCP server; if it only needs longer, raise its connectTimeout."
+      return "Check that it is an MCP server, and that it works by hand."
   }
 }
 
@@ -94,11 +94,12 @@ export const hint = (error: KnownError): string => {
       return "Look at the server's state before you call again."
     case "UnsupportedCapability":
       return "Ask the server for something that it offers."
+    case "PartitionMissing":
+      return "Here: --partition NAME."
     case "CallTimeout":
     case "PoolSuspended":
     case "PoolClosed":
     case "LeaseRevoked":
-    case "PartitionMissing":
     case "PoolConfigError":
     case "ConfigError":
     case "ProtocolError":

@@ -57,7 +57,8 @@ export const overview = (version: string): string =>
     ]),
     "",
     "Without --config, the nearest mooring.json, .mcp.json, mcp.json or .vscode/mcp.json going up from the working",
-    "folder is used. It names commands to run, so nothing in it is run before `mooring trust` accepted it.",
+    "folder is used. It names programs to run and addresses to send to, so it is not used before `mooring trust`",
+    "accepted it.",
     "",
     "Results go to stdout, everything else to stderr.",
     "Exit codes: 0 fine, 1 a call failed or the tool said so, 2 usage or configuration, 130 interrupted."

@@ -220,6 +220,26 @@ describe.concurrent("mooring tools", () => {
         expect(ran.stdout).toContain("tools  show")
         expect(ran.stderr).toContain("cannot open the harbour")
         expect(ran.stderr).toContain("1 of 2 servers failed")
+        const alone = yield* here.mooring(["tools", "broken", ...both])
+        expect(alone).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("cannot open the harbour") })
+        expect(alone.stderr).not.toContain("No tools")
+      })
+    )
+  )
+})
+
+describe.concurrent("mooring --partition", () => {
+  it.live("says for whom a server is asked that keeps partitions apart", () =>
+    withPlace(({ here }) =>
+      Effect.gen(function* () {
+        const apart = { ...here.server("tools"), mooring: { isolation: "perPartition" } }
+        const config = ["--config", here.write("apart.json", { mcpServers: { apart } })]
+        const refused = yield* here.mooring(["call", "apart", "show", ...config])
+        expect(refused).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("--partition NAME") })
+        const named = [...config, "--partition", "ada"]
+        expect(yield* here.mooring(["call", "apart", "show", "free=1", ...named])).toMatchObject({ code: 0 })
+        expect(yield* here.mooring(["tools", "apart", ...named])).toMatchObject({ code: 0 })
+        expect(yield* here.mooring(["ping", ...named])).toMatchObject({ code: 0 })
       })
     )
   )

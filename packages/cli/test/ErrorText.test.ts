@@ -38,7 +38,7 @@ const cases: ReadonlyArray<readonly [ErrorText.KnownError, number, ReadonlyArray
   [
     new McpError.McpConnectError({ server: "web", phase: "handshake", reason: "no answer", retryable: false }),
     1,
-    ["connectTimeout"]
+    ["works by hand"]
   ],
   [
     new McpError.McpConnectError({
@@ -101,7 +101,7 @@ const cases: ReadonlyArray<readonly [ErrorText.KnownError, number, ReadonlyArray
   ],
   [new McpError.UnknownServer({ server: "zzzzzz", known: ["a"] }), 2, ['"a"', "mooring servers"]],
   [new McpError.UnsupportedCapability({ server: "files", capability: "tools" }), 1, ["files", "tools"]],
-  [new McpError.PartitionMissing({ server: "files" }), 2, ["files", "partition"]],
+  [new McpError.PartitionMissing({ server: "files" }), 2, ["files", "--partition NAME"]],
   [
     new McpError.ConfigError({ file: "/c.json", path: "mcpServers.a", reason: "expected a string" }),
     2,

@@ -75,13 +75,18 @@ const nearest = (word: string, known: ReadonlyArray<string>): Option.Option<stri
 }
 
 /**
- * `; did you mean "…"?`, or nothing when no known word is near.
+ * `; did you mean "…"?`, or nothing when no known word is near, and none holds this one (`timeout`).
  *
  * @since 0.1.0
  * @category combinators
  */
-export const didYouMean = (word: string, known: ReadonlyArray<string>): string =>
-  Option.match(nearest(word, known), { onNone: () => "", onSome: (found) => `; did you mean "${found}"?` })
+export const didYouMean = (word: string, known: ReadonlyArray<string>): string => {
+  const meant = Option.match(nearest(word, known), { onNone: () => holding(word, known), onSome: (found) => [found] })
+  return meant.length === 0 ? "" : `; did you mean ${oneOf(meant)}?`
+}
+
+const holding = (word: string, known: ReadonlyArray<string>): ReadonlyArray<string> =>
+  word.length < 4 ? [] : known.filter((one) => one.toLowerCase().includes(word.toLowerCase()))
 
 /**
  * `"a", "b" or "c"`.

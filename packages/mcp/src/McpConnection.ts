@@ -126,7 +126,7 @@ export const make = (
         new McpConnectError({
           server,
           phase: attempt.phase,
-          reason: `${unanswered(attempt)} within ${settings.connectTimeout} ms`,
+          reason: unanswered(attempt, config, settings.connectTimeout),
           retryable: false,
           stderr: attempt.transport?.diagnostics?.()
         })
@@ -142,12 +142,20 @@ interface Attempt {
   readonly junk: Array<string>
 }
 
-const unanswered = (attempt: Attempt): string => {
-  if (attempt.phase !== "handshake") return "it could not be reached"
+const unanswered = (attempt: Attempt, config: ServerConfig.ServerConfig, millis: number): string => {
+  const which = address(config)
+  if (attempt.phase !== "handshake") return `${which ?? "it"} could not be reached within ${millis} ms`
   const [first] = attempt.junk
-  return first === undefined
-    ? "initialize was not answered"
-    : `initialize was not answered (what came is not MCP: ${first})`
+  const by = which === undefined ? "" : ` by ${which}`
+  const junk = first === undefined ? "" : ` (what came is not MCP: ${first})`
+  return `initialize was not answered${by} within ${millis} ms${junk}; if it only needs longer, raise connectTimeout`
+}
+
+/** Without credentials and query, in which people keep keys. */
+const address = (config: ServerConfig.ServerConfig): string | undefined => {
+  if (ServerConfig.isStdio(config) || !URL.canParse(config.url)) return undefined
+  const { origin, pathname } = new URL(config.url)
+  return origin + pathname
 }
 
 const connect = (

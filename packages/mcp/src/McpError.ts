@@ -74,12 +74,15 @@ export class CallTimeout extends Schema.TaggedError<CallTimeout>("@mooring/mcp/C
 }) {
   override get message(): string {
     const what = this.tool === undefined ? `"${this.method}"` : `Tool "${this.tool}"`
-    const ran =
+    const [missed, ran] =
       this.delivery === "NotSent"
-        ? "It was not sent, so it is safe to call again."
-        : "The server was told to cancel, but it may have run: look at the server's state before you call again."
+        ? ["still waited to be sent after", "It was not sent, so it is safe to call again."]
+        : [
+            "was not answered within",
+            "The server was told to cancel, but it may have run: look at the server's state before you call again."
+          ]
     return (
-      `${what} on MCP server "${this.server}" was not answered within ${this.timeoutMs} ms. ` +
+      `${what} on MCP server "${this.server}" ${missed} ${this.timeoutMs} ms. ` +
       `${ran} If it needs longer, raise the call's timeout or totalTimeout, or the server's callTimeout or totalTimeout.`
     )
   }
@@ -115,7 +118,8 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>("@mooring
 
 /**
  * A call that may have run was not answered, and nothing permits to run it twice. Look at the server's state before
- * you call again. `cause` is the failure that left the outcome open.
+ * you call again. `cause` is the failure that left the outcome open. Also what an HTTP server's status that is no
+ * success becomes: `status` and `retryAfterMs` are those of the `cause`, where there are such.
  *
  * @since 0.1.0
  * @category errors
@@ -128,6 +132,16 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("@mooring
     cause: Schema.Union(ConnectionLost, CallTimeout)
   }
 ) {
+  /** The HTTP status that the server answered with. */
+  get status(): number | undefined {
+    return this.cause._tag === "ConnectionLost" ? this.cause.status : undefined
+  }
+
+  /** How long the server asks to wait (`Retry-After`). Milliseconds. */
+  get retryAfterMs(): number | undefined {
+    return this.cause._tag === "ConnectionLost" ? this.cause.retryAfterMs : undefined
+  }
+
   override get message(): string {
     return (
       `Tool "${this.tool}" on MCP server "${this.server}" may or may not have run; ` +

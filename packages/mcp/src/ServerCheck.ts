@@ -138,7 +138,7 @@ export const isLoopback = (hostname: string): boolean =>
 
 const address = (text: string): string | undefined => {
   const expected = "expected an address that begins with http:// or https://"
-  if (!URL.canParse(text)) return `${expected}, found ${found(text, ["url"])}`
+  if (!URL.canParse(text)) return `${expected}, found one that begins with neither`
   const scheme = new URL(text).protocol
   return scheme === "http:" || scheme === "https:" ? undefined : `${expected}, found one that begins with ${scheme}`
 }

@@ -32,47 +32,40 @@ const Span = Schema.declare(
   }
 )
 
-// The description belongs to the field; the schema of its value keeps its own, which error messages quote.
-const doc = <A, I, R>(schema: Schema.Schema<A, I, R>, description: string) =>
-  Schema.optional(schema).annotations({ description })
-
-const required = <A, I, R>(schema: Schema.Schema<A, I, R>, description: string) =>
-  Schema.propertySignature(schema).annotations({ description })
-
 const PositiveInt = Schema.Int.pipe(Schema.positive())
 const NonNegativeInt = Schema.Int.pipe(Schema.nonNegative())
 
 const settings = {
-  isolation: doc(
-    Schema.Literal("shared", "perPartition", "exclusive"),
-    "Who shares a connection: any caller (`shared`, the default), callers of one partition (`perPartition`), or one lease at a time (`exclusive`)."
-  ),
-  concurrency: doc(
-    PositiveInt,
-    "Calls side by side on one connection. Default: stdio 1, since not every server can take calls side by side; HTTP 32."
-  ),
-  min: doc(NonNegativeInt, "Connections kept ready. Default 0."),
-  max: doc(
-    PositiveInt,
-    "Connections at most. Default: stdio 1, since a stdio connection is a process with a state of its own; HTTP 2."
-  ),
-  maxIdle: doc(NonNegativeInt, "Idle connections at most; a return above it closes the surplus. Default: `max`."),
-  maxWaiters: doc(
-    NonNegativeInt,
-    "Callers that may wait at once; more fail with PoolSaturated. Default: stdio 256, HTTP 1000."
-  ),
-  connectTimeout: doc(
-    Span,
-    "Until a connection must be ready. Default: stdio 60 s (npx, uvx and the like: 180 s, since a cold one installs first), HTTP 10 s."
-  ),
-  acquireTimeout: doc(
-    Span,
-    "How long a call waits for a connection. Default 30 s; while no connection is up, at least the connect timeout."
-  ),
-  callTimeout: doc(Span, "How long a call waits for its answer, or for progress. Default 60 s, as the SDK's."),
-  totalTimeout: doc(Span, "How long a call may take in all, progress or not. Default 10 minutes."),
-  idleTimeToLive: doc(Span, "An idle connection is closed after this. Default: stdio 5 minutes, HTTP 10 minutes."),
-  disabled: doc(Schema.Boolean, "Configured, but not to be used. Default false.")
+  /**
+   * Who shares a connection: any caller (`shared`, the default), callers of one partition (`perPartition`), or one
+   * lease at a time (`exclusive`).
+   */
+  isolation: Schema.optional(Schema.Literal("shared", "perPartition", "exclusive")),
+  /** Calls side by side on one connection. Default: stdio 1, since not every server can take that; HTTP 32. */
+  concurrency: Schema.optional(PositiveInt),
+  /** Connections kept ready. Default 0. */
+  min: Schema.optional(NonNegativeInt),
+  /** Connections at most. Default: stdio 1, since a stdio connection is a process with a state of its own; HTTP 2. */
+  max: Schema.optional(PositiveInt),
+  /** Idle connections at most; a return above it closes the surplus. Default: `max`. */
+  maxIdle: Schema.optional(NonNegativeInt),
+  /** Callers that may wait at once; more fail with PoolSaturated. Default: stdio 256, HTTP 1000. */
+  maxWaiters: Schema.optional(NonNegativeInt),
+  /**
+   * Until a connection must be ready. Default: stdio 60 s (npx, uvx and the like: 180 s, since a cold one installs
+   * first), HTTP 10 s.
+   */
+  connectTimeout: Schema.optional(Span),
+  /** How long a call waits for a connection. Default 30 s; while no connection is up, at least the connect timeout. */
+  acquireTimeout: Schema.optional(Span),
+  /** How long a call waits for its answer, or for progress. Default 60 s, as the SDK's. */
+  callTimeout: Schema.optional(Span),
+  /** How long a call may take in all, progress or not. Default 10 minutes. */
+  totalTimeout: Schema.optional(Span),
+  /** An idle connection is closed after this. Default: stdio 5 minutes, HTTP 10 minutes. */
+  idleTimeToLive: Schema.optional(Span),
+  /** Configured, but not to be used. Default false. */
+  disabled: Schema.optional(Schema.Boolean)
 }
 
 /**
@@ -85,8 +78,8 @@ export type HeaderValues = Readonly<Record<string, string | Redacted.Redacted<st
 
 /**
  * Headers that are computed for each request, so that a token that was renewed is used at once. What the effect needs
- * it has from where the configuration was made, never from a caller. A request whose headers cannot be computed is not
- * sent.
+ * it has from where the configuration was made, never from a caller. The key says for whom: its `partition`, which is
+ * "shared" unless the server's isolation is `perPartition`. A request whose headers cannot be computed is not sent.
  *
  * @since 0.1.0
  * @category models
@@ -105,15 +98,18 @@ const Computed = Schema.declare((input): input is ComputedHeaders => typeof inpu
  * @category models
  */
 export const StdioServer = Schema.Struct({
-  type: doc(Schema.Literal("stdio"), "May be left out where `command` is given."),
-  command: required(Schema.NonEmptyString, "The program; found on PATH. Started without a shell."),
-  args: doc(Schema.Array(Schema.String), "Its arguments. Default none."),
-  cwd: doc(Schema.String, "Its working folder. Default: that of this process."),
-  env: doc(
-    Schema.Record({ key: Schema.String, value: Secret }),
-    "Variables added to the safe default environment (HOME, PATH, … as the SDK has it)."
-  ),
-  inheritEnv: doc(Schema.Boolean, "Whether the server gets this process's whole environment. Default false."),
+  /** May be left out where `command` is given. */
+  type: Schema.optional(Schema.Literal("stdio")),
+  /** The program; found on PATH. Started without a shell. */
+  command: Schema.NonEmptyString,
+  /** Its arguments. Default none. */
+  args: Schema.optional(Schema.Array(Schema.String)),
+  /** Its working folder. Default: that of this process. */
+  cwd: Schema.optional(Schema.String),
+  /** Variables added to the safe default environment (HOME, PATH, … as the SDK has it). */
+  env: Schema.optional(Schema.Record({ key: Schema.String, value: Secret })),
+  /** Whether the server gets this process's whole environment. Default false. */
+  inheritEnv: Schema.optional(Schema.Boolean),
   ...settings
 }).annotations({ identifier: "StdioServer" })
 
@@ -126,20 +122,25 @@ const FixedHeaders = Schema.Record({ key: Schema.String, value: Secret })
  * @category models
  */
 export const HttpServer = Schema.Struct({
-  type: doc(Schema.Literal("http"), "May be left out where `url` is given."),
-  url: required(Schema.NonEmptyString, "The MCP endpoint, http or https."),
-  headers: doc(
-    Schema.Union(FixedHeaders, Computed),
-    "Headers of every request, or a function of the server key that gives an effect of them, run for each request. Default none."
-  ),
-  listen: doc(
-    Schema.Boolean,
-    "Whether to hear what the server says by itself, outside of any call: one more stream (GET) for each connection, where the server offers it. Default false."
-  ),
-  allowInsecure: doc(
-    Schema.Boolean,
-    "Whether credentials may go to another machine without TLS (http). Default false: that is refused."
-  ),
+  /** May be left out where `url` is given. The same for old servers (HTTP+SSE): they are known by how they answer. */
+  type: Schema.optional(Schema.Literal("http")),
+  /** The MCP endpoint, http or https. No place for secrets: it is shown where servers are listed. */
+  url: Schema.NonEmptyString,
+  /**
+   * Headers of every request, or a function of the server key that gives an effect of them, run for each request. What
+   * the protocol sets by itself (`Accept`, `Content-Type`, `Mcp-Session-Id` and the like) is left out. Default none.
+   */
+  headers: Schema.optional(Schema.Union(FixedHeaders, Computed)),
+  /**
+   * Whether to hear what the server says by itself, outside of any call: one more stream (GET) for each connection,
+   * where the server offers it. Default false.
+   */
+  listen: Schema.optional(Schema.Boolean),
+  /**
+   * Whether credentials may go to another machine without TLS (http). Default false: that is refused. Headers that are
+   * redacted, computed or named like a credential count as one, and so does a password in the `url`.
+   */
+  allowInsecure: Schema.optional(Schema.Boolean),
   ...settings
 }).annotations({ identifier: "HttpServer" })
 
@@ -151,7 +152,11 @@ export const HttpServer = Schema.Struct({
  */
 export const FixedHttpServer = Schema.Struct({
   ...HttpServer.fields,
-  headers: doc(FixedHeaders, "Headers of every request. Default none.")
+  /**
+   * Headers of every request. What the protocol sets by itself (`Accept`, `Content-Type`, `Mcp-Session-Id` and the
+   * like) is left out. Default none.
+   */
+  headers: Schema.optional(FixedHeaders)
 }).annotations({ identifier: "HttpServer" })
 
 /**
@@ -162,12 +167,15 @@ export const FixedHttpServer = Schema.Struct({
  */
 export const ServerConfig = Schema.Union(StdioServer, HttpServer).annotations({ identifier: "ServerConfig" })
 
+// Interfaces, since what the compiler and an editor say of one has its name, and not all of its fields.
 /** @since 0.1.0 @category models */
-export type StdioServer = typeof StdioServer.Type
+export interface StdioServer extends Schema.Schema.Type<typeof StdioServer> {}
 /** @since 0.1.0 @category models */
-export type HttpServer = typeof HttpServer.Type
+export interface HttpServer extends Schema.Schema.Type<typeof HttpServer> {}
 /** @since 0.1.0 @category models */
-export type ServerConfig = typeof ServerConfig.Type
+export interface FixedHttpServer extends Schema.Schema.Type<typeof FixedHttpServer> {}
+/** @since 0.1.0 @category models */
+export type ServerConfig = StdioServer | HttpServer
 
 /**
  * Whether the server is a child process.
@@ -246,6 +254,15 @@ export const secrets = (config: ServerConfig): ReadonlyArray<string> =>
  */
 export const configuredHeaders = (config: HttpServer): HeaderValues =>
   typeof config.headers === "function" ? {} : (config.headers ?? {})
+
+/**
+ * The header `Authorization` of a bearer token, redacted: `headers: { Authorization: ServerConfig.bearer(token) }`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const bearer = (token: string | Redacted.Redacted<string>): Redacted.Redacted<string> =>
+  Redacted.make(`Bearer ${reveal(token)}`)
 
 /**
  * The text of a value that may be redacted.

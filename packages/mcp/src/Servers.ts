@@ -109,6 +109,9 @@ const poolConfig = (config: ServerConfig.ServerConfig, settings: ServerConfig.Se
     // Starting a process again loses its state; a remote connection is better replaced before a proxy does it.
     maxLifetime: isProcess ? undefined : "30 minutes",
     connectWeight: isProcess ? 4 : 1,
+    // Five attempts at a port where nobody listens are over in two seconds, and a server that is being restarted is
+    // often away for longer. Another costs next to nothing there, and half a second of the processor for a process.
+    breakerOpenFor: isProcess ? undefined : "5 seconds",
     // Asking a remote server costs a round trip.
     validationBypass: isProcess ? "5 seconds" : "30 seconds"
   }

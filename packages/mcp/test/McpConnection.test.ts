@@ -79,8 +79,9 @@ describe("McpConnection", () => {
         yield* TestClock.adjust("1 millis")
         const error = yield* Fiber.join(fiber)
         expect(error).toMatchObject({ _tag: "McpConnectError", phase: "handshake", retryable: false })
-        expect(error.message).toContain("within 3000 ms")
+        expect(error.message).toContain("initialize was not answered within 3000 ms")
         expect(error.message).toContain("not JSON: Starting up…")
+        expect(error.message).toContain("raise connectTimeout")
         expect(server.received).toMatchObject([{ method: "initialize" }])
       })
     )
@@ -93,6 +94,18 @@ describe("McpConnection", () => {
         const fiber = yield* Effect.fork(Effect.scoped(Effect.flip(make)))
         yield* TestClock.adjust("50 millis")
         expect(yield* Fiber.join(fiber)).toMatchObject({ phase: "dial", retryable: false })
+      })
+    )
+
+    it.effect("says at which address nothing answers, without what may be secret in it", () =>
+      Effect.gen(function* () {
+        const url = "https://ada:pw12@mcp.example.org/mcp?key=k3y"
+        const silent = over(new FakeTransport(), { url, connectTimeout: "3 seconds" })
+        const fiber = yield* Effect.fork(Effect.scoped(Effect.flip(silent)))
+        yield* TestClock.adjust("3 seconds")
+        const error = yield* Fiber.join(fiber)
+        expect(error.message).toContain("initialize was not answered by https://mcp.example.org/mcp within 3000 ms")
+        expect(error.message).not.toMatch(/ada|pw12|k3y/)
       })
     )
 

@@ -1,5 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
-import { McpClient, type McpConnection, McpPool, type ServerConfig, ServerKey } from "@mooring/mcp"
+import {
+  McpClient,
+  type McpConnection,
+  McpConnector,
+  McpError,
+  McpMemory,
+  McpPool,
+  type ServerConfig,
+  ServerKey
+} from "@mooring/mcp"
 import { type Duration, Effect, Exit, Fiber, KeyedPool, Layer, Redacted, Scope, TestClock } from "effect"
 import { client, connector, http, MemoryServer, nothing, stdio, text } from "./MemoryServer.js"
 
@@ -173,6 +182,36 @@ describe("McpPool", () => {
       yield* TestClock.adjust("1 seconds")
       expect(yield* pool.keyStats(ServerKey.shared("a"))).toMatchObject({ open: 1 })
     }).pipe(Effect.provide(poolOf({ a: server, b: server, c: server, d: hangs }, configs)))
+  })
+
+  describe("a server that cannot be reached", () => {
+    const tried: ReadonlyArray<readonly [string, ServerConfig.ServerConfig, number]> = [
+      ["remote server", http, 5000],
+      ["process", stdio, 30_000]
+    ]
+    it.effect.each(tried)("if it is a %s, is tried again this long after five failures", ([, config, pauseMs]) => {
+      let down = true
+      const error = { server: "a", phase: "dial", reason: "nobody listens", retryable: true } as const
+      const memory = McpMemory.make({ a: new MemoryServer().serve })
+      const sometimes = Layer.succeed(McpConnector.McpConnector, {
+        open: (key, server) => (down ? Effect.fail(new McpError.McpConnectError(error)) : memory.open(key, server))
+      })
+      const layer = McpClient.layer.pipe(
+        Layer.provide(McpPool.layer({ servers: { a: config } })),
+        Layer.provide(sometimes)
+      )
+      return Effect.gen(function* () {
+        const mcp = yield* McpClient.McpClient
+        const fiber = yield* Effect.fork(Effect.flip(mcp.ping("a")))
+        // The four pauses between five attempts last 3.75 seconds at most.
+        yield* TestClock.adjust("4 seconds")
+        expect(yield* Fiber.join(fiber)).toMatchObject({ _tag: "CircuitOpen", failures: 5, retryAfterMs: pauseMs })
+        down = false
+        expect((yield* Effect.flip(mcp.ping("a")))._tag).toBe("CircuitOpen")
+        yield* TestClock.adjust(pauseMs)
+        yield* mcp.ping("a")
+      }).pipe(Effect.provide(layer))
+    })
   })
 
   describe("health", () => {

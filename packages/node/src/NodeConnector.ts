@@ -40,10 +40,7 @@ export const make: Effect.Effect<McpConnector.McpConnector["Type"]> = Effect.gen
  * import { NodeConnector, StdioSettings } from "@mooring/node"
  * import { Layer } from "effect"
  *
- * const patient = Layer.succeed(StdioSettings.StdioSettings, {
- *   ...StdioSettings.defaults,
- *   close: { afterStdinEnd: "10 seconds", afterSigterm: "5 seconds" }
- * })
+ * const patient = StdioSettings.layer({ close: { afterStdinEnd: "10 seconds", afterSigterm: "5 seconds" } })
  *
  * export const ConnectorLive = NodeConnector.layer.pipe(Layer.provide(patient))
  * ```

@@ -26,7 +26,7 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import { McpClient, McpError, McpPool } from "@mooring/mcp"
+import { McpClient, McpError, McpPool, type ServerConfig } from "@mooring/mcp"
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
@@ -49,6 +49,19 @@ export type Options = McpPool.Options
  * @category models
  */
 export interface ConfigFileOptions extends Omit<McpPool.Options, "servers">, ConfigFile.Selection {}
+
+/**
+ * What `layerConfig` takes: a `Config` of all that `layer` does, of its servers, of one server, or of single fields.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ConfigOptions = Config.Config.Wrap<Options> | Config.Config.Wrap<FixedOptions>
+
+/** Headers that may also be computed are no plain object, whose fields `Wrap` would take one by one. */
+interface FixedOptions extends Omit<Options, "servers"> {
+  readonly servers: Readonly<Record<string, ServerConfig.StdioServer | ServerConfig.FixedHttpServer>>
+}
 
 /**
  * Client and pool over the servers that the program says. Fails with a `ConfigError` that names what is wrong by its
@@ -94,9 +107,15 @@ export const layerConfigFile = (
  * import { Config } from "effect"
  *
  * export const MainLive = NodeMcp.layerConfig({
- *   servers: Config.map(Config.redacted("SEARCH_TOKEN"), (token) => ({
- *     search: { url: "https://mcp.example.org/mcp", headers: { "X-Token": token } }
- *   }))
+ *   servers: {
+ *     // A whole server, where most of it is written down …
+ *     search: Config.map(Config.redacted("SEARCH_TOKEN"), (token) => ({
+ *       url: "https://mcp.example.org/mcp",
+ *       headers: { "X-Token": token }
+ *     })),
+ *     // … or each field.
+ *     notes: { url: Config.string("NOTES_URL"), headers: { "X-Token": Config.redacted("NOTES_TOKEN") } }
+ *   }
  * })
  * ```
  *
@@ -104,9 +123,11 @@ export const layerConfigFile = (
  * @category layers
  */
 export const layerConfig = (
-  options: Config.Config.Wrap<Options>
+  options: ConfigOptions
 ): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError> =>
-  Config.unwrap(options).pipe(
+  // What has fixed headers is one of `Options`, which a type that is taken apart field by field does not show.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  Config.unwrap<Options>(options as Config.Config.Wrap<Options>).pipe(
     Effect.mapError(
       (error) => new McpError.ConfigError({ reason: ConfigError.reduceWithContext(error, undefined, problems) })
     ),

@@ -4,13 +4,16 @@
  *
  * @since 0.1.0
  */
-import type { ServerKey } from "@mooring/mcp"
+import { McpError, type ServerKey } from "@mooring/mcp"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
-import type * as Redacted from "effect/Redacted"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { X509Certificate } from "node:crypto"
+import { createSecureContext } from "node:tls"
 
 /**
- * Certificates, as PEM text.
+ * Certificates, as PEM text: what stands in the files, not their paths.
  *
  * @since 0.1.0
  * @category models
@@ -66,3 +69,93 @@ export const defaults: Settings = {
 export class SocketSettings extends Context.Reference<SocketSettings>()("@mooring/node/SocketSettings", {
   defaultValue: (): Settings => defaults
 }) {}
+
+/**
+ * Other settings for all that is built on this layer; what is not said is at its default. Fails with a `ConfigError`
+ * where `tls` cannot be used (no PEM text, a key of another certificate, a wrong passphrase), which would otherwise be
+ * a failed handshake, or not be seen at all. What a function gives for `tls` is not known here, and not looked at.
+ *
+ * @example
+ * ```ts
+ * import { FileSystem } from "@effect/platform"
+ * import { NodeFileSystem } from "@effect/platform-node"
+ * import { NodeMcp, SocketSettings } from "@mooring/node"
+ * import { Effect, Layer, Redacted } from "effect"
+ *
+ * const sockets = Layer.unwrapEffect(
+ *   Effect.gen(function* () {
+ *     const fs = yield* FileSystem.FileSystem
+ *     const ca = yield* fs.readFileString("/etc/ssl/corporate-ca.pem")
+ *     const cert = yield* fs.readFileString("/run/secrets/client.pem")
+ *     const key = Redacted.make(yield* fs.readFileString("/run/secrets/client.key"))
+ *     return SocketSettings.layer({ tls: { ca, cert, key } })
+ *   })
+ * ).pipe(Layer.provide(NodeFileSystem.layer))
+ *
+ * export const MainLive = NodeMcp.layerConfigFile("mooring.json").pipe(Layer.provide(sockets))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (settings: Partial<Settings>): Layer.Layer<never, McpError.ConfigError> =>
+  Layer.suspend(() => {
+    const { tls } = settings
+    const wrong = tls === undefined || typeof tls === "function" ? undefined : problem(tls)
+    return wrong === undefined
+      ? Layer.succeed(SocketSettings, { ...defaults, ...settings })
+      : Layer.fail(new McpError.ConfigError({ path: `SocketSettings.tls.${wrong.field}`, reason: wrong.reason }))
+  })
+
+interface Problem {
+  readonly field: string
+  readonly reason: string
+}
+
+const problem = (tls: Tls): Problem | undefined => {
+  const { ca, cert } = tls
+  const authorities =
+    typeof ca === "string" ? [["ca", ca] as const] : (ca ?? []).map((one, i) => [`ca[${i}]`, one] as const)
+  const field = [...authorities, ["cert", cert] as const].find(
+    ([, text]) => text !== undefined && !isCertificate(text)
+  )?.[0]
+  return field === undefined
+    ? unusableKey(tls)
+    : { field, reason: "expected a certificate as PEM text (-----BEGIN CERTIFICATE-----), not the path of its file" }
+}
+
+/** Node itself passes over what it cannot read among authorities. Of several in one text, this looks at the first. */
+const isCertificate = (text: string): boolean => {
+  try {
+    return new X509Certificate(text).subject !== undefined
+  } catch {
+    return false
+  }
+}
+
+const unusableKey = ({ cert, key, passphrase }: Tls): Problem | undefined => {
+  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined)
+    return { field: "cert", reason: "expected the certificate that the key belongs to, found nothing" }
+  if (key === undefined) return { field: "key", reason: "expected the key of the certificate, found nothing" }
+  try {
+    createSecureContext({
+      cert,
+      key: Redacted.value(key),
+      ...(passphrase === undefined ? {} : { passphrase: Redacted.value(passphrase) })
+    })
+    return undefined
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined
+    if (code === "ERR_OSSL_X509_KEY_VALUES_MISMATCH")
+      return { field: "key", reason: "is the key of another certificate than `cert`" }
+    if (code === "ERR_OSSL_BAD_DECRYPT")
+      return passphrase === undefined
+        ? { field: "passphrase", reason: "expected one, since the key is encrypted" }
+        : { field: "passphrase", reason: "does not decrypt the key" }
+    return {
+      field: "key",
+      reason: "expected a private key as PEM text (-----BEGIN PRIVATE KEY-----), not the path of its file"
+    }
+  }
+}

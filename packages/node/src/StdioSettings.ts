@@ -6,6 +6,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
+import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import type { CloseTimes } from "./ChildProcess.js"
 
@@ -54,3 +55,12 @@ export const defaults: Settings = {
 export class StdioSettings extends Context.Reference<StdioSettings>()("@mooring/node/StdioSettings", {
   defaultValue: (): Settings => defaults
 }) {}
+
+/**
+ * Other settings for all that is built on this layer; what is not said is at its default.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (settings: Partial<Settings>): Layer.Layer<never> =>
+  Layer.succeed(StdioSettings, { ...defaults, ...settings })

@@ -43,6 +43,16 @@ describe("NodeMcp.layer", () => {
       { memory: { command: "x", concurency: 2 } },
       'servers.memory.concurency: is not a known setting; did you mean "concurrency"?'
     ],
+    [
+      "a word of a setting's name",
+      { memory: { command: "x", timeout: 2 } },
+      'did you mean "connectTimeout", "acquireTimeout", "callTimeout" or "totalTimeout"?'
+    ],
+    [
+      "an address without its scheme, which is not shown",
+      { remote: { url: "s3cret.example.org/mcp" } },
+      "servers.remote.url: expected an address that begins with http:// or https://, found one that begins with neither"
+    ],
     ["another type", { memory: { type: "http", command: "x" } }, 'servers.memory.type: expected "stdio", found "http"'],
     ["no address", { "my.server": { url: "nowhere" } }, 'servers["my.server"].url: expected an address'],
     [
@@ -108,6 +118,19 @@ describe("NodeMcp.layerConfig", () => {
     Effect.gen(function* () {
       const message = yield* refusal(NodeMcp.layerConfig({ servers })).pipe(withAddress("nowhere"))
       expect(message).toContain("servers.remote.url: expected an address")
+    })
+  )
+
+  it.effect("each field of a server may come from the environment, headers included", () =>
+    Effect.gen(function* () {
+      const remote = { url: Config.string("ADDRESS"), headers: { "X-Token": Config.redacted("TOKEN") } }
+      const layer = NodeMcp.layerConfig({ servers: { remote }, maxTotal: Config.integer("TOTAL") })
+      const given = (...more: ReadonlyArray<readonly [string, string]>) =>
+        Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["ADDRESS", "http://127.0.0.1:1/mcp"], ...more])))
+      expect(yield* refusal(layer).pipe(given(["TOTAL", "4"]))).toBe("Configuration: TOKEN is not set")
+      expect(yield* refusal(layer).pipe(given(["TOTAL", "4"], ["TOKEN", "to\nken"]))).toContain(
+        "servers.remote.headers.X-Token: expected text without line breaks"
+      )
     })
   )
 

@@ -113,6 +113,10 @@ const suffer = {
   LongAnswer: (call, run) => call.answer({ result: { ...run(), filler: "x".repeat(call.fault.bytes) } })
 }
 
+/** What the protocol and HTTP do not set by themselves. */
+const configured = (headers) =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !/^(host|connection|accept|content-|mcp-)/.test(name)))
+
 const callTool = (call, { arguments: args = {}, name }) => {
   if (!script.tools.includes(name)) return call.answer({ error: { code: -32602, message: `Unknown tool: ${name}` } })
   // A caller may bring the fault along, ahead of the script.
@@ -122,7 +126,7 @@ const callTool = (call, { arguments: args = {}, name }) => {
   const { flights } = call
   const go = () => {
     if (flights.get(call.id) !== undefined) flights.set(call.id, null)
-    suffer[fault._tag](call, () => runTool(name, args))
+    suffer[fault._tag](call, () => runTool(name, args, { headers: configured(call.request.headers) }))
   }
   flights.set(call.id, latency === 0 ? null : setTimeout(go, latency))
   call.response.on("close", () => {

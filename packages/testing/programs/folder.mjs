@@ -11,9 +11,9 @@ export const script = JSON.parse(readFileSync(join(folder, "script.json"), "utf8
 export const note = (entry) =>
   appendFileSync(join(folder, "ledger"), `${JSON.stringify({ pid: process.pid, ...entry })}\n`)
 
-/** Notes that the tool runs, and gives its result. */
-export const run = (tool, args) => {
-  note({ event: "run", tool, args, at: Date.now() })
+/** Notes that the tool runs, with what else is known of the call, and gives its result. */
+export const run = (tool, args, more) => {
+  note({ event: "run", tool, args, at: Date.now(), ...more })
   const content = [{ type: "text", text: JSON.stringify(args) }]
   return { content, structuredContent: { args, pid: process.pid } }
 }

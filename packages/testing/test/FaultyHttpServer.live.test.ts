@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { McpConnection, ServerKey } from "@mooring/mcp"
+import { McpConnection, ServerConfig, ServerKey } from "@mooring/mcp"
 import { NodeConnector } from "@mooring/node"
 import { FaultyHttpServer, type HttpFault, Resources } from "@mooring/testing/node"
 import { Effect, Fiber } from "effect"
@@ -87,6 +87,28 @@ describe("a faulty server over HTTP", () => {
         expect(yield* told(yield* connect(server), { n: 3 })).toBe("answered")
         expect((yield* server.ran).map(({ args }) => args)).toEqual([{ n: 1 }, { n: 3 }])
         expect(yield* server.stats).toMatchObject({ starts: 2 })
+      })
+    )
+  )
+
+  it.live("notes whose credential each run came with", () =>
+    clean(
+      Effect.gen(function* () {
+        const server = yield* FaultyHttpServer.make({
+          config: {
+            isolation: "perPartition",
+            headers: ({ partition }) => Effect.succeed({ Authorization: ServerConfig.bearer(`of ${partition}`) })
+          }
+        })
+        for (const partition of ["ada", "bob"]) {
+          const key = new ServerKey.ServerKey({ server: "faulty", partition })
+          const connection = yield* McpConnection.make(key, server.config)
+          expect(yield* told(connection, { partition })).toBe("answered")
+        }
+        expect((yield* server.ran).map(({ args, headers }) => [args["partition"], headers])).toEqual([
+          ["ada", { authorization: "Bearer of ada" }],
+          ["bob", { authorization: "Bearer of bob" }]
+        ])
       })
     )
   )

@@ -24,6 +24,16 @@ export interface Common {
 }
 
 /**
+ * The options of the commands that ask servers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Asking extends Common {
+  readonly partition: Option.Option<string>
+}
+
+/**
  * @since 0.1.0
  * @category models
  */

@@ -14,10 +14,10 @@ import * as Configured from "../Configured.js"
 import { Output } from "../Output.js"
 import * as Render from "../Render.js"
 import * as Stdin from "../Stdin.js"
-import type { Command, Common } from "./Command.js"
+import type { Asking, Command } from "./Command.js"
 
 /** @since 0.1.0 @category models */
-export interface Input extends Common {
+export interface Input extends Asking {
   readonly server: string
   readonly tool: string
   readonly pairs: ReadonlyArray<string>
@@ -32,7 +32,7 @@ export const run = (input: Input): Command =>
     const json = Option.contains(input.json, "-") ? yield* Stdin.read : Option.getOrUndefined(input.json)
     // What is no argument whatever the tool's schema says is told before anything is started.
     yield* Arguments.parse({ pairs: input.pairs, json, inputSchema: undefined })
-    yield* Effect.provide(call(input, json), Client.layer(servers))
+    yield* Effect.provide(call(input, json), Client.layer(servers, input.partition))
   })
 
 const call = (input: Input, json: string | undefined) =>

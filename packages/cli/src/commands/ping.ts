@@ -10,10 +10,10 @@ import type * as Option from "effect/Option"
 import * as Client from "../Client.js"
 import { Output } from "../Output.js"
 import * as Render from "../Render.js"
-import type { Command, Common } from "./Command.js"
+import type { Asking, Command } from "./Command.js"
 
 /** @since 0.1.0 @category commands */
-export const run = (input: Common & { readonly server: Option.Option<string> }): Command =>
+export const run = (input: Asking & { readonly server: Option.Option<string> }): Command =>
   Client.ask(
     input,
     (client, server) => client.ping(server),

@@ -9,10 +9,10 @@ import * as Option from "effect/Option"
 import * as Client from "../Client.js"
 import { Output } from "../Output.js"
 import * as Render from "../Render.js"
-import type { Command, Common } from "./Command.js"
+import type { Asking, Command } from "./Command.js"
 
 /** @since 0.1.0 @category commands */
-export const run = (input: Common & { readonly server: Option.Option<string> }): Command =>
+export const run = (input: Asking & { readonly server: Option.Option<string> }): Command =>
   Client.ask(
     input,
     (client, server) => client.listTools(server),
@@ -22,7 +22,9 @@ export const run = (input: Common & { readonly server: Option.Option<string> }):
         const tools = replies.flatMap(({ answer, server }) =>
           Either.getOrElse(answer, () => []).map((tool) => ({ server, ...tool }))
         )
+        const answered = replies.some(({ answer }) => Either.isRight(answer))
         if (input.output === "json") yield* output.result(Render.json(tools))
+        else if (!answered) return
         else if (tools.length === 0) yield* output.note("No tools.")
         else yield* output.result(Option.isSome(input.server) ? Render.toolDetails(tools) : Render.toolList(tools))
       })

@@ -27,6 +27,11 @@ export interface Run {
   readonly pid: number
   /** When it began, by the system's clock. Milliseconds. */
   readonly at: number
+  /**
+   * The headers of its request, names in small letters, but for those that HTTP and the protocol set: whose credential
+   * a call came with. Over HTTP only.
+   */
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 /**
@@ -96,8 +101,8 @@ export class ServerFolder {
     const { entries, next } = this.#read(place)
     const runs = entries.flatMap((entry) => {
       if (entry.event !== "run") return []
-      const { args, at, pid, tool } = entry
-      return [{ tool, args, pid, at }]
+      const { event: _, ...run } = entry
+      return [run]
     })
     return { runs, place: next }
   }
