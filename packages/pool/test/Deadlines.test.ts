@@ -233,6 +233,11 @@ describe("Deadlines", () => {
     deadlines.update(fourth, 4e6)
     clock.moveTo(10_000_000n, tasks.drain)
     expect(called).toEqual([3, 1, 5, 4, 2])
+    const again = add(6, 20)
+    add(7, 20)
+    deadlines.update(again, 20e6)
+    clock.moveTo(20_000_000n, tasks.drain)
+    expect(called.slice(5)).toEqual([7, 6])
     close()
   })
 
