@@ -188,9 +188,12 @@ class Heap {
     const index = entry.heapIndex
     if (index < 0) return
     entry.heapIndex = -1
-    const last = this.entries.pop()
-    const sequence = this.sequences.pop()
-    if (last === undefined || sequence === undefined || last === entry) return
+    const end = this.entries.length - 1
+    const last = this.entryAt(end)
+    const sequence = this.sequenceAt(end)
+    this.entries.length = end
+    this.sequences.length = end
+    if (index === end) return
     if (index > 0 && this.isBefore(last, sequence, (index - 1) >> 1)) this.up(last, sequence, index)
     else this.down(last, sequence, index)
   }
@@ -218,9 +221,8 @@ class Heap {
     for (;;) {
       let child = 2 * index + 1
       if (child >= size) break
-      const right = this.entries[child + 1]
-      const rightSequence = this.sequences[child + 1]
-      if (right !== undefined && rightSequence !== undefined && this.isBefore(right, rightSequence, child)) child++
+      const right = child + 1
+      if (right < size && this.isBefore(this.entryAt(right), this.sequenceAt(right), child)) child = right
       if (this.isBefore(entry, sequence, child)) break
       this.move(child, index)
       index = child
@@ -229,16 +231,21 @@ class Heap {
   }
 
   private isBefore(entry: Deadline, sequence: number, index: number): boolean {
-    const other = this.entries[index]
-    const otherSequence = this.sequences[index]
-    if (other === undefined || otherSequence === undefined) return true
-    return entry.deadlineAt < other.deadlineAt || (entry.deadlineAt === other.deadlineAt && sequence < otherSequence)
+    const { deadlineAt } = this.entryAt(index)
+    return entry.deadlineAt < deadlineAt || (entry.deadlineAt === deadlineAt && sequence < this.sequenceAt(index))
   }
 
   private move(from: number, to: number): void {
-    const entry = this.entries[from]
-    const sequence = this.sequences[from]
-    if (entry !== undefined && sequence !== undefined) this.set(entry, sequence, to)
+    this.set(this.entryAt(from), this.sequenceAt(from), to)
+  }
+
+  // Every index comes from the heap itself and is below its size, which the types of arrays cannot say.
+  private entryAt(index: number): Deadline {
+    return this.entries[index] as Deadline
+  }
+
+  private sequenceAt(index: number): number {
+    return this.sequences[index] as number
   }
 
   private set(entry: Deadline, sequence: number, index: number): void {

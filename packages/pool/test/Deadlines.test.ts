@@ -241,6 +241,44 @@ describe("Deadlines", () => {
     close()
   })
 
+  it("keeps the order of many, whichever of them are taken out or moved", () => {
+    const at = whole(100)
+    const many = FastCheck.record({
+      added: FastCheck.array(at, { minLength: 1, maxLength: 80 }),
+      changed: FastCheck.array(FastCheck.tuple(whole(79), FastCheck.option(at, { nil: undefined })), { maxLength: 80 })
+    })
+    FastCheck.assert(
+      FastCheck.property(many, ({ added, changed }) => {
+        const { clock, tasks, deadlines, close } = start()
+        const called: Array<number> = []
+        const all = added.map((_, name) => new Entry(name, () => called.push(name)))
+        const model = new Map<number, { readonly at: number; readonly sequence: number }>()
+        let sequence = 0
+        for (const [name, entry] of all.entries()) {
+          const millis = added[name] ?? 0
+          deadlines.add(entry, millis * 1e6)
+          model.set(name, { at: millis, sequence: sequence++ })
+        }
+        for (const [name, millis] of changed) {
+          const entry = all[name]
+          if (entry === undefined) continue
+          if (millis === undefined) {
+            deadlines.remove(entry)
+            model.delete(name)
+          } else if (model.has(name)) {
+            deadlines.update(entry, millis * 1e6)
+            model.set(name, { at: millis, sequence: sequence++ })
+          }
+        }
+        const order = [...model].sort(([, a], [, b]) => a.at - b.at || a.sequence - b.sequence)
+        clock.moveTo(100_000_000n, tasks.drain)
+        expect(called).toEqual(order.map(([name]) => name))
+        close()
+      }),
+      { numRuns: 200 }
+    )
+  })
+
   it("begins one sleep after a round, however much was added within it", () => {
     const { clock, tasks, deadlines, close } = start()
     const add = (at: number, called: () => void = () => {}) => deadlines.add(new Entry(at, called), at * 1e6)

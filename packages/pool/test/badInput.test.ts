@@ -100,6 +100,8 @@ describe("a configuration that is nonsense", () => {
     ["retirements.limit", { retirements: { limit: 0, window: 1 } }],
     ["retirements.limit", { retirements: { limit: Number.POSITIVE_INFINITY, window: 1 } }],
     ["retirements.window", { retirements: { limit: 1, window: -1 } }],
+    ["health.timeout", { health: { probe: () => Effect.void, timeout: -1 } }],
+    ["reset.timeout", { reset: { run: () => Effect.void, timeout: -1 } }],
     ["health.threshold", { health: { probe: () => Effect.void, threshold: 0 } }],
     ["health.timeout", { health: { probe: () => Effect.void, timeout: -5 } }]
   ]

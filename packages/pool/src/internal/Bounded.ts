@@ -51,7 +51,6 @@ class Task<A, E> implements Deadline {
   deadlineAt = Infinity
   heapIndex = -1
   private abandoned = false
-  private ended = false
 
   constructor(
     private readonly fiber: Fiber.RuntimeFiber<A, E>,
@@ -59,19 +58,16 @@ class Task<A, E> implements Deadline {
   ) {}
 
   end(exit: Exit.Exit<A, E>): void {
-    this.ended = true
     if (this.abandoned) this.outcome.late?.(exit)
     else this.outcome.done(exit)
   }
 
   abandon(): void {
-    if (this.ended || this.abandoned) return
     this.abandoned = true
     this.fiber.unsafeInterruptAsFork(this.fiber.id())
   }
 
   onDeadline(): void {
-    if (this.ended || this.abandoned) return
     this.abandon()
     this.outcome.timedOut()
   }
