@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { describe, expect, it } from "@effect/vitest"
 import type { Pool } from "@mooring/pool"
+import { Capacity } from "../src/internal/Capacity.js"
 import { forever } from "./lab/Behaviour.js"
 import { type Bench, onBench } from "./lab/Bench.js"
 import type { Stage } from "./lab/Stage.js"
@@ -313,5 +314,29 @@ describe("a group's quota", () => {
       expect(served()).toBe(true)
       expect(opening).toEqual(["a1", "a2", "a3", "a4", "a5"])
     })
+  })
+
+  it("makes room time after time, as what closed before has closed", () => {
+    withKeys({ close: 50 }, { group: { of: firstLetter, quota: 1 } }, ({ pool, stage }, { closing }) => {
+      for (const [round, key] of ["a1", "a2", "a1", "a2", "a1"].entries()) {
+        const borrower = stage.call(pool.use(key, Effect.succeed))
+        stage.advance(50)
+        expect(borrower.unsafePoll()).toMatchObject({ value: key })
+        expect(closing).toHaveLength(round)
+      }
+    })
+  })
+
+  it("is kept by a group while one of its keys is left, and begins anew with the next first key", () => {
+    const limits = { maxTotal: 10, maxConnecting: 10, quota: 2 }
+    const capacity = new Capacity<string, string, never>(limits, { tryGrow: () => false, reclaim: () => {} })
+    const group = capacity.join("a")
+    expect(capacity.join("a")).toBe(group)
+    capacity.leave(group)
+    expect(capacity.join("a")).toBe(group)
+    capacity.leave(group)
+    capacity.leave(group)
+    expect(capacity.groups.size).toBe(0)
+    expect(capacity.join("a")).not.toBe(group)
   })
 })
