@@ -143,6 +143,15 @@ describe("places in the pool", () => {
     })
   })
 
+  it("a key that is asked for again while it waits keeps its turn", () => {
+    withKeys({}, { maxTotal: 1, config: { max: 2 } }, (bench, { opening }) => {
+      const release = hold(bench, "a")
+      for (const key of ["b", "c", "b"]) wants(bench, key)
+      release()
+      expect(opening).toEqual(["a", "b"])
+    })
+  })
+
   it("a newcomer does not slip in before a key that waits, though there is room again", () => {
     withKeys({ close: 50 }, { maxTotal: 1 }, (bench, { opening }) => {
       const release = hold(bench, "a")

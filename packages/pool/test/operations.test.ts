@@ -8,7 +8,7 @@ import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "@effect/vitest"
-import { Lease, type PoolEvent, PoolError } from "@mooring/pool"
+import { Lease, type Pool, type PoolEvent, PoolError } from "@mooring/pool"
 import { forever } from "./lab/Behaviour.js"
 import { Attempts, type Bench, Counter, onBench } from "./lab/Bench.js"
 import { Stage } from "./lab/Stage.js"
@@ -733,6 +733,33 @@ describe("a lease that is held for too long", () => {
         bench.stage.advance(500)
         expect(events).toContainEqual(expect.objectContaining({ _tag: "Leak", taken: expect.stringContaining(here) }))
         held.giveBack()
+      }
+    )
+  })
+})
+
+describe("an item that speaks while the pool looks at it", () => {
+  it("is heard: those who wait share what it says that it can bear", () => {
+    let handle: Pool.ItemHandle | undefined
+    onBench<number, never>(
+      () => ({
+        acquire: (_, given) => {
+          handle = given
+          return Effect.delay(Effect.succeed(1), 10)
+        },
+        isOpen: () => {
+          handle?.setConcurrency(3)
+          return true
+        }
+      }),
+      ({ pool, stage }) => {
+        const served = [1, 2, 3, 4].map((n) => {
+          const scope = stage.run(Scope.make())
+          return { n, fiber: stage.call(Scope.extend(pool.lease("k"), scope)) }
+        })
+        stage.advance(10)
+        expect(served.map(({ fiber }) => fiber.unsafePoll() !== null)).toEqual([true, true, true, false])
+        expect(stage.run(pool.stats)).toMatchObject({ open: 1, leases: 3, waiting: 1 })
       }
     )
   })
