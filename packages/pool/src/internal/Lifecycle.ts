@@ -32,6 +32,7 @@ export interface Behaviour<K, A, E, R> {
   readonly isOpen: ((item: A) => boolean) | undefined
   readonly health: HealthCheck<A, R> | undefined
   readonly reset: Reset<A, R> | undefined
+  readonly logAnnotations: (key: K) => Readonly<Record<string, unknown>>
 }
 
 /** Who decides what happens next. */
@@ -179,7 +180,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     const retryAfterMs = Math.max(0, (Circuit.opensAt(key.circuit) - now) / 1e6)
     this.publish(PoolEvent.ConnectFailed({ key: key.name, item: item.id, cause, retryAfterMs }))
     // A failure is for who waits, and may pass; a defect is for who wrote it.
-    if (Cause.isDie(cause)) this.log("opening an item died", key.name, cause)
+    if (Cause.isDie(cause)) this.log("opening an item died", item, cause)
     this.giveUpConnecting(item, "connectFailed", before)
     this.host.connectFailed(item, cause)
     this.host.pump(key)
@@ -360,7 +361,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
         key.counters.abandoned++
         const phase = item.wasOpen ? "closing" : "connecting"
         this.publish(PoolEvent.Abandoned({ key: key.name, item: item.id, phase }))
-        this.log(`${phase} an item outlasted its deadline and was abandoned`, key.name, undefined)
+        this.log(`${phase} an item outlasted its deadline and was abandoned`, item, undefined)
         this.gone(item)
       },
       late: faulty
@@ -391,6 +392,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
 
   private handle(item: Item<K, A, E>): ItemHandle {
     return {
+      id: item.id,
       retire: (reason) => {
         this.retire(item, "retired", reason)
         this.host.pump(item.key)
@@ -461,13 +463,15 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   /** Something that the pool was given has failed where the pool goes on: an event, and a log with the cause. */
   private fault(item: Item<K, A, E>, what: string, cause: Cause.Cause<unknown>): void {
     this.publish(PoolEvent.Fault({ key: item.key.name, item: item.id, what, cause }))
-    this.log(what, item.key.name, cause)
+    this.log(what, item, cause)
   }
 
-  private log(what: string, key: string, cause: Cause.Cause<unknown> | undefined): void {
-    const message = `Pool, key "${key}": ${what}`
+  /** Logs about the item's key, with the annotations that the pool was given for it. */
+  log(what: string, { key }: Item<K, A, E>, cause: Cause.Cause<unknown> | undefined): void {
+    const message = `Pool, key "${key.name}": ${what}`
     const log = cause === undefined ? Effect.logWarning(message) : Effect.logWarning(message, cause)
-    Runtime.runFork(this.runtime)(log, { immediate: false })
+    const annotated = Effect.suspend(() => Effect.annotateLogs(log, this.behaviour.logAnnotations(key.key)))
+    Runtime.runFork(this.runtime)(annotated, { immediate: false })
   }
 }
 
