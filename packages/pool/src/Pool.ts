@@ -234,12 +234,7 @@ export const make = <K, A, E, R>(
       deadlines,
       hub
     )
-    const pool = new PoolImpl<K, A, E, Exclude<R, Scope.Scope>>(
-      engine,
-      deadlines,
-      hub,
-      settings.shutdownTimeout
-    )
+    const pool = new PoolImpl<K, A, E, Exclude<R, Scope.Scope>>(engine, deadlines, hub, settings.shutdownTimeout)
     yield* Effect.addFinalizer(() => pool.close)
     return pool
   })

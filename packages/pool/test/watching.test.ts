@@ -114,7 +114,10 @@ describe("PoolMetrics.reader", () => {
       )
       yield* read
       expect(yield* connects).toEqual([])
-      const stats: PoolStats.PoolStats = yield* Effect.zipRight(pool.use("a", () => Effect.void), pool.stats)
+      const stats: PoolStats.PoolStats = yield* Effect.zipRight(
+        pool.use("a", () => Effect.void),
+        pool.stats
+      )
       expect(stats.connects).toBe(1)
       yield* read
       yield* read
