@@ -78,7 +78,8 @@ export class Watch {
   ): Effect.Effect<McpConnection, McpConnectError, R | Scope.Scope> {
     return CallSpan.connect(this.server, number, open(this.observer())).pipe(
       Effect.tapErrorCause((cause) => Effect.sync(() => this.connectFailed(cause))),
-      Effect.tap((connection) => this.opened(number, connection))
+      // What is noted is taken back when the scope closes, whatever happens in between.
+      Effect.tap((connection) => Effect.uninterruptible(this.opened(number, connection)))
     )
   }
 

@@ -6,6 +6,7 @@
  */
 import type { Pool, PoolEvent } from "@mooring/pool"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as MutableHashMap from "effect/MutableHashMap"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
@@ -56,11 +57,11 @@ export class Watches {
     return watch
   }
 
-  /** Lets go of partitions that the pool has forgotten, each time that there are twice as many as were left. */
+  /** Lets go of keys that the pool has forgotten, each time that there are twice as many as were left. */
   private tidy(pool: Asked): Effect.Effect<void> {
     if (MutableHashMap.size(this.watches) < this.roomy) return Effect.void
     const forgotten = Effect.filter([...this.watches], ([key, watch]) =>
-      watch.isUsed || isShared(key, this.servers)
+      watch.isUsed || this.isLasting(key)
         ? Effect.succeed(false)
         : Effect.map(pool.keyStats(key), (stats) => stats === undefined)
     )
@@ -68,6 +69,15 @@ export class Watches {
       for (const [key] of gone) MutableHashMap.remove(this.watches, key)
       this.roomy = Math.max(64, MutableHashMap.size(this.watches) * 2)
     })
+  }
+
+  /** Whether it is the key that all callers of a server share: there are only as many as the configuration has. */
+  private isLasting(key: ServerKey): boolean {
+    return this.isShared(key) && Equal.equals(this.servers.get(key.server)?.key, key)
+  }
+
+  private isShared(key: ServerKey): boolean {
+    return this.servers.get(key.server)?.settings.isolation !== "perPartition"
   }
 
   /** Something has happened in the pool. */
@@ -92,19 +102,22 @@ export class Watches {
         onNone: () => ServerStatus.nothing,
         onSome: (watch) => watch.seen
       })
-      return ServerStatus.make(key, isShared(key, this.servers), seen, stats)
+      return ServerStatus.make(key, this.isShared(key), seen, stats)
     })
   }
 
   /**
    * The statuses of all servers in the order of the configuration: one for each whose connections are shared, and one
-   * for each partition of the others that the pool knows of and `wanted` lets through.
+   * for each other key that the pool knows of and `wanted` lets through.
    */
   statuses(pool: Asked, wanted: (key: ServerKey) => boolean): Effect.Effect<ReadonlyArray<ServerStatus.ServerStatus>> {
     const keysOf = (server: Server) => {
-      if (server.settings.isolation !== "perPartition") return Effect.succeed([server.key])
-      const keys = [...this.watches].flatMap(([key]) => (key.server === server.name && wanted(key) ? [key] : []))
-      return Effect.filter(keys, (key) => Effect.map(pool.keyStats(key), (stats) => stats !== undefined))
+      const lasting = server.settings.isolation === "perPartition" ? [] : [server.key]
+      const others = [...this.watches].flatMap(([key]) =>
+        key.server === server.name && !this.isLasting(key) && wanted(key) ? [key] : []
+      )
+      const known = Effect.filter(others, (key) => Effect.map(pool.keyStats(key), (stats) => stats !== undefined))
+      return Effect.map(known, (keys) => [...lasting, ...keys])
     }
     return Effect.forEach(this.servers.values(), keysOf).pipe(
       Effect.flatMap((keys) => Effect.forEach(keys.flat(), (key) => this.status(key, pool)))
@@ -143,6 +156,3 @@ export class Watches {
     )
   }
 }
-
-const isShared = (key: ServerKey, servers: Servers): boolean =>
-  servers.get(key.server)?.settings.isolation !== "perPartition"
