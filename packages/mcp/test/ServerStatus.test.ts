@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { McpClient, type McpPool, McpPool as Pools, type ServerConfig, type ServerStatus } from "@mooring/mcp"
 import { Chunk, Deferred, Effect, Exit, Fiber, Option, Queue, type Scope, Stream, TestClock } from "effect"
 import { client, http, MemoryServer, nothing, type Options, Refusal, stdio, text } from "./MemoryServer.js"
@@ -422,7 +422,7 @@ describe("changes", () => {
       if (name === "crash") end.close("it crashed")
       return name === "crash" ? nothing : text("done")
     })
-    return withClient(server, ({ mcp }) =>
+    return withClient(server, ({ mcp, pool }) =>
       Effect.gen(function* () {
         const taken = yield* Queue.unbounded<ServerStatus.ServerStatus>()
         const gate = yield* Deferred.make<void>()
@@ -438,10 +438,13 @@ describe("changes", () => {
         }
         yield* mcp.callTool("a", "x")
         expect(yield* Queue.size(taken)).toBe(1)
+        const looks = vi.spyOn(pool.pool, "keyStats")
         yield* Deferred.succeed(gate, undefined)
         yield* TestClock.adjust(0)
         const seen = Chunk.toReadonlyArray(yield* Queue.takeAll(taken))
         expect(tags(seen)).toEqual(["Idle", "Ready"])
+        // All that has happened meanwhile was one notice.
+        expect(looks).toHaveBeenCalledTimes(1)
         expect(seen[1]).toMatchObject({ connections: [{ number: 51 }], calls: { succeeded: 51, failed: 50 } })
       })
     )
