@@ -146,7 +146,7 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
       isOpen: (connection) => connection.isOpen(),
       isRetryable: (error) => options.retryConnects !== false && error.retryable,
       describeKey: (key) => key.toString(),
-      logAnnotations: (key) => logAnnotations(key),
+      logAnnotations,
       onEvent: (event) => {
         watches.hear(event)
         if (event._tag === "Connecting") gauges.wake()

@@ -92,8 +92,11 @@ export interface PoolOptions<in K, in out A, in out E, out R> {
    * work: it must be cheap, and must not call the pool. Default: nobody.
    */
   readonly onEvent?: ((event: PoolEvent) => void) | undefined
-  /** What the pool's own log lines about a key are annotated with. Default: nothing. */
-  readonly logAnnotations?: ((key: K) => Readonly<Record<string, unknown>>) | undefined
+  /**
+   * What log lines about an item are annotated with: the pool's own, and those of opening, checking and closing it.
+   * `item` is its number, as events have it. Default: nothing.
+   */
+  readonly logAnnotations?: ((key: K, item: number) => Readonly<Record<string, unknown>>) | undefined
   /** How long closing the pool, or draining a key, waits for leases before it revokes them. Default 30 seconds. */
   readonly shutdownTimeout?: Duration.DurationInput | undefined
   /**
@@ -226,7 +229,7 @@ export const make = <K, A, E, R>(
         watchesLeaks: typeof config === "object" && config.leakThreshold !== undefined,
         groupOf: options.group?.of ?? (() => ""),
         describeKey: options.describeKey ?? String,
-        logAnnotations: options.logAnnotations ?? (() => ({})),
+        logAnnotations: options.logAnnotations,
         isRetryable: options.isRetryable ?? (() => true),
         random: () => numbers.number()
       },

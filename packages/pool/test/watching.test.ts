@@ -60,17 +60,38 @@ describe("onEvent", () => {
 })
 
 describe("logAnnotations", () => {
-  it.scoped("stand on what the pool logs about a key", () => {
-    const logged: Array<ReadonlyArray<readonly [string, unknown]>> = []
-    const logger = Logger.make(({ annotations }) => logged.push(HashMap.toEntries(annotations)))
-    return Effect.gen(function* () {
+  it.effect("stand on what the pool logs about an item, and on what the item logs itself, all its life", () => {
+    const logged: Array<readonly [unknown, ReadonlyArray<readonly [string, unknown]>]> = []
+    const logger = Logger.make(({ annotations, message }) =>
+      logged.push([String(message), HashMap.toEntries(annotations)])
+    )
+    const program = Effect.gen(function* () {
       const pool = yield* Pool.make({
-        acquire: () => Effect.dieMessage("a bug"),
-        logAnnotations: (key: string) => ({ about: `the ${key}` })
+        acquire: (key: string) =>
+          Effect.zipRight(
+            Effect.log("opens"),
+            Effect.acquireRelease(Effect.succeed(key), () => Effect.zipRight(Effect.log("closes"), Effect.die("a bug")))
+          ),
+        config: { validationBypass: 0 },
+        health: { probe: () => Effect.log("is asked"), probesIdle: () => false },
+        logAnnotations: (key: string, item) => ({ about: `the ${key} ${item}` })
       })
-      yield* Effect.exit(pool.use("k", () => Effect.void))
+      yield* pool.use("k", () => Effect.log("is used"))
+      yield* TestClock.adjust("1 second")
+      yield* pool.use("k", () => Effect.void)
+    }).pipe(Effect.scoped, Effect.annotateLogs("caller", "somebody"))
+    return Effect.gen(function* () {
+      yield* program
       yield* TestClock.adjust(0)
-      expect(logged).toEqual([[["about", "the k"]]])
+      const mine = ["caller", "somebody"]
+      const about = expect.arrayContaining([["about", "the k 1"]])
+      expect(logged).toEqual([
+        ["opens", about],
+        ["is used", [mine]],
+        ["is asked", about],
+        ["closes", about],
+        [expect.stringContaining("closing failed"), about]
+      ])
     }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
   })
 })

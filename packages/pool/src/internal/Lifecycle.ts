@@ -32,7 +32,7 @@ export interface Behaviour<K, A, E, R> {
   readonly isOpen: ((item: A) => boolean) | undefined
   readonly health: HealthCheck<A, R> | undefined
   readonly reset: Reset<A, R> | undefined
-  readonly logAnnotations: (key: K) => Readonly<Record<string, unknown>>
+  readonly logAnnotations: ((key: K, item: number) => Readonly<Record<string, unknown>>) | undefined
 }
 
 /** Who decides what happens next. */
@@ -112,7 +112,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
       item.acquiresBefore = this.host.acquires()
       return Scope.extend(this.behaviour.acquire(key.key, this.handle(item)), scope)
     })
-    item.task = Bounded.run(this.runtime, this.deadlines, acquire, key.config.connectTimeout, {
+    item.task = Bounded.run(this.runtime, this.deadlines, this.about(item, acquire), key.config.connectTimeout, {
       done: (exit) => {
         this.capacity.connectEnded(weight)
         if (Exit.isSuccess(exit)) this.opened(item, exit.value)
@@ -266,7 +266,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     }
     // A ready item has its value.
     const checked = Effect.suspend(() => run(item.value as A))
-    item.validation = Bounded.run(this.runtime, this.deadlines, checked, timeout, {
+    item.validation = Bounded.run(this.runtime, this.deadlines, this.about(item, checked), timeout, {
       done: (exit) => over(Exit.isSuccess(exit) ? undefined : Cause.pretty(exit.cause)),
       timedOut: () => over("it did not answer in time")
     })
@@ -350,7 +350,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     const faulty = (exit: Exit.Exit<void, unknown>) => {
       if (Exit.isFailure(exit)) this.fault(item, "closing failed", exit.cause)
     }
-    item.task = Bounded.run(this.runtime, this.deadlines, close, key.config.closeTimeout, {
+    item.task = Bounded.run(this.runtime, this.deadlines, this.about(item, close), key.config.closeTimeout, {
       done: (exit) => {
         faulty(exit)
         key.counters.countClosed(item.reason)
@@ -466,12 +466,17 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     this.log(what, item, cause)
   }
 
-  /** Logs about the item's key, with the annotations that the pool was given for it. */
-  log(what: string, { key }: Item<K, A, E>, cause: Cause.Cause<unknown> | undefined): void {
-    const message = `Pool, key "${key.name}": ${what}`
+  log(what: string, item: Item<K, A, E>, cause: Cause.Cause<unknown> | undefined): void {
+    const message = `Pool, key "${item.key.name}": ${what}`
     const log = cause === undefined ? Effect.logWarning(message) : Effect.logWarning(message, cause)
-    const annotated = Effect.suspend(() => Effect.annotateLogs(log, this.behaviour.logAnnotations(key.key)))
-    Runtime.runFork(this.runtime)(annotated, { immediate: false })
+    Runtime.runFork(this.runtime)(this.about(item, log), { immediate: false })
+  }
+
+  /** What this logs is about the item, and says so. */
+  private about<B, E2, R2>(item: Item<K, A, E>, effect: Effect.Effect<B, E2, R2>): Effect.Effect<B, E2, R2> {
+    const { logAnnotations } = this.behaviour
+    if (logAnnotations === undefined) return effect
+    return Effect.suspend(() => Effect.annotateLogs(effect, logAnnotations(item.key.key, item.id)))
   }
 }
 
