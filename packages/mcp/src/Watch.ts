@@ -12,7 +12,7 @@ import * as CallSpan from "./CallSpan.js"
 import * as ErrorType from "./ErrorType.js"
 import { Latencies } from "./internal/Latencies.js"
 import type { McpConnection } from "./McpConnection.js"
-import type { McpConnectError, RequestError } from "./McpError.js"
+import { malformedCode, type McpConnectError, type RequestError } from "./McpError.js"
 import type { PendingRequest, RequestObserver } from "./PendingRequest.js"
 import type { ServerKey } from "./ServerKey.js"
 import type { ServerMetrics } from "./ServerMetrics.js"
@@ -39,7 +39,7 @@ interface Open {
   readonly number: number
   readonly connection: McpConnection
   readonly openedAt: number
-  unanswered: boolean
+  readonly requests: Requests
 }
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
@@ -76,11 +76,14 @@ export class Watch {
     number: number,
     open: (observer: RequestObserver) => Effect.Effect<McpConnection, McpConnectError, R>
   ): Effect.Effect<McpConnection, McpConnectError, R | Scope.Scope> {
-    return CallSpan.connect(this.server, number, open(this.observer())).pipe(
-      Effect.tapErrorCause((cause) => Effect.sync(() => this.connectFailed(cause))),
-      // What is noted is taken back when the scope closes, whatever happens in between.
-      Effect.tap((connection) => Effect.uninterruptible(this.opened(number, connection)))
-    )
+    return Effect.suspend(() => {
+      const requests = new Requests(this.host, this)
+      return CallSpan.connect(this.server, number, open(requests)).pipe(
+        Effect.tapErrorCause((cause) => Effect.sync(() => this.connectFailed(cause))),
+        // What is noted is taken back when the scope closes, whatever happens in between.
+        Effect.tap((connection) => Effect.uninterruptible(this.opened(number, connection, requests)))
+      )
+    })
   }
 
   private connectFailed(cause: Cause.Cause<McpConnectError>): void {
@@ -89,58 +92,43 @@ export class Watch {
     this.note(ErrorType.tagOf(failure), failure instanceof Error ? failure : new Error(String(failure)))
   }
 
-  private opened(number: number, connection: McpConnection): Effect.Effect<void, never, Scope.Scope> {
+  private opened(
+    number: number,
+    connection: McpConnection,
+    requests: Requests
+  ): Effect.Effect<void, never, Scope.Scope> {
     return Effect.suspend(() => {
       const { protocolVersion, serverInfo } = connection
       const startedAt = this.host.now()
-      const open: Open = { number, connection, openedAt: this.host.wallMillis(), unanswered: false }
+      const open: Open = { number, connection, openedAt: this.host.wallMillis(), requests }
       this.open.add(open)
       const { clean } = this.server
       this.newest = {
         protocolVersion,
         serverInfo: { name: clean(serverInfo.name), version: clean(serverInfo.version) }
       }
-      this.listen(open)
+      // Once its scope has begun to close, it is not there any more: this is then told of our own doing.
+      connection.onClosed((reason) => {
+        if (!this.open.delete(open)) return
+        this.note("ConnectionLost", new Error(`Connection ${number} ended by itself: ${reason}`))
+      })
       return Effect.addFinalizer(() =>
         Effect.sync(() => {
           const error = connection.isOpen() ? undefined : "ConnectionLost"
           this.metrics.session(protocolVersion, error, (this.host.now() - startedAt) / 1e9)
-          if (this.open.delete(open)) this.host.changed(this.key)
+          if (this.open.delete(open)) this.changed()
         })
       )
     })
   }
 
-  private listen(open: Open): void {
-    const { connection } = open
-    const suspect = (unanswered: boolean) => {
-      if (open.unanswered === unanswered) return
-      open.unanswered = unanswered
-      this.host.changed(this.key)
-    }
-    connection.onAlive(() => suspect(false))
-    connection.onEvent((event) => {
-      if (event._tag === "Unanswered") suspect(true)
-    })
-    // Once its scope has begun to close, it is not there any more: this is then told of our own doing.
-    connection.onClosed((reason) => {
-      if (!this.open.delete(open)) return
-      this.note("ConnectionLost", new Error(`Connection ${open.number} ended by itself: ${reason}`))
-    })
+  /** Something that a status shows has changed. */
+  changed(): void {
+    this.host.changed(this.key)
   }
 
-  /** One for each connection: sessions count their time from origins of their own. */
-  private observer(): RequestObserver {
-    let offset: number | undefined
-    return {
-      ended: (request, error, result, now) => {
-        offset ??= this.host.now() - now
-        this.ended(request, error, result, now - request.startedAt, now + offset)
-      }
-    }
-  }
-
-  private ended(
+  /** A request on one of the connections has ended. `took` and `now` in nanoseconds. */
+  ended(
     request: PendingRequest,
     error: RequestError | "cancelled" | undefined,
     result: unknown,
@@ -162,7 +150,7 @@ export class Watch {
 
   private note(tag: string, error: Error): void {
     this.lastError = { tag, error, at: this.host.wallMillis() }
-    this.host.changed(this.key)
+    this.changed()
   }
 
   /** What a status shows. */
@@ -175,7 +163,7 @@ export class Watch {
         pending: open.connection.pending(),
         pid: open.connection.pid,
         protocolVersion: open.connection.protocolVersion,
-        unanswered: open.unanswered
+        unanswered: open.requests.unanswered
       })),
       lastError:
         lastError === undefined
@@ -194,6 +182,36 @@ export class Watch {
     const count = this.latencies.count(now)
     return count === 0 ? undefined : { count, p50Ms: at(0.5), p90Ms: at(0.9), p99Ms: at(0.99) }
   }
+}
+
+/** Hears of the requests of one connection. */
+class Requests implements RequestObserver {
+  /** One was not answered in time, and none has been answered since. */
+  unanswered = false
+  /** Between the origins of the session's time and the watch's. */
+  private offset: number | undefined
+
+  constructor(
+    private readonly host: Host,
+    private readonly watch: Watch
+  ) {}
+
+  ended(request: PendingRequest, error: RequestError | "cancelled" | undefined, result: unknown, now: number): void {
+    this.offset ??= this.host.now() - now
+    this.watch.ended(request, error, result, now - request.startedAt, now + this.offset)
+    const unanswered = isUnanswered(error, this.unanswered)
+    if (unanswered === this.unanswered) return
+    this.unanswered = unanswered
+    this.watch.changed()
+  }
+}
+
+/** Whether a connection is one that does not answer, after this. What is not MCP is no answer. */
+const isUnanswered = (error: RequestError | "cancelled" | undefined, before: boolean): boolean => {
+  if (error === undefined) return false
+  if (error === "cancelled") return before
+  if (error._tag === "ProtocolError") return before && error.code === malformedCode
+  return before || error._tag === "CallTimeout"
 }
 
 const typeOf = (method: string, error: RequestError | "cancelled" | undefined, result: unknown): string | undefined => {
