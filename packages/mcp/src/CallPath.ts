@@ -9,6 +9,7 @@ import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as CallSpan from "./CallSpan.js"
 import type { CallLimits, McpConnection } from "./McpConnection.js"
 import { type ConnectionLost, OutcomeUnknown, type RequestError, type UnsupportedCapability } from "./McpError.js"
 import type * as McpPool from "./McpPool.js"
@@ -47,7 +48,7 @@ type UseError = RequestError | UnsupportedCapability
  * @since 0.1.0
  * @category models
  */
-export interface Call<A> {
+export interface Call<A> extends CallSpan.Called {
   readonly limits: CallLimits | undefined
   readonly mayRunTwice: boolean
   /** Run uninterruptibly, with what restores interruption. */
@@ -74,6 +75,10 @@ export class ToolCall implements Call<CallToolResult> {
     readonly limits: CallOptions | undefined
   ) {
     this.mayRunTwice = limits?.mayRunTwice === true
+  }
+
+  get method() {
+    return "tools/call"
   }
 
   perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
@@ -109,6 +114,7 @@ export const make = ({ pool }: McpPool.Service): Effect.Effect<CallPath> =>
       server: Server,
       key: ServerKey,
       call: Call<A>,
+      trace: CallSpan.CallTrace | undefined,
       tries: Retry.Tries
     ): Effect.Effect<A, CallError> => {
       let startedAt = 0
@@ -116,7 +122,7 @@ export const make = ({ pool }: McpPool.Service): Effect.Effect<CallPath> =>
         startedAt = nowMs()
         const { leftMs } = tries
         const limits = leftMs === undefined ? call.limits : { ...call.limits, totalTimeout: leftMs }
-        return call.perform(restore, connection, limits)
+        return call.perform(restore, trace === undefined ? connection : trace.on(connection), limits)
       })
       return Effect.catchAllCause(used, (cause) => {
         const lost = Cause.failureOption(cause)
@@ -126,7 +132,7 @@ export const make = ({ pool }: McpPool.Service): Effect.Effect<CallPath> =>
         const decision = Retry.decide(error, tries, totalMs - (nowMs() - startedAt), call.mayRunTwice)
         if (decision._tag === "GiveUp") return Effect.fail(givenUp(call, key, error))
         // Between two tries it can be interrupted.
-        const again = Effect.zipRight(restore(Effect.void), attempt(restore, server, key, call, decision.tries))
+        const again = Effect.zipRight(restore(Effect.void), attempt(restore, server, key, call, trace, decision.tries))
         return error.delivery === "NotSent" ? again : remembering(call, key, error, again)
       })
     }
@@ -134,7 +140,9 @@ export const make = ({ pool }: McpPool.Service): Effect.Effect<CallPath> =>
     return {
       // One mask over the borrow and the request: pool, session and this each need one, and each has its price.
       run: (server, key, call) =>
-        Effect.uninterruptibleMask((restore) => attempt(restore, server, key, call, Retry.none))
+        Effect.uninterruptibleMask((restore) =>
+          CallSpan.traced(server, call, (trace) => attempt(restore, server, key, call, trace, Retry.none))
+        )
     }
   })
 
@@ -145,6 +153,7 @@ export const make = ({ pool }: McpPool.Service): Effect.Effect<CallPath> =>
  * @category calls
  */
 export const listTools: Call<ReadonlyArray<Tool>> = {
+  method: "tools/list",
   limits: undefined,
   mayRunTwice: true,
   perform: (restore, connection) => restore(connection.listTools)
@@ -157,6 +166,7 @@ export const listTools: Call<ReadonlyArray<Tool>> = {
  * @category calls
  */
 export const ping: Call<Duration.Duration> = {
+  method: "ping",
   limits: undefined,
   mayRunTwice: false,
   perform: (restore, connection) => restore(connection.ping)

@@ -12,7 +12,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import * as CallPath from "./CallPath.js"
 import * as CurrentPartition from "./CurrentPartition.js"
 import { InvalidArguments, InvalidResult, PartitionMissing, ToolFailed, UnknownServer } from "./McpError.js"
@@ -21,6 +21,7 @@ import * as McpTool from "./McpTool.js"
 import * as SchemaReason from "./SchemaReason.js"
 import type { Partition } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
+import type * as ServerStatus from "./ServerStatus.js"
 
 /**
  * How borrowing a connection can fail.
@@ -86,6 +87,22 @@ export interface Service {
   readonly ping: (server: string) => Effect.Effect<Duration.Duration, CallError>
   /** The same client for one partition, whatever partition is current where it is used. An empty one counts as none. */
   readonly forPartition: (partition: Partition) => Service
+  /**
+   * How a server is doing now: its state, connections, the breaker, what failed last, how calls ended and how fast. Of
+   * the caller's partition, where connections are not shared. Connects nothing.
+   */
+  readonly status: (server: string) => Effect.Effect<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
+  /**
+   * How all servers are doing, in the order of the configuration: one status for each, or one for each partition that
+   * has been called lately. A client that is bound to a partition, or a caller in one, sees only that one.
+   */
+  readonly statuses: Effect.Effect<ReadonlyArray<ServerStatus.ServerStatus>>
+  /**
+   * The status of a server now, and whenever it has changed since: its state, its connections, the breaker, the last
+   * error. What changes with every call (counts, latency) is up to date in each, and no reason for one. A slow reader
+   * slows nothing, and misses what came and went. Ends with the pool.
+   */
+  readonly changes: (server: string) => Stream.Stream<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
   /** What the pool under the client holds and has done. */
   readonly stats: Effect.Effect<PoolStats.PoolStats>
   /** What happens in the pool, from now on. */
@@ -145,6 +162,9 @@ export const layer: Layer.Layer<McpClient, never, McpPool.McpPool> = Layer.effec
 const bind = (pool: McpPool.Service, path: CallPath.CallPath, bound: Partition | undefined): Service => {
   const { servers } = pool
 
+  const keyOf = (name: string): ReturnType<McpPool.Service["keyOf"]> =>
+    bound === undefined ? pool.keyOf(name) : CurrentPartition.withPartition(pool.keyOf(name), bound)
+
   const run = <A>(name: string, call: CallPath.Call<A>): Effect.Effect<A, CallError> => {
     const server = servers.get(name)
     if (server === undefined) return unknownServer(name)
@@ -173,6 +193,9 @@ const bind = (pool: McpPool.Service, path: CallPath.CallPath, bound: Partition |
     listTools: (name) => run(name, CallPath.listTools),
     ping: (name) => run(name, CallPath.ping),
     forPartition: (partition) => bind(pool, path, partition),
+    status: (name) => Effect.flatMap(keyOf(name), pool.status),
+    statuses: Effect.flatMap(CurrentPartition.CurrentPartition, (current) => pool.statuses(bound ?? current)),
+    changes: (name) => Stream.unwrap(Effect.map(keyOf(name), pool.changes)),
     stats: pool.pool.stats,
     events: pool.pool.events
   }

@@ -24,10 +24,11 @@ import * as ClientTransport from "./ClientTransport.js"
 import { McpConnector } from "./McpConnector.js"
 import { malformedCode, McpConnectError, ProtocolError, type RequestError, UnsupportedCapability } from "./McpError.js"
 import type { McpTransport } from "./McpTransport.js"
-import type { RequestOptions } from "./PendingRequest.js"
+import type { RequestObserver, RequestOptions } from "./PendingRequest.js"
 import * as Redaction from "./Redaction.js"
+import type { RequestTrace } from "./RequestMessage.js"
 import * as ServerConfig from "./ServerConfig.js"
-import type { ServerKey } from "./ServerKey.js"
+import { logAnnotations, type ServerKey } from "./ServerKey.js"
 import * as Session from "./Session.js"
 import type { SessionEvent } from "./SessionEvent.js"
 
@@ -50,6 +51,8 @@ export interface CallLimits {
  */
 export interface McpConnection {
   readonly key: ServerKey
+  /** Its number in the pool that opened it, as the pool's events have it. Absent where no pool did. */
+  readonly number: number | undefined
   /** What the server declared in the handshake. */
   readonly capabilities: ServerCapabilities
   readonly serverInfo: Implementation
@@ -98,6 +101,8 @@ export interface McpConnection {
   readonly listTools: Effect.Effect<ReadonlyArray<Tool>, RequestError | UnsupportedCapability>
   /** Asks the server whether it is there; any well-formed answer counts, a refusal too. Gives the round trip. */
   readonly ping: Effect.Effect<Duration.Duration, RequestError>
+  /** The same connection; what is sent through this view of it carries along what `trace` says. */
+  readonly traced: (trace: RequestTrace) => McpConnection
   /** What the session under the connection has seen. */
   readonly counters: Readonly<Session.Counters>
   /** Requests without an answer yet. */
@@ -105,21 +110,38 @@ export interface McpConnection {
 }
 
 /**
+ * What whoever opens a connection can say of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** Its number among the connections of its pool; stands in log lines as `mcp.connection`. */
+  readonly number?: number | undefined
+  /** Hears how each request ended. Default: nobody. */
+  readonly observer?: RequestObserver | undefined
+}
+
+/**
  * Opens a transport and does the handshake, both within the server's `connectTimeout` (stdio 60 s, HTTP 10 s). Fails
  * with `McpConnectError`. A server that exits, refuses or says nothing fails for good (`retryable: false`), so that
  * nobody waits for a second try; one that could not be reached, as the connector says.
+ *
+ * What is logged about the connection, now or later, is annotated with `mcp.server`, `mcp.partition` where it has one,
+ * and `mcp.connection` where it has a number.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (
   key: ServerKey,
-  config: ServerConfig.ServerConfig
+  config: ServerConfig.ServerConfig,
+  options: Options = {}
 ): Effect.Effect<McpConnection, McpConnectError, Scope.Scope | McpConnector> => {
   const settings = ServerConfig.resolve(config)
   const server = key.toString()
   const attempt: Attempt = { phase: ServerConfig.isStdio(config) ? "spawn" : "dial", transport: undefined, junk: [] }
-  return connect(key, config, settings, attempt).pipe(
+  return connect(key, config, settings, attempt, options).pipe(
     Effect.timeoutFail({
       duration: settings.connectTimeout,
       onTimeout: () =>
@@ -130,7 +152,8 @@ export const make = (
           retryable: false,
           stderr: attempt.transport?.diagnostics?.()
         })
-    })
+    }),
+    Effect.annotateLogs(logAnnotations(key, options.number))
   )
 }
 
@@ -162,7 +185,8 @@ const connect = (
   key: ServerKey,
   config: ServerConfig.ServerConfig,
   settings: ServerConfig.Settings,
-  attempt: Attempt
+  attempt: Attempt,
+  { number, observer }: Options
 ): Effect.Effect<McpConnection, McpConnectError, Scope.Scope | McpConnector> =>
   Effect.gen(function* () {
     const server = key.toString()
@@ -172,7 +196,7 @@ const connect = (
     const clean = (text: string) => Redaction.passage(redaction, transport.clean?.(text) ?? text)
     attempt.transport = transport
     attempt.phase = "handshake"
-    const session = yield* Session.make(transport, { server, clean })
+    const session = yield* Session.make(transport, { server, clean, observer })
     session.listen({
       event: (event) => {
         if (event._tag === "Junk" && attempt.junk.length === 0) attempt.junk.push(event.reason)
@@ -184,7 +208,7 @@ const connect = (
     const beside = ClientTransport.make(session, (version) => transport.setProtocolVersion?.(version))
     const isProcess = ServerConfig.isStdio(config)
     yield* handshake(client, beside, session, (cause) => refused(server, isProcess, transport, clean, cause))
-    return new Live(key, settings, transport, session, client, beside.protocolVersion())
+    return new Live({ key, number, settings, transport, session, client, protocolVersion: beside.protocolVersion() })
   })
 
 const handshake = (
@@ -236,7 +260,21 @@ const reasonOf = (cause: unknown): string => {
     : `initialize failed: ${cause.message}`
 }
 
+/** What one connection is made of. */
+interface Parts {
+  readonly key: ServerKey
+  readonly number: number | undefined
+  readonly settings: ServerConfig.Settings
+  readonly transport: McpTransport
+  readonly session: Session.Session
+  readonly client: Client
+  readonly protocolVersion: string
+}
+
 class Live implements McpConnection {
+  readonly key: ServerKey
+  readonly number: number | undefined
+  readonly protocolVersion: string
   readonly capabilities: ServerCapabilities
   readonly serverInfo: Implementation
   readonly instructions: string | undefined
@@ -249,16 +287,18 @@ class Live implements McpConnection {
   readonly ping: McpConnection["ping"]
   private readonly plain: RequestOptions
   private readonly tool: RequestOptions
+  private readonly session: Session.Session
 
   constructor(
-    readonly key: ServerKey,
-    settings: ServerConfig.Settings,
-    transport: McpTransport,
-    private readonly session: Session.Session,
-    client: Client,
-    readonly protocolVersion: string
+    private readonly parts: Parts,
+    trace?: RequestTrace
   ) {
+    const { client, session, settings, transport } = parts
     const { callTimeout: timeoutMs, totalTimeout: totalTimeoutMs } = settings
+    this.key = parts.key
+    this.number = parts.number
+    this.protocolVersion = parts.protocolVersion
+    this.session = session
     this.capabilities = client.getServerCapabilities() ?? {}
     this.serverInfo = client.getServerVersion() ?? { name: "", version: "" }
     this.instructions = client.getInstructions()
@@ -267,12 +307,16 @@ class Live implements McpConnection {
     this.isOpen = session.isOpen
     this.pending = session.pending
     this.counters = session.counters
-    this.plain = { timeoutMs, totalTimeoutMs }
-    this.tool = { timeoutMs, totalTimeoutMs, resetOnProgress: true }
+    this.plain = { timeoutMs, totalTimeoutMs, trace }
+    this.tool = { timeoutMs, totalTimeoutMs, resetOnProgress: true, trace }
     this.listTools = Effect.suspend((): McpConnection["listTools"] =>
       this.capabilities.tools === undefined ? this.withoutTools : this.pages()
     )
     this.ping = Effect.suspend(() => this.roundTrip())
+  }
+
+  traced(trace: RequestTrace): McpConnection {
+    return new Live(this.parts, trace)
   }
 
   onClosed(hook: (reason: string) => void): void {
@@ -330,7 +374,8 @@ class Live implements McpConnection {
     return {
       timeoutMs: timeout === undefined ? this.tool.timeoutMs : Duration.toMillis(timeout),
       totalTimeoutMs: totalTimeout === undefined ? this.tool.totalTimeoutMs : Duration.toMillis(totalTimeout),
-      resetOnProgress: true
+      resetOnProgress: true,
+      trace: this.tool.trace
     }
   }
 

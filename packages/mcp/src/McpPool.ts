@@ -14,13 +14,17 @@ import * as KeyedPool from "effect/KeyedPool"
 import * as Layer from "effect/Layer"
 import { pipeArguments } from "effect/Pipeable"
 import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import { CurrentPartition } from "./CurrentPartition.js"
 import * as McpConnection from "./McpConnection.js"
 import type { McpConnector } from "./McpConnector.js"
 import { ConfigError, type McpConnectError, PartitionMissing, UnknownServer } from "./McpError.js"
+import * as PoolGauges from "./PoolGauges.js"
 import * as ServerConfig from "./ServerConfig.js"
-import type { Partition, ServerId, ServerKey } from "./ServerKey.js"
+import { logAnnotations, type Partition, type ServerId, type ServerKey } from "./ServerKey.js"
 import * as Servers from "./Servers.js"
+import type * as ServerStatus from "./ServerStatus.js"
+import { Watches } from "./Watches.js"
 
 /**
  * How borrowing a connection can fail.
@@ -53,6 +57,8 @@ export interface Options {
    * not, they get the first failure: right where a person waits for the answer. Default true.
    */
   readonly retryConnects?: boolean | undefined
+  /** What its metrics call the pool (`mooring_pool_*`, label `pool`). Default `mcp`. */
+  readonly name?: string | undefined
 }
 
 /**
@@ -70,6 +76,15 @@ export interface Service {
   readonly keyOf: (server: string) => Effect.Effect<ServerKey, UnknownServer | PartitionMissing>
   /** The pool as Effect's own `KeyedPool`, by the names of servers; the partition is that of the caller. */
   readonly keyed: KeyedPool.KeyedPool<ServerId, McpConnection.McpConnection, BorrowError>
+  /** How the connections of a key are doing now. */
+  readonly status: (key: ServerKey) => Effect.Effect<ServerStatus.ServerStatus>
+  /**
+   * How all servers are doing: one status for each in the order of the configuration, or one for each of its partitions
+   * that the pool knows of. `partition`: only of this one, where connections are not shared.
+   */
+  readonly statuses: (partition?: Partition) => Effect.Effect<ReadonlyArray<ServerStatus.ServerStatus>>
+  /** The status of a key now, and whenever it has changed since. See `McpClient`. */
+  readonly changes: (key: ServerKey) => Stream.Stream<ServerStatus.ServerStatus>
 }
 
 /**
@@ -90,13 +105,29 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
     const servers = yield* Servers.make(options.servers)
     const all = [...servers.values()]
     const hasProcesses = all.some((server) => ServerConfig.isStdio(server.config))
-    const pool = yield* Pool.make<ServerKey, McpConnection.McpConnection, McpConnectError, McpConnector | Scope.Scope>({
+    const clock = yield* Effect.clock
+    const watches = new Watches(servers, {
+      now: () => Number(clock.unsafeCurrentTimeNanos()),
+      wallMillis: () => clock.unsafeCurrentTimeMillis()
+    })
+    yield* Effect.addFinalizer(() => watches.close)
+    const gauges = yield* PoolGauges.make(options.name ?? "mcp")
+    const pool: Service["pool"] = yield* Pool.make<
+      ServerKey,
+      McpConnection.McpConnection,
+      McpConnectError,
+      McpConnector | Scope.Scope
+    >({
       acquire: (key, handle) =>
         Effect.suspend(() => {
           const server = servers.get(key.server)
           // The pool is only ever given keys of known servers, but it is public.
           if (server === undefined) return Effect.die(new UnknownServer({ server: key.server, known: servers.names }))
-          return McpConnection.make(key, server.config)
+          return Effect.flatMap(watches.of(key, server, pool), (watch) =>
+            watch.connect(handle.id, (observer) =>
+              McpConnection.make(key, server.config, { number: handle.id, observer })
+            )
+          )
         }).pipe(
           Effect.tap((connection) => {
             connection.onAlive(handle.alive)
@@ -115,6 +146,11 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
       isOpen: (connection) => connection.isOpen(),
       isRetryable: (error) => options.retryConnects !== false && error.retryable,
       describeKey: (key) => key.toString(),
+      logAnnotations,
+      onEvent: (event) => {
+        watches.hear(event)
+        if (event._tag === "Connecting") gauges.wake()
+      },
       health: {
         probe: (connection) => connection.ping,
         // A remote server that nobody keeps warm is asked before it is used (after 30 s), not over and over.
@@ -124,7 +160,16 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
         }
       }
     }).pipe(Effect.mapError(({ field, reason }) => new ConfigError({ path: field, reason })))
-    const service: Service = { pool, servers, keyOf: keyOf(servers), keyed: viewOf(pool, servers) }
+    yield* gauges.show(pool)
+    const service: Service = {
+      pool,
+      servers,
+      keyOf: keyOf(servers),
+      keyed: viewOf(pool, servers),
+      status: (key) => watches.status(key, pool),
+      statuses: (partition) => watches.statuses(pool, (key) => partition === undefined || key.partition === partition),
+      changes: (key) => watches.changes(key, pool)
+    }
     yield* Effect.forEach(all, (server) => warm(pool, server), { discard: true })
     return service
   })
@@ -192,6 +237,7 @@ const warm = (pool: Service["pool"], server: Servers.Server): Effect.Effect<void
     ? Effect.void
     : pool.warm([server.key]).pipe(
         Effect.catchAllCause((cause) => Effect.logWarning(`MCP server "${server.name}" could not be warmed up`, cause)),
+        Effect.annotateLogs(logAnnotations(server.key)),
         Effect.forkScoped,
         Effect.asVoid
       )

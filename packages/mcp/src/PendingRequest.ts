@@ -19,6 +19,7 @@ import {
   type RequestError
 } from "./McpError.js"
 import type { Outgoing, TransportFailure } from "./McpTransport.js"
+import type { RequestTrace } from "./RequestMessage.js"
 import * as SessionEvent from "./SessionEvent.js"
 
 /**
@@ -39,6 +40,24 @@ export interface RequestOptions {
   readonly resetOnProgress?: boolean | undefined
   /** Hears of progress, as it comes. Asks the server for it. */
   readonly onProgress?: ((progress: Progress) => void) | undefined
+  /** What goes along so that the request can be traced. Default: nothing. */
+  readonly trace?: RequestTrace | undefined
+}
+
+/**
+ * Hears how each request of a connection ended, in the moment that it did: by the server's `result`, by an `error`, or
+ * `cancelled`, since the caller was interrupted. `now`, like `startedAt` of the request, in nanoseconds of the session.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RequestObserver {
+  readonly ended: (
+    request: PendingRequest,
+    error: RequestError | "cancelled" | undefined,
+    result: unknown,
+    now: number
+  ) => void
 }
 
 /**
@@ -58,6 +77,8 @@ export interface Holder {
   /** Tells the server that the answer is not wanted any more. */
   readonly tellCancelled: (request: PendingRequest, reason: string) => void
   readonly tell: (event: SessionEvent.SessionEvent) => void
+  /** The request has ended: by `result`, or by `error`. */
+  readonly observe: (request: PendingRequest, error: RequestError | "cancelled" | undefined, result: unknown) => void
   /** The transport could not deliver this, nor can it deliver anything else. */
   readonly broken: (failure: TransportFailure) => void
 }
@@ -89,9 +110,24 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     readonly message: JSONRPCRequest,
     private readonly answer: Answer<unknown>,
     readonly options: RequestOptions,
-    /** When the request must have ended, progress or not. Nanoseconds of the session's `Deadlines`. */
-    readonly endsAt: number
+    /** When it began. Nanoseconds of the session's `Deadlines`. */
+    readonly startedAt: number
   ) {}
+
+  /** When it must have ended, progress or not. Nanoseconds of the session's `Deadlines`. */
+  get endsAt(): number {
+    return this.startedAt + this.options.totalTimeoutMs * 1e6
+  }
+
+  get method(): string {
+    return this.message.method
+  }
+
+  /** The tool, where a tool is called. */
+  get tool(): string | undefined {
+    const { method, params } = this.message
+    return method === "tools/call" && typeof params?.["name"] === "string" ? params["name"] : undefined
+  }
 
   get handedOver(): boolean {
     return this.sent
@@ -128,21 +164,22 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     if (!this.holder.release(this, true)) return
     try {
       const read = this.answer(result)
-      this.end(read instanceof Malformed ? Effect.fail(this.malformed(read.reason)) : Effect.succeed(read))
+      if (read instanceof Malformed) this.fail(this.malformed(read.reason))
+      else this.end(Effect.succeed(read), undefined, read)
     } catch (defect) {
       // A result that is nested deep enough runs any schema out of stack.
-      this.end(Effect.fail(this.malformed(`it cannot be read (${String(defect)})`)))
+      this.fail(this.malformed(`it cannot be read (${String(defect)})`))
     }
   }
 
   /** The server's error came. */
   refuse(code: number, reason: string, data: unknown): void {
-    if (this.holder.release(this, true)) this.end(Effect.fail(this.protocolError(code, reason, data)))
+    if (this.holder.release(this, true)) this.fail(this.protocolError(code, reason, data))
   }
 
   /** An answer came that is neither. */
   misread(reason: string): void {
-    if (this.holder.release(this, true)) this.end(Effect.fail(this.malformed(reason)))
+    if (this.holder.release(this, true)) this.fail(this.malformed(reason))
   }
 
   /** The connection ended. */
@@ -151,7 +188,7 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     // What was not sent will be sent again elsewhere: the transport, which may still be open, must not send it now.
     this.abandoned = true
     const { delivery, holder } = this
-    this.end(Effect.fail(new ConnectionLost({ server: holder.server, reason, delivery, cause })))
+    this.fail(new ConnectionLost({ server: holder.server, reason, delivery, cause }))
   }
 
   /** The transport says that this request failed; only it knows whether any of it was sent. */
@@ -160,7 +197,7 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     if (this.holder.release(this, false)) {
       const { server } = this.holder
       const lost = () => new ConnectionLost({ server, reason, delivery, status, retryAfterMs, cause })
-      this.end(Effect.fail(unfit === true ? this.invalid(reason) : lost()))
+      this.fail(unfit === true ? this.invalid(reason) : lost())
     }
     if (fatal) this.holder.broken(failure)
   }
@@ -170,12 +207,12 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     const timeoutMs = this.deadlineAt >= this.endsAt ? totalTimeoutMs : idleMs
     if (!this.withdraw(`not answered within ${timeoutMs} ms`)) return
     this.holder.tell(SessionEvent.Unanswered({ method: this.message.method, timeoutMs }))
-    this.end(Effect.fail(new CallTimeout({ ...this.what, timeoutMs, delivery: this.delivery })))
+    this.fail(new CallTimeout({ ...this.what, timeoutMs, delivery: this.delivery }))
   }
 
   /** The caller was interrupted; nobody waits for an outcome. Does nothing when there is one. */
   cancel(): void {
-    this.withdraw("the caller was interrupted")
+    if (this.withdraw("the caller was interrupted")) this.holder.observe(this, "cancelled", undefined)
   }
 
   private withdraw(reason: string): boolean {
@@ -185,15 +222,18 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     return true
   }
 
-  private end(outcome: Outcome): void {
+  private fail(error: RequestError): void {
+    this.end(Effect.fail(error), error, undefined)
+  }
+
+  private end(outcome: Outcome, error: RequestError | undefined, result: unknown): void {
     this.outcome = outcome
+    this.holder.observe(this, error, result)
     this.waiter?.(outcome)
   }
 
   private get what() {
-    const { method, params } = this.message
-    const tool = method === "tools/call" && typeof params?.["name"] === "string" ? params["name"] : undefined
-    return { server: this.holder.server, method, tool }
+    return { server: this.holder.server, method: this.method, tool: this.tool }
   }
 
   private invalid(reason: string): InvalidArguments {

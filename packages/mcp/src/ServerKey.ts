@@ -58,3 +58,16 @@ export class ServerKey extends Data.Class<{ readonly server: string; readonly pa
  * @category constructors
  */
 export const shared = (server: string): ServerKey => new ServerKey({ server, partition: sharedPartition })
+
+/**
+ * What log lines about a key, or a connection of it, are annotated with, so that they can be filtered: `mcp.server`,
+ * `mcp.partition` where it is not shared, and `mcp.connection`, the connection's number.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const logAnnotations = (key: ServerKey, connection?: number): Readonly<Record<string, unknown>> => ({
+  "mcp.server": key.server,
+  ...(key.partition === sharedPartition ? {} : { "mcp.partition": key.partition }),
+  ...(connection === undefined ? {} : { "mcp.connection": connection })
+})

@@ -30,6 +30,8 @@ export interface Server {
   readonly key: ServerKey.ServerKey
   /** The key of a partition's connections; the same object while it is among the last 10,000 that were asked for. */
   readonly keyOf: (partition: ServerKey.Partition) => ServerKey.ServerKey
+  /** Where it is, by the names of OpenTelemetry: `server.address` and `server.port`. Empty for a process. */
+  readonly address: Readonly<Record<string, string | number>>
   /** Makes text that the server wrote fit to stand in an error. */
   readonly clean: (text: string) => string
 }
@@ -90,8 +92,15 @@ const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
     pool: poolConfig(config, settings),
     key: ServerKey.shared(name),
     keyOf: interned(name),
+    address: addressOf(config),
     clean: (text) => Redaction.passage(redaction, text)
   }
+}
+
+const addressOf = (config: ServerConfig.ServerConfig): Server["address"] => {
+  if (ServerConfig.isStdio(config)) return {}
+  const { hostname, port, protocol } = new URL(config.url)
+  return { "server.address": hostname, "server.port": port === "" ? (protocol === "https:" ? 443 : 80) : Number(port) }
 }
 
 const poolConfig = (config: ServerConfig.ServerConfig, settings: ServerConfig.Settings): PoolConfig.PoolConfig => {

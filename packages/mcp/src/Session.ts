@@ -32,8 +32,9 @@ import {
   ServerFlooding
 } from "./McpError.js"
 import type { McpTransport, Outgoing, TransportFailure } from "./McpTransport.js"
-import { type Holder, PendingRequest, type RequestOptions } from "./PendingRequest.js"
+import { type Holder, PendingRequest, type RequestObserver, type RequestOptions } from "./PendingRequest.js"
 import * as Redaction from "./Redaction.js"
+import * as RequestMessage from "./RequestMessage.js"
 import { type Host, ServerTraffic } from "./ServerTraffic.js"
 import * as SessionEvent from "./SessionEvent.js"
 
@@ -127,14 +128,19 @@ export const firstId = 1_000_000
 
 /**
  * Starts the transport and takes over its messages. `server` stands in errors; `clean` makes a server's text fit to
- * be shown in one (by default it is cut, and control characters go). Holds the server to the `Limits` of its context.
+ * be shown in one (by default it is cut, and control characters go); `observer` hears how each request ended. Holds the
+ * server to the `Limits` of its context.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (
   transport: McpTransport,
-  options: { readonly server: string; readonly clean?: ((text: string) => string) | undefined }
+  options: {
+    readonly server: string
+    readonly clean?: ((text: string) => string) | undefined
+    readonly observer?: RequestObserver | undefined
+  }
 ): Effect.Effect<Session, McpConnectError, Scope.Scope> =>
   Effect.gen(function* () {
     const deadlines = yield* Deadlines.make
@@ -143,7 +149,8 @@ export const make = (
     const log = (level: LogLevel.LogLevel, what: string, cause: Cause.Cause<never> = Cause.empty) => {
       Runtime.runFork(runtime)(Effect.logWithLevel(level, `MCP server "${options.server}": ${what}`, cause))
     }
-    const session = new Live(transport, deadlines, options.server, options.clean ?? cleaned, limits, log)
+    const { clean = cleaned, observer, server } = options
+    const session = new Live(transport, deadlines, server, clean, limits, observer, log)
     yield* Effect.addFinalizer(() => Effect.sync(() => session.close("the connection was closed", undefined)))
     yield* transport.start({
       message: (message, origin) => session.receive(message, origin),
@@ -184,6 +191,7 @@ class Live implements Session, Holder, Host {
     readonly server: string,
     readonly clean: (text: string) => string,
     readonly limits: Limits.Values,
+    private readonly observer: RequestObserver | undefined,
     private readonly log: Log
   ) {
     this.traffic = new ServerTraffic(this)
@@ -243,15 +251,15 @@ class Live implements Session, Holder, Host {
   ): PendingRequest {
     const id = this.requests.freeFrom(this.nextId)
     this.nextId = id + 1
-    const { onProgress, resetOnProgress, timeoutMs, totalTimeoutMs } = options
+    const { onProgress, resetOnProgress, timeoutMs, totalTimeoutMs, trace } = options
     const asks = onProgress !== undefined || (resetOnProgress === true && timeoutMs < totalTimeoutMs)
     const now = this.deadlines.now()
-    const endsAt = now + totalTimeoutMs * 1e6
-    const message = new Request(id, method, asks ? new Asking(params, id) : params)
-    const request = new PendingRequest(this, id, message, answer, options, endsAt)
+    const message = RequestMessage.make(id, method, params, asks ? id : undefined, trace)
+    const request = new PendingRequest(this, id, message, answer, options, now)
     // First: a time that is no number throws, and nothing must be left then.
-    this.deadlines.add(request, Math.min(now + timeoutMs * 1e6, endsAt))
+    this.deadlines.add(request, Math.min(now + timeoutMs * 1e6, request.endsAt))
     this.requests.add(request)
+    trace?.onId?.(id)
     try {
       this.transport.send(request)
     } catch (cause) {
@@ -302,6 +310,15 @@ class Live implements Session, Holder, Host {
     if (answered) this.counters.answered++
     else this.counters.unanswered++
     return true
+  }
+
+  observe(request: PendingRequest, error: RequestError | "cancelled" | undefined, result: unknown): void {
+    if (this.observer === undefined) return
+    try {
+      this.observer.ended(request, error, result, this.deadlines.now())
+    } catch (defect) {
+      this.log(LogLevel.Error, "what observes its requests failed", Cause.die(defect))
+    }
   }
 
   tellCancelled(request: PendingRequest, reason: string): void {
@@ -443,40 +460,6 @@ class Live implements Session, Holder, Host {
     } catch (defect) {
       this.log(LogLevel.Error, `what listens to ${what} failed`, Cause.die(defect))
     }
-  }
-}
-
-/**
- * A class, and not an object in braces: V8 takes those on a busy path for long-lived and puts them where only a full
- * collection finds them, which costs more than all else that is done with them.
- */
-class Request implements JSONRPCRequest {
-  readonly [other: string]: unknown
-  readonly jsonrpc = "2.0"
-  constructor(
-    readonly id: number,
-    readonly method: string,
-    readonly params: JSONRPCRequest["params"]
-  ) {}
-}
-
-/** The parameters of a request with its token for progress. Classes for the same reason. */
-class Asking {
-  readonly [other: string]: unknown
-  readonly _meta: Meta
-  constructor(params: JSONRPCRequest["params"], progressToken: number) {
-    Object.assign(this, params)
-    this._meta = new Meta(params?._meta, progressToken)
-  }
-}
-
-class Meta {
-  readonly [other: string]: unknown
-  constructor(
-    meta: { readonly [other: string]: unknown } | undefined,
-    readonly progressToken: number
-  ) {
-    if (meta !== undefined) Object.assign(this, meta, { progressToken })
   }
 }
 

@@ -47,6 +47,10 @@ export * as ServerConfig from "./ServerConfig.js"
 /** @since 0.1.0 */
 export * as ServerKey from "./ServerKey.js"
 /** @since 0.1.0 */
+export * as ServerStatus from "./ServerStatus.js"
+/** @since 0.1.0 */
 export * as Session from "./Session.js"
 /** @since 0.1.0 */
 export * as SessionEvent from "./SessionEvent.js"
+/** @since 0.1.0 */
+export * as TraceContext from "./TraceContext.js"

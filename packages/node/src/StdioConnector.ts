@@ -9,7 +9,7 @@
  * @since 0.1.0
  */
 import { getDefaultEnvironment } from "@modelcontextprotocol/sdk/client/stdio.js"
-import { JsonRpc, Limits, McpError, type McpTransport, Redaction, ServerConfig, type ServerKey } from "@mooring/mcp"
+import { JsonRpc, Limits, McpError, type McpTransport, Redaction, ServerConfig, ServerKey } from "@mooring/mcp"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
@@ -92,7 +92,7 @@ const logger = (runtime: Runtime.Runtime<never>, key: ServerKey.ServerKey): Log 
   const run = Runtime.runSyncExit(runtime)
   return (level, ...message) => {
     if (level._tag === "None" || LogLevel.lessThan(level, minimum)) return
-    run(Effect.annotateLogs(Effect.logWithLevel(level, ...message), "mcp.server", key.toString()))
+    run(Effect.annotateLogs(Effect.logWithLevel(level, ...message), ServerKey.logAnnotations(key)))
   }
 }
 

@@ -35,6 +35,8 @@ import type { Reset } from "./Reset.js"
  * @category models
  */
 export interface ItemHandle {
+  /** The item's number within the pool, counted from 1, as events have it. */
+  readonly id: number
   /** The item must not serve any longer; it is closed as soon as nobody holds it, and replaced where needed. */
   readonly retire: (reason: string) => void
   /** How many leases it can bear at once. Lowering it takes nothing away: no new leases until it is below. */
@@ -85,6 +87,16 @@ export interface PoolOptions<in K, in out A, in out E, out R> {
   readonly isRetryable?: ((error: E) => boolean) | undefined
   /** The key as errors, events and stats show it. Default `String(key)`. */
   readonly describeKey?: ((key: K) => string) | undefined
+  /**
+   * Hears every event as it happens, before whoever reads `events`. Called synchronously in the middle of the pool's
+   * work: it must be cheap, and must not call the pool. Default: nobody.
+   */
+  readonly onEvent?: ((event: PoolEvent) => void) | undefined
+  /**
+   * What log lines about an item are annotated with: the pool's own, and those of opening, checking and closing it.
+   * `item` is its number, as events have it. Default: nothing.
+   */
+  readonly logAnnotations?: ((key: K, item: number) => Readonly<Record<string, unknown>>) | undefined
   /** How long closing the pool, or draining a key, waits for leases before it revokes them. Default 30 seconds. */
   readonly shutdownTimeout?: Duration.DurationInput | undefined
   /**
@@ -202,7 +214,7 @@ export const make = <K, A, E, R>(
     const numbers = new PCGRandom(seed)
     const runtime = yield* Effect.runtime<Exclude<R, Scope.Scope>>()
     const deadlines = yield* Deadlines.make
-    const hub = yield* EventHub.make
+    const hub = yield* EventHub.make(options.onEvent)
     const { config } = options
     const engine = new Engine<K, A, E, Exclude<R, Scope.Scope>>(
       {
@@ -217,6 +229,7 @@ export const make = <K, A, E, R>(
         watchesLeaks: typeof config === "object" && config.leakThreshold !== undefined,
         groupOf: options.group?.of ?? (() => ""),
         describeKey: options.describeKey ?? String,
+        logAnnotations: options.logAnnotations,
         isRetryable: options.isRetryable ?? (() => true),
         random: () => numbers.number()
       },
@@ -224,13 +237,7 @@ export const make = <K, A, E, R>(
       deadlines,
       hub
     )
-    const pool = new PoolImpl<K, A, E, Exclude<R, Scope.Scope>>(
-      engine,
-      deadlines,
-      hub,
-      runtime,
-      settings.shutdownTimeout
-    )
+    const pool = new PoolImpl<K, A, E, Exclude<R, Scope.Scope>>(engine, deadlines, hub, settings.shutdownTimeout)
     yield* Effect.addFinalizer(() => pool.close)
     return pool
   })

@@ -73,6 +73,8 @@ export type PoolEvent = Data.TaggedEnum<{
   Leak: { readonly key: string; readonly item: number; readonly heldMs: number; readonly taken: string }
   /** A lease was taken away by force. */
   Revoked: { readonly key: string; readonly item: number; readonly reason: string }
+  /** `suspend` or `resume` was called, for a key or (`key` is `undefined`) for the whole pool. */
+  Suspension: { readonly key: string | undefined; readonly suspended: boolean }
   /** The circuit of a key opened, is on trial, or closed. */
   Circuit: { readonly key: string; readonly state: "closed" | "open" | "halfOpen" }
 }>

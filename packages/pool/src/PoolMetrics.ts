@@ -55,13 +55,36 @@ export const report = (
   options?: PoolMetricsOptions
 ): Effect.Effect<void, never, Scope.Scope> =>
   Effect.suspend(() => {
-    const read = Effect.flatMap(pool.stats, reporter(options?.name ?? "default"))
+    const read = reader(pool, options?.name)
     return Effect.addFinalizer(() => read).pipe(
       Effect.zipRight(read),
-      Effect.zipRight(Effect.forkScoped(Effect.schedule(read, Schedule.spaced(options?.every ?? "10 seconds")))),
+      Effect.zipRight(Effect.forkScoped(Effect.schedule(read, Schedule.spaced(options?.every ?? defaultInterval)))),
       Effect.asVoid
     )
   })
+
+/**
+ * How often numbers are read unless said otherwise.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const defaultInterval: Duration.DurationInput = "10 seconds"
+
+/**
+ * An effect that brings the metrics up to date each time it is run, for whoever decides when that is. One for each
+ * pool: a second one would count everything again. `name` as in `PoolMetricsOptions`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const reader = (
+  pool: { readonly stats: Effect.Effect<PoolStats> },
+  name: string = "default"
+): Effect.Effect<void> => {
+  const show = reporter(name)
+  return Effect.suspend(() => Effect.flatMap(pool.stats, show))
+}
 
 const items = Metric.gauge("mooring_pool_items", { description: "Items by state" })
 const leases = Metric.gauge("mooring_pool_leases", { description: "Leases held" })

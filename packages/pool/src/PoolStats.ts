@@ -42,6 +42,10 @@ export interface KeyStats {
   readonly closed: Readonly<Partial<Record<CloseReason, number>>>
   /** Items that outlasted their deadline while opening or closing, and are no longer waited for. */
   readonly abandoned: number
+  /** Attempts to open that failed one after the other since one succeeded. */
+  readonly failures: number
+  /** Milliseconds until the next attempt to open may begin; 0 when it may now, or is on trial. */
+  readonly retryAfterMs: number
   readonly circuit: "closed" | "open" | "halfOpen"
   readonly suspended: boolean
 }
@@ -52,6 +56,6 @@ export interface KeyStats {
  * @since 0.1.0
  * @category models
  */
-export interface PoolStats extends Omit<KeyStats, "key" | "circuit" | "suspended"> {
+export interface PoolStats extends Omit<KeyStats, "key" | "failures" | "retryAfterMs" | "circuit" | "suspended"> {
   readonly keys: ReadonlyArray<KeyStats>
 }

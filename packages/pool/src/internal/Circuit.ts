@@ -62,6 +62,10 @@ export const opensAt = (circuit: Circuit): number => {
   }
 }
 
+/** How long until the next attempt may begin; 0 while one is on trial. Nanoseconds. */
+export const pauseOf = (circuit: Circuit, now: number): number =>
+  circuit._tag === "HalfOpen" ? 0 : Math.max(0, opensAt(circuit) - now)
+
 export const stateOf = (circuit: Circuit, now: number): "closed" | "open" | "halfOpen" => {
   if (circuit._tag === "Closed") return "closed"
   return circuit._tag === "Open" && now < circuit.until ? "open" : "halfOpen"

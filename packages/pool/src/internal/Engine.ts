@@ -19,7 +19,7 @@ import {
   PoolSaturated,
   PoolSuspended
 } from "../PoolError.js"
-import type { CloseReason } from "../PoolEvent.js"
+import { type CloseReason, PoolEvent } from "../PoolEvent.js"
 import { Capacity } from "./Capacity.js"
 import { Choice } from "./Choice.js"
 import * as Circuit from "./Circuit.js"
@@ -59,7 +59,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     private readonly options: EngineOptions<K, A, E, R>,
     runtime: PlatformRuntime.Runtime<R>,
     readonly deadlines: Deadlines,
-    events: EventHub
+    private readonly events: EventHub
   ) {
     this.capacity = new Capacity(options, {
       tryGrow: (key) => {
@@ -423,11 +423,13 @@ export class Engine<in out K, in out A, in out E, in out R> {
   setSuspended(key: K | undefined, suspended: boolean): Either.Either<void, PoolConfigError> {
     if (key === undefined) {
       this.suspended = suspended
+      this.events.publish(PoolEvent.Suspension({ key: undefined, suspended }))
       for (const state of this.keys.all()) this.pump(state)
       return Either.right(undefined)
     }
     return Either.map(this.keys.getOrMake(key), (state) => {
       state.suspended = suspended
+      this.events.publish(PoolEvent.Suspension({ key: state.name, suspended }))
       this.pump(state)
       this.keys.tidy(state)
     })

@@ -2,8 +2,10 @@
  * Hands events to whoever listens. Each listener has a bounded queue that drops its oldest events, so that a slow one
  * slows nothing; without listeners an event costs one comparison.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
+import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import type { PoolEvent } from "../PoolEvent.js"
 
@@ -16,7 +18,11 @@ export class EventHub {
   /** Events from now on. */
   readonly stream: Stream.Stream<PoolEvent>
 
-  private constructor(private readonly hub: PubSub.PubSub<PoolEvent>) {
+  private constructor(
+    private readonly hub: PubSub.PubSub<PoolEvent>,
+    private readonly hear: ((event: PoolEvent) => void) | undefined,
+    private readonly report: (defect: unknown) => void
+  ) {
     const listen = Effect.acquireRelease(
       Effect.sync(() => {
         this.listeners++
@@ -34,12 +40,23 @@ export class EventHub {
     )
   }
 
-  static readonly make: Effect.Effect<EventHub> = Effect.map(
-    PubSub.sliding<PoolEvent>(capacity),
-    (hub) => new EventHub(hub)
-  )
+  /** `hear` is called with each event, synchronously. Should it throw all the same, that is logged. */
+  static make(hear: ((event: PoolEvent) => void) | undefined): Effect.Effect<EventHub> {
+    return Effect.gen(function* () {
+      const runtime = yield* Effect.runtime<never>()
+      const report = (defect: unknown) => {
+        Runtime.runFork(runtime)(Effect.logError("What hears the pool's events failed", Cause.die(defect)))
+      }
+      return new EventHub(yield* PubSub.sliding<PoolEvent>(capacity), hear, report)
+    })
+  }
 
   publish(event: PoolEvent): void {
+    try {
+      this.hear?.(event)
+    } catch (defect) {
+      this.report(defect)
+    }
     if (this.listeners === 0) return
     // Publishing to a sliding hub never waits.
     Effect.runSync(PubSub.publish(this.hub, event))

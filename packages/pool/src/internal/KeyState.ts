@@ -163,6 +163,8 @@ export class KeyState<in out K, in out A, in out E> extends FreeItems<K, A, E> {
       leases: this.leases,
       waiting: this.queue.size,
       ...this.counters.show(this.immediate, this.leases),
+      failures: this.circuit.failures,
+      retryAfterMs: Circuit.pauseOf(this.circuit, now) / 1e6,
       circuit: Circuit.stateOf(this.circuit, now),
       suspended
     }

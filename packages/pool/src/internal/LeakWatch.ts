@@ -27,7 +27,7 @@ export class LeakWatch<in out K, in out A, in out E> implements Deadline {
     const { id, key } = this.item
     const heldMs = (this.deadlines.now() - this.since) / 1e6
     this.events.publish(PoolEvent.Leak({ key: key.name, item: id, heldMs, taken: this.taken }))
-    this.log(`Pool, key "${key.name}": a lease has been held for ${Math.round(heldMs)} ms. Taken at ${this.taken}`)
+    this.log(`a lease has been held for ${Math.round(heldMs)} ms. Taken at ${this.taken}`)
   }
 
   end(): void {

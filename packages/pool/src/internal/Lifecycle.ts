@@ -32,6 +32,7 @@ export interface Behaviour<K, A, E, R> {
   readonly isOpen: ((item: A) => boolean) | undefined
   readonly health: HealthCheck<A, R> | undefined
   readonly reset: Reset<A, R> | undefined
+  readonly logAnnotations: ((key: K, item: number) => Readonly<Record<string, unknown>>) | undefined
 }
 
 /** Who decides what happens next. */
@@ -111,7 +112,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
       item.acquiresBefore = this.host.acquires()
       return Scope.extend(this.behaviour.acquire(key.key, this.handle(item)), scope)
     })
-    item.task = Bounded.run(this.runtime, this.deadlines, acquire, key.config.connectTimeout, {
+    item.task = Bounded.run(this.runtime, this.deadlines, this.about(item, acquire), key.config.connectTimeout, {
       done: (exit) => {
         this.capacity.connectEnded(weight)
         if (Exit.isSuccess(exit)) this.opened(item, exit.value)
@@ -179,7 +180,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     const retryAfterMs = Math.max(0, (Circuit.opensAt(key.circuit) - now) / 1e6)
     this.publish(PoolEvent.ConnectFailed({ key: key.name, item: item.id, cause, retryAfterMs }))
     // A failure is for who waits, and may pass; a defect is for who wrote it.
-    if (Cause.isDie(cause)) this.log("opening an item died", key.name, cause)
+    if (Cause.isDie(cause)) this.log("opening an item died", item, cause)
     this.giveUpConnecting(item, "connectFailed", before)
     this.host.connectFailed(item, cause)
     this.host.pump(key)
@@ -265,7 +266,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     }
     // A ready item has its value.
     const checked = Effect.suspend(() => run(item.value as A))
-    item.validation = Bounded.run(this.runtime, this.deadlines, checked, timeout, {
+    item.validation = Bounded.run(this.runtime, this.deadlines, this.about(item, checked), timeout, {
       done: (exit) => over(Exit.isSuccess(exit) ? undefined : Cause.pretty(exit.cause)),
       timedOut: () => over("it did not answer in time")
     })
@@ -349,7 +350,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     const faulty = (exit: Exit.Exit<void, unknown>) => {
       if (Exit.isFailure(exit)) this.fault(item, "closing failed", exit.cause)
     }
-    item.task = Bounded.run(this.runtime, this.deadlines, close, key.config.closeTimeout, {
+    item.task = Bounded.run(this.runtime, this.deadlines, this.about(item, close), key.config.closeTimeout, {
       done: (exit) => {
         faulty(exit)
         key.counters.countClosed(item.reason)
@@ -360,7 +361,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
         key.counters.abandoned++
         const phase = item.wasOpen ? "closing" : "connecting"
         this.publish(PoolEvent.Abandoned({ key: key.name, item: item.id, phase }))
-        this.log(`${phase} an item outlasted its deadline and was abandoned`, key.name, undefined)
+        this.log(`${phase} an item outlasted its deadline and was abandoned`, item, undefined)
         this.gone(item)
       },
       late: faulty
@@ -391,6 +392,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
 
   private handle(item: Item<K, A, E>): ItemHandle {
     return {
+      id: item.id,
       retire: (reason) => {
         this.retire(item, "retired", reason)
         this.host.pump(item.key)
@@ -461,13 +463,20 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   /** Something that the pool was given has failed where the pool goes on: an event, and a log with the cause. */
   private fault(item: Item<K, A, E>, what: string, cause: Cause.Cause<unknown>): void {
     this.publish(PoolEvent.Fault({ key: item.key.name, item: item.id, what, cause }))
-    this.log(what, item.key.name, cause)
+    this.log(what, item, cause)
   }
 
-  private log(what: string, key: string, cause: Cause.Cause<unknown> | undefined): void {
-    const message = `Pool, key "${key}": ${what}`
+  log(what: string, item: Item<K, A, E>, cause: Cause.Cause<unknown> | undefined): void {
+    const message = `Pool, key "${item.key.name}": ${what}`
     const log = cause === undefined ? Effect.logWarning(message) : Effect.logWarning(message, cause)
-    Runtime.runFork(this.runtime)(log, { immediate: false })
+    Runtime.runFork(this.runtime)(this.about(item, log), { immediate: false })
+  }
+
+  /** What this logs is about the item, and says so. */
+  private about<B, E2, R2>(item: Item<K, A, E>, effect: Effect.Effect<B, E2, R2>): Effect.Effect<B, E2, R2> {
+    const { logAnnotations } = this.behaviour
+    if (logAnnotations === undefined) return effect
+    return Effect.suspend(() => Effect.annotateLogs(effect, logAnnotations(item.key.key, item.id)))
   }
 }
 

@@ -9,7 +9,6 @@ import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as KeyedPool from "effect/KeyedPool"
 import { pipeArguments } from "effect/Pipeable"
-import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Deadlines } from "../Deadlines.js"
@@ -37,7 +36,6 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
     private readonly engine: Engine<K, A, E, R>,
     private readonly deadlines: Deadlines,
     private readonly hub: EventHub,
-    private readonly runtime: Runtime.Runtime<R>,
     private readonly shutdownTimeout: number
   ) {}
 
@@ -104,7 +102,7 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
   private watch(item: Item<K, A, E>, taken: string | undefined): LeakWatch<K, A, E> | undefined {
     if (item.key.config.leakThreshold === Infinity) return undefined
     return new LeakWatch(item, taken ?? "an unknown place", this.deadlines, this.hub, (message) =>
-      Runtime.runFork(this.runtime)(Effect.logWarning(message), { immediate: false })
+      this.engine.lifecycle.log(message, item, undefined)
     )
   }
 

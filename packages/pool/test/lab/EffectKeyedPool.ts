@@ -37,7 +37,13 @@ export const effectKeyedPool = (
   Effect.gen(function* () {
     const { config } = options
     const of = (key: string) => (typeof config === "function" ? config(key) : (config ?? {}))
-    const handle: Pool.ItemHandle = { retire: () => {}, setConcurrency: () => {}, alive: () => {}, suspect: () => {} }
+    const handle: Pool.ItemHandle = {
+      id: 0,
+      retire: () => {},
+      setConcurrency: () => {},
+      alive: () => {},
+      suspect: () => {}
+    }
     const pool = yield* KeyedPool.makeWithTTLBy({
       acquire: (key: string) => options.acquire(key, handle),
       min: () => 0,
