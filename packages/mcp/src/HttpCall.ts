@@ -8,6 +8,7 @@
 import type { Deadlines } from "@mooring/pool"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as CarrierErrors from "./CarrierErrors.js"
 import * as Address from "./HttpAddress.js"
 import { ExcerptBody, type HttpBody } from "./HttpBody.js"
 import type { CarrierFailure, HttpFlight, HttpHead, HttpSink } from "./HttpCarrier.js"
@@ -165,7 +166,10 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
       // A socket that breaks after a redirect was answered does not undo it.
       if (phase === "rest") return
       const sent = failure.sent || (this.sent && this.redirects > 0)
-      this.fail(HttpFailure.fromCarrier({ ...failure, sent }, this.link.address.shown))
+      const { address, headers } = this.link
+      const code = Redaction.excerpt(headers.redaction, failure.code)
+      const cause = CarrierErrors.shown(failure.cause, headers.redaction)
+      this.fail(HttpFailure.fromCarrier({ ...failure, code, sent, cause }, address.shown))
     }
   }
 

@@ -27,6 +27,7 @@ import { HttpSettings, type Settings } from "./HttpSettings.js"
 import { Chain } from "./internal/Chain.js"
 import { Limits } from "./Limits.js"
 import type { McpTransport, Outgoing, Receiver } from "./McpTransport.js"
+import * as Redaction from "./Redaction.js"
 import type { HttpServer } from "./ServerConfig.js"
 import type { ServerKey } from "./ServerKey.js"
 
@@ -130,7 +131,7 @@ class Live implements ExchangeHost {
         headers.protocolVersion = version
       },
       send: (outgoing) => this.send(outgoing),
-      clean: headers.computes ? (text) => headers.redaction.apply(text) : undefined
+      clean: (text) => Redaction.passage(headers.redaction, text)
     }
   }
 

@@ -198,6 +198,35 @@ class ToolCall implements Call<CallToolResult> {
   }
 }
 
+/** What a typed call was answered, and by which connection: only that knows what must not be shown of it. */
+class Answered {
+  constructor(
+    readonly result: CallToolResult,
+    readonly connection: McpConnection
+  ) {}
+}
+
+class TypedCall implements Call<Answered> {
+  readonly mayRunTwice: boolean
+  private readonly call: ToolCall
+  constructor(tool: string, args: Readonly<Record<string, unknown>>, limits: CallOptions | undefined) {
+    this.call = new ToolCall(tool, args, limits)
+    this.mayRunTwice = this.call.mayRunTwice
+  }
+
+  get limits(): CallOptions | undefined {
+    return this.call.limits
+  }
+
+  perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
+    return Effect.map(this.call.perform(restore, connection, limits), (result) => new Answered(result, connection))
+  }
+
+  unknown(key: ServerKey, cause: ConnectionLost): OutcomeUnknown {
+    return this.call.unknown(key, cause)
+  }
+}
+
 const bind = (pool: McpPool.Service, nowMs: () => number, bound: Partition | undefined): Service => {
   const { servers } = pool
 
@@ -244,18 +273,17 @@ const bind = (pool: McpPool.Service, nowMs: () => number, bound: Partition | und
     })
   }
 
-  const callTool: Service["callTool"] = (name, tool, args, options) => run(name, new ToolCall(tool, args, options))
-
   return {
     servers: servers.names,
-    callTool,
-    call: (name, tool, args, options) => {
-      const server = servers.get(name)
-      if (server === undefined) return unknownServer(name)
-      return Effect.flatMap(encode(name, tool, args), (encoded) =>
-        Effect.flatMap(callTool(name, tool.name, encoded, options), (result) => read(server, tool, result))
-      )
-    },
+    callTool: (name, tool, args, options) => run(name, new ToolCall(tool, args, options)),
+    call: (name, tool, args, options) =>
+      servers.get(name) === undefined
+        ? unknownServer(name)
+        : Effect.flatMap(encode(name, tool, args), (encoded) =>
+            Effect.flatMap(run(name, new TypedCall(tool.name, encoded, options)), (answered) =>
+              read(name, tool, answered)
+            )
+          ),
     listTools: (name) => run(name, listTools),
     ping: (name) => run(name, ping),
     forPartition: (partition) => bind(pool, nowMs, partition),
@@ -318,18 +346,18 @@ const encode = <Args, A>(
   )
 
 const read = <Args, A>(
-  server: Server,
+  server: string,
   tool: McpTool.McpTool<Args, A>,
-  result: CallToolResult
+  { connection, result }: Answered
 ): Effect.Effect<A, ToolFailed | InvalidResult> => {
   if (result.isError === true) {
-    const said = server.clean(McpTool.textOf(result))
+    const said = connection.clean(McpTool.textOf(result))
     const content = said === "" ? "it said nothing" : said
-    return Effect.fail(new ToolFailed({ server: server.name, tool: tool.name, content }))
+    return Effect.fail(new ToolFailed({ server, tool: tool.name, content }))
   }
   return Effect.mapError(tool.success.decode(result), (error) => {
     // Places are told by their names, and those are the server's.
-    const reason = server.clean(SchemaReason.format(error))
-    return new InvalidResult({ server: server.name, tool: tool.name, reason })
+    const reason = connection.clean(SchemaReason.format(error))
+    return new InvalidResult({ server, tool: tool.name, reason })
   })
 }

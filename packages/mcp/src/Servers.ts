@@ -10,7 +10,6 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as ConfigIssue from "./ConfigIssue.js"
 import type { ConfigError } from "./McpError.js"
-import * as Redaction from "./Redaction.js"
 import * as ServerCheck from "./ServerCheck.js"
 import * as ServerConfig from "./ServerConfig.js"
 import * as ServerKey from "./ServerKey.js"
@@ -30,8 +29,6 @@ export interface Server {
   readonly key: ServerKey.ServerKey
   /** The key of a partition's connections; the same object while it is among the last 10,000 that were asked for. */
   readonly keyOf: (partition: ServerKey.Partition) => ServerKey.ServerKey
-  /** Makes text that the server wrote fit to stand in an error. */
-  readonly clean: (text: string) => string
 }
 
 /**
@@ -82,15 +79,13 @@ const check = (
 
 const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
   const settings = ServerConfig.resolve(config)
-  const redaction = Redaction.make(ServerConfig.secrets(config))
   return {
     name,
     config,
     settings,
     pool: poolConfig(config, settings),
     key: ServerKey.shared(name),
-    keyOf: interned(name),
-    clean: (text) => Redaction.passage(redaction, text)
+    keyOf: interned(name)
   }
 }
 
