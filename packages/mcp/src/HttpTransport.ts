@@ -94,6 +94,12 @@ export const make = (options: Options): Effect.Effect<McpTransport, never, Scope
 
 const nanos = (duration: Duration.DurationInput): number => Duration.toMillis(duration) * 1e6
 
+/**
+ * What is under way is kept in so many chains, by the ids of requests: what is cancelled is then found among few, and a
+ * call pays nothing for an index. A power of two.
+ */
+const chains = 64
+
 /** Messages that need no answer, and must get through when requests hold every socket of theirs. */
 const controls = 2
 
@@ -104,7 +110,7 @@ class Live implements ExchangeHost {
   private closed = false
   private readonly requests: HttpLane
   private readonly control = new HttpLane(controls)
-  private readonly exchanges = new Chain<HttpExchange>()
+  private readonly exchanges: ReadonlyArray<Chain<HttpExchange>> = Array.from({ length: chains }, () => new Chain())
   private listening = false
   private legacy: HttpLegacy | undefined
 
@@ -144,7 +150,7 @@ class Live implements ExchangeHost {
   }
 
   over(exchange: HttpExchange, outcome: Outcome): void {
-    this.exchanges.delete(exchange)
+    this.chainOf(exchange.request).delete(exchange)
     if (this.closed || outcome === "dropped") return
     const { isHandshake, outgoing } = exchange
     if (outcome === "done") {
@@ -171,7 +177,9 @@ class Live implements ExchangeHost {
     if (this.closed) return
     this.closed = true
     // What is aborted leaves the chain.
-    for (let next = this.exchanges.first; next !== undefined; next = this.exchanges.first) next.abort()
+    for (const chain of this.exchanges) {
+      for (let next = chain.first; next !== undefined; next = chain.first) next.abort()
+    }
     this.legacy?.abort()
     this.tell((to) => to.closed(reason, cause))
     this.receiver = undefined
@@ -181,15 +189,22 @@ class Live implements ExchangeHost {
     if (this.receiver === undefined) return
     const { message } = outgoing
     const cancelled = cancelledBy(message)
-    // What is cancelled is looked for, the oldest first: an index would cost every call more than a cancel costs so.
-    if (cancelled !== undefined) this.exchanges.find(({ id }) => id === cancelled)?.abort()
+    if (cancelled !== undefined)
+      this.chainOf(cancelled)
+        .find(({ request }) => request === cancelled)
+        ?.abort()
     this.post(outgoing)
+  }
+
+  private chainOf(id: RequestId | undefined): Chain<HttpExchange> {
+    // There are as many as the mask has places.
+    return this.exchanges[typeof id === "number" ? id & (chains - 1) : 0] as Chain<HttpExchange>
   }
 
   private post(outgoing: Outgoing): void {
     const lane = isRequest(outgoing.message) ? this.requests : this.control
     const exchange = new HttpExchange(this, lane, outgoing, this.legacy?.endpoint)
-    this.exchanges.add(exchange)
+    this.chainOf(exchange.request).add(exchange)
     exchange.start()
   }
 
