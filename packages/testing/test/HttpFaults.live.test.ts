@@ -57,8 +57,8 @@ const clean = <A, E>(
   layer = connector()
 ): Effect.Effect<A, E | Resources.Leaked> =>
   Effect.scoped(Effect.provide(run, layer)).pipe(
-    Resources.givenBack(),
-    Effect.timeoutFail({ duration: "20 seconds", onTimeout: () => new Resources.Leaked({ grown: ["time"] }) })
+    Effect.timeoutFail({ duration: "20 seconds", onTimeout: () => new Resources.Leaked({ grown: ["time"] }) }),
+    Resources.givenBack()
   )
 
 const until = (condition: () => boolean): Effect.Effect<void> =>
