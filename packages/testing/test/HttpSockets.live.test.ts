@@ -11,6 +11,7 @@ import * as Ref from "effect/Ref"
 import { readFileSync } from "node:fs"
 import { connect as connectTo, createServer, type AddressInfo, type Socket } from "node:net"
 import { TLSSocket } from "node:tls"
+import { inspect } from "node:util"
 import { gzipSync } from "node:zlib"
 import * as FaultyHttp from "./fixtures/FaultyHttp.js"
 
@@ -124,6 +125,33 @@ describe("proxies of the environment", () => {
       const before = asked.length
       expect((yield* Effect.flip(call("http://mcp.invalid/mcp", "invalid")))._tag).toBe("McpConnectError")
       expect(asked).toHaveLength(before)
+    }).pipe(Effect.scoped, Resources.givenBack())
+  )
+
+  it.live("are understood without a scheme, as by other programs", () =>
+    Effect.gen(function* () {
+      const server = yield* FaultyHttp.serve(FaultyHttp.answer)
+      const { asked, url } = yield* proxy(() => Number(new URL(server.url).port))
+      const connection = yield* connect("http://mcp.invalid/mcp").pipe(
+        Effect.provide(connector({}, [["HTTP_PROXY", url.replace("http://", "")]]))
+      )
+      expect((yield* connection.callTool("fine")).content).toEqual([{ type: "text", text: "fine" }])
+      expect(asked).toContain("CONNECT mcp.invalid:80 HTTP/1.1")
+    }).pipe(Effect.scoped, Resources.givenBack())
+  )
+
+  it.live("that are none fail what would go through them, and show no password", () =>
+    Effect.gen(function* () {
+      for (const wrong of ["http://ada:hunter22@pro xy:80", "ftp://ada:hunter22@proxy", "ada:hunter22@:80"]) {
+        const layer = connector({}, [["HTTP_PROXY", wrong]])
+        const error = yield* Effect.flip(connect("http://mcp.invalid/mcp")).pipe(Effect.provide(layer))
+        expect(error).toMatchObject({ _tag: "McpConnectError", phase: "dial", retryable: false })
+        expect(error.reason).toContain("HTTP_PROXY")
+        expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("hunter22")
+        // Who does not go through it does not mind.
+        const server = yield* FaultyHttp.serve(FaultyHttp.answer)
+        yield* connect(server.url).pipe(Effect.provide(layer))
+      }
     }).pipe(Effect.scoped, Resources.givenBack())
   )
 
