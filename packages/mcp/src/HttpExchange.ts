@@ -262,13 +262,13 @@ export const toLastEventId = (id: string): string | undefined => {
 const longestEventId = 4096
 
 /**
- * The media type of a response, without its parameters.
+ * The media type of a response, without its parameters; the first, if it says several.
  *
  * @since 0.1.0
  * @category accessors
  */
 export const mediaType = (head: HttpHead): string =>
-  head.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? ""
+  head.header("content-type")?.split(/[;,]/, 1)[0]?.trim().toLowerCase() ?? ""
 
 /**
  * Whether this message opens the session.
