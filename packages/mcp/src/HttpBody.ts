@@ -38,6 +38,9 @@ const tooLong = (bytes: number): string =>
 export class TextBody implements HttpBody {
   private readonly chunks: Array<Uint8Array> = []
   private length = 0
+  /** Of the chunks, those at the end that were not put together, and their bytes. */
+  private loose = 0
+  private looseBytes = 0
 
   constructor(
     private readonly maxBytes: number,
@@ -50,7 +53,17 @@ export class TextBody implements HttpBody {
     if (this.length > this.maxBytes) {
       this.chunks.length = 0
       this.reader.unfit(tooLong(this.maxBytes))
-    } else this.chunks.push(chunk)
+    } else {
+      this.chunks.push(chunk)
+      this.looseBytes += chunk.length
+      if (++this.loose === maxLoose) this.gather()
+    }
+  }
+
+  /** A chunk of one byte takes a hundred: of those that a server cuts so small, not all are kept. */
+  private gather(): void {
+    this.chunks.push(joined(this.chunks.splice(-maxLoose), this.looseBytes))
+    this.loose = this.looseBytes = 0
   }
 
   end(): void {
@@ -185,6 +198,9 @@ export class ExcerptBody implements HttpBody {
     return decode(this.chunks, this.length)
   }
 }
+
+/** A message of full length in chunks as sockets give them, of 64 KiB, is never put together twice. */
+const maxLoose = 256
 
 /** Each makes the parser make an error, which costs a thousand times what it costs to send. */
 const maxNonsense = 1000

@@ -156,6 +156,18 @@ describe("an answer", () => {
     })
   )
 
+  it.scoped("is read whole though it comes byte by byte", () =>
+    Effect.gen(function* () {
+      const text = "é日😀x".repeat(300)
+      const bytes = new TextEncoder().encode(answer(1, text))
+      const { ask, heard } = yield* opened((flown) =>
+        flown.respond(200, json, ...Array.from(bytes, (_, at) => bytes.subarray(at, at + 1))).end()
+      )
+      ask(1)
+      expect(heard.messages).toMatchObject([{ id: 1, result: { text } }])
+    })
+  )
+
   it.scoped("to another request only leaves its own without one", () =>
     Effect.gen(function* () {
       const { ask, heard } = yield* opened((flown) => flown.respond(200, json, answer(2)).end())
@@ -212,6 +224,27 @@ describe("a stream of events", () => {
       yield* TestClock.adjust("1 minute")
       expect(carrier.flown.map(({ request }) => request.method)).toEqual(["POST", "GET", "GET", "GET"])
       expect(heard.failures).toMatchObject([{ delivery: "Unknown", fatal: false }])
+    })
+  )
+
+  it.scoped("may go on as long as it says something, up to an hour in all", () =>
+    Effect.gen(function* () {
+      const { flown, heard } = yield* read(": here\n\n")
+      for (let minute = 1; minute < 60; minute++) {
+        yield* TestClock.adjust("1 minute")
+        flown?.say(": still here\n\n")
+      }
+      expect(heard.failures).toEqual([])
+      yield* TestClock.adjust("1 minute")
+      expect(heard.failures).toMatchObject([{ delivery: "Unknown", fatal: false }])
+      expect(heard.failures[0]?.reason).toContain("was not whole within 3600000 ms")
+      expect(flown?.aborted).toBe(true)
+      const silent = yield* read(": here\n\n")
+      yield* TestClock.adjust("299 seconds")
+      expect(silent.heard.failures).toEqual([])
+      yield* TestClock.adjust("1 second")
+      expect(silent.heard.failures[0]?.reason).toContain("said nothing for 300000 ms")
+      expect(silent.flown?.aborted).toBe(true)
     })
   )
 

@@ -5,6 +5,7 @@ import { Resources } from "@mooring/testing/node"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
@@ -27,6 +28,9 @@ const connector = (
       Layer.setConfigProvider(ConfigProvider.fromMap(new Map(variables)))
     ])
   )
+
+const until = (condition: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() => (condition() ? Effect.void : Effect.zipRight(Effect.sleep("2 millis"), until(condition))))
 
 const connect = (url: string, config: Partial<ServerConfig.HttpServer> = {}, partition = "shared") =>
   McpConnection.make(new ServerKey.ServerKey({ server: "web", partition }), { url, ...config })
@@ -268,6 +272,32 @@ describe("sockets", () => {
           }
         }).pipe(Effect.scoped, Effect.provide(connector({ compression })))
       }
+    }).pipe(Effect.scoped, Resources.givenBack())
+  )
+
+  it.live("are bounded for each connection, and one that has no more to spare holds up no other", () =>
+    Effect.gen(function* () {
+      const server = yield* FaultyHttp.serve((request, socket) => {
+        if (request.params["name"] !== "held") FaultyHttp.answer(request, socket)
+      })
+      yield* Effect.gen(function* () {
+        const connections = yield* Effect.forEach(["a", "b", "c"], (partition) => connect(server.url, {}, partition))
+        const held = yield* Effect.forEach(connections, (connection) =>
+          Effect.forEach(Array.from({ length: 40 }), () => Effect.fork(connection.callTool("held")))
+        )
+        yield* until(() => server.ran() === 3 * 16)
+        const other = yield* connect(server.url, {}, "d")
+        expect((yield* other.callTool("fine")).content).toEqual([{ type: "text", text: "fine" }])
+        expect(server.ran()).toBe(3 * 16 + 1)
+        expect(server.sockets.size).toBeLessThanOrEqual(3 * 18 + 3)
+        yield* Fiber.interruptAll(held.flat())
+        // Cancelling freed them all, also for the calls that had waited.
+        for (const connection of connections) {
+          expect((yield* connection.callTool("fine")).content).toEqual([{ type: "text", text: "fine" }])
+        }
+        expect(server.ran()).toBe(3 * 16 + 4)
+      }).pipe(Effect.scoped, Effect.provide(connector({})))
+      yield* until(() => server.sockets.size === 0)
     }).pipe(Effect.scoped, Resources.givenBack())
   )
 

@@ -221,6 +221,29 @@ for (const [carrier, layer] of Object.entries(carriers)) {
       )
     )
 
+    it.live("a redirect within the origin is followed, and every request asks for no compression", () =>
+      clean(
+        Effect.gen(function* () {
+          const server = yield* FaultyHttp.serve((request, socket) => {
+            if (request.path === "/mcp") socket.write(FaultyHttp.status(308, "location: /new?x=1\r\n", "moved"))
+            else FaultyHttp.answer(request, socket)
+          })
+          const connection = yield* connect(server.url)
+          expect(yield* told(connection, "first")).toBe("answered")
+          const calls = server.requests.filter(({ method }) => method === "tools/call")
+          expect(calls.map(({ path, verb }) => [verb, path])).toEqual([
+            ["POST", "/mcp"],
+            ["POST", "/new?x=1"]
+          ])
+          expect(calls[1]?.params).toEqual(calls[0]?.params)
+          expect(calls[1]?.headers.get("mcp-session-id")).toBe(FaultyHttp.session)
+          const encodings = server.requests.map(({ headers }) => headers.get("accept-encoding"))
+          expect(new Set(encodings)).toEqual(new Set(["identity"]))
+        }),
+        layer
+      )
+    )
+
     it.live("this machine is reached by every name that it has", () =>
       clean(
         Effect.gen(function* () {
