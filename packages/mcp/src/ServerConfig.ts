@@ -140,7 +140,7 @@ export const HttpServer = Schema.Struct({
   ),
   allowInsecure: doc(
     Schema.Boolean,
-    "Whether credentials may go to another machine without TLS (http). Default false: that is refused."
+    "Whether credentials (headers, or the password or query of the URL) may go to another machine without TLS (http). Default false: that is refused."
   ),
   ...settings
 }).annotations({ identifier: "HttpServer" })

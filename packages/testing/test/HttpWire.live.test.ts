@@ -1,7 +1,15 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FetchHttpClient } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
-import { HttpSettings, Limits, McpConnection, McpConnector, McpHttp, type ServerConfig, ServerKey } from "@mooring/mcp"
+import {
+  HttpSettings,
+  Limits,
+  McpConnection,
+  type McpConnector,
+  McpHttp,
+  type ServerConfig,
+  ServerKey
+} from "@mooring/mcp"
 import { NodeConnector, SocketSettings } from "@mooring/node"
 import { Resources } from "@mooring/testing/node"
 import * as Effect from "effect/Effect"
