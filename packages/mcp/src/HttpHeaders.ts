@@ -120,9 +120,13 @@ export class HttpHeaders {
   }
 
   private list(values: ServerConfig.HeaderValues): ReadonlyArray<string> {
-    const entries = Object.entries(values).map(([name, value]) => [name.toLowerCase(), ServerConfig.reveal(value)])
-    const own = entries.filter(([name]) => name !== undefined && !ours.has(name))
-    return own.some(([name]) => name === "authorization") ? own.flat() : [...this.basic, ...own.flat()]
+    // One of each: HTTP does not look at the case of names.
+    const own = new Map<string, string>()
+    for (const [given, value] of Object.entries(values)) {
+      const name = given.toLowerCase()
+      if (!ours.has(name)) own.set(name, ServerConfig.reveal(value))
+    }
+    return own.has("authorization") ? [...own].flat() : [...this.basic, ...[...own].flat()]
   }
 
   private all(purpose: Purpose, configured: ReadonlyArray<string>): ReadonlyArray<string> {

@@ -15,6 +15,16 @@ class Refused extends Data.TaggedError("TokenRefused")<{ readonly secret: string
   }
 }
 
+describe("headers", () => {
+  it.scoped("whose names differ in nothing but their letters' case are one, the last", () =>
+    Effect.gen(function* () {
+      const { ask, carrier } = yield* opened(() => {}, { headers: { "X-Key": "first", "x-key": "second" } })
+      ask(1)
+      expect(carrier.flown[0]?.request.headers.filter((_, at, all) => all[at - 1] === "x-key")).toEqual(["second"])
+    })
+  )
+})
+
 describe("headers that cannot be computed", () => {
   it.scoped("fail the request at once, unsent, and neither the failure nor the log says what may be secret", () =>
     Effect.gen(function* () {

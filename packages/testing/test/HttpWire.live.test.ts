@@ -170,6 +170,11 @@ for (const [carrier, layer] of Object.entries(carriers)) {
       /was cut off/
     )
     case_(
+      "a stream that does not end with its answer",
+      (_, socket, own) => socket.write(FaultyHttp.stream + FaultyHttp.event(JSON.parse(own))),
+      answered
+    )
+    case_(
       "no content",
       (_, socket) => socket.write("HTTP/1.1 204 No Content\r\n\r\n"),
       /answered with nothing that is MCP/
