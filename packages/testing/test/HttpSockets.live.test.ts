@@ -132,6 +132,39 @@ describe("proxies of the environment", () => {
     }).pipe(Effect.scoped, Resources.givenBack())
   )
 
+  it.live("tunnel https, so that the server's certificate counts and the proxy learns nothing", () =>
+    Effect.gen(function* () {
+      const cert = pem("proxied")
+      let most = 0
+      const server = yield* FaultyHttp.serve(
+        (request, socket) => {
+          most = Math.max(most, sockets().size)
+          FaultyHttp.answer(request, socket)
+        },
+        { cert, key: pem("proxied.key") }
+      )
+      const sockets = () => server.sockets
+      const { asked, url } = yield* proxy(() => Number(new URL(server.url).port))
+      const headers = { authorization: "Bearer hunter22" }
+      const through = (tls: SocketSettings.Tls | undefined) => connector({ tls }, [["HTTPS_PROXY", url]])
+      yield* Effect.gen(function* () {
+        const connection = yield* connect("https://mcp.invalid/mcp", { headers })
+        yield* Effect.forEach(Array.from({ length: 60 }), () => connection.callTool("fine"), { concurrency: 32 })
+        const tokens = server.requests.map((request) => request.headers.get("authorization"))
+        expect(new Set(tokens)).toEqual(new Set(["Bearer hunter22"]))
+        expect(new Set(asked)).toEqual(new Set(["CONNECT mcp.invalid:443 HTTP/1.1"]))
+        expect(most).toBeLessThanOrEqual(18)
+      }).pipe(Effect.scoped, Effect.provide(through({ ca: cert })))
+      const before = server.requests.length
+      const refused = yield* Effect.flip(connect("https://mcp.invalid/mcp", { headers })).pipe(
+        Effect.provide(through(undefined))
+      )
+      expect(refused).toMatchObject({ phase: "dial", retryable: false })
+      expect(refused.reason).toContain("the TLS handshake")
+      expect(server.requests).toHaveLength(before)
+    }).pipe(Effect.scoped, Resources.givenBack())
+  )
+
   it.live("are understood without a scheme, as by other programs", () =>
     Effect.gen(function* () {
       const server = yield* FaultyHttp.serve(FaultyHttp.answer)
