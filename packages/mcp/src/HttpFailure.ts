@@ -215,7 +215,7 @@ export const unfit = ({ cause, reason }: TransportFailure): HttpFailure => ({
 })
 
 /**
- * The request was never sent: its headers could not be computed.
+ * The request was never sent: its headers could not be computed, or too many wait.
  *
  * @since 0.1.0
  * @category constructors

@@ -103,6 +103,12 @@ const chains = 64
 /** Messages that need no answer, and must get through when requests hold every socket of theirs. */
 const controls = 2
 
+/**
+ * How many of these may wait. A server can make us write as many as it likes, a refusal for each request of its own, and
+ * need not accept one.
+ */
+const maxWaiting = 10_000
+
 class Live implements ExchangeHost {
   readonly maxResumes: number
   readonly resumeDelay: number
@@ -203,6 +209,10 @@ class Live implements ExchangeHost {
 
   private post(outgoing: Outgoing): void {
     const lane = isRequest(outgoing.message) ? this.requests : this.control
+    if (lane === this.control && lane.waits >= maxWaiting) {
+      const { shown } = this.link.address
+      return this.fail(outgoing, false, HttpFailure.notSent(`${maxWaiting} messages wait for ${shown} to accept them`))
+    }
     const exchange = new HttpExchange(this, lane, outgoing, this.legacy?.endpoint)
     this.chainOf(exchange.request).add(exchange)
     exchange.start()

@@ -141,6 +141,22 @@ describe("a message over HTTP", () => {
     })
   )
 
+  it.scoped("that needs no answer is dropped, unsent, when thousands wait that the server does not accept", () =>
+    Effect.gen(function* () {
+      const { ask, carrier, heard, send } = yield* opened(() => {})
+      for (let n = 0; n < 10_010; n++) send({ jsonrpc: "2.0", id: n, error: { code: -32601, message: "no" } })
+      expect(heard.failures).toHaveLength(8)
+      expect(heard.failures[0]).toMatchObject({ delivery: "NotSent", fatal: false })
+      expect(carrier.flown).toHaveLength(2)
+      // Requests have sockets of their own; and when the server accepts one message, there is room for another.
+      ask(1)
+      expect(carrier.flown).toHaveLength(3)
+      carrier.flown[0]?.respond(202, {}).end()
+      send({ jsonrpc: "2.0", id: "last", error: { code: -32601, message: "no" } })
+      expect(heard.failures).toHaveLength(8)
+    })
+  )
+
   it.scoped("whose stream is cut is taken up at its last event, so often and no more", () =>
     Effect.gen(function* () {
       const progress = `id: e1\ndata: ${JSON.stringify({ jsonrpc: "2.0", method: "x" })}\n\n`
