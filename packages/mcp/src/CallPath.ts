@@ -91,6 +91,53 @@ export class ToolCall implements Call<CallToolResult> {
 }
 
 /**
+ * What a tool answered, and the connection that it answered on: only that knows what must not be shown of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Answered {
+  constructor(
+    readonly result: CallToolResult,
+    readonly connection: McpConnection
+  ) {}
+}
+
+/**
+ * A call of a tool whose answer is read further.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class TypedCall implements Call<Answered> {
+  constructor(private readonly call: ToolCall) {}
+
+  get method() {
+    return this.call.method
+  }
+
+  get tool() {
+    return this.call.tool
+  }
+
+  get limits() {
+    return this.call.limits
+  }
+
+  get mayRunTwice() {
+    return this.call.mayRunTwice
+  }
+
+  perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
+    return Effect.map(this.call.perform(restore, connection, limits), (result) => new Answered(result, connection))
+  }
+
+  unknown(key: ServerKey, cause: ConnectionLost): OutcomeUnknown {
+    return this.call.unknown(key, cause)
+  }
+}
+
+/**
  * @since 0.1.0
  * @category models
  */

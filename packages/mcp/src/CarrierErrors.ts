@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import type { CarrierFailure } from "./HttpCarrier.js"
+import type { Redaction } from "./Redaction.js"
 
 /**
  * What an error means that came before any of the request can have left, and what the system calls it. `unreachable`
@@ -52,12 +53,38 @@ const certain: ReadonlySet<CarrierFailure["kind"]> = new Set(["refused", "unknow
 export const codeOf = (error: unknown): string =>
   codesOf(error)[0] ?? (error instanceof Error ? error.message : String(error))
 
+/**
+ * A copy of an error that is fit to be a cause: what it says with secrets hidden, its code, its causes and parts, and
+ * where it came from. Nothing else is kept: libraries put the request with its headers, or what the server sent, on
+ * their errors.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const shown = (error: unknown, redaction: Redaction, depth = 0): unknown => {
+  if (!(error instanceof Error)) return typeof error === "string" ? redaction.apply(error) : undefined
+  if (depth > 5) return undefined
+  const part = (inner: unknown) => shown(inner, redaction, depth + 1)
+  const options = error.cause === undefined ? {} : { cause: part(error.cause) }
+  const message = redaction.apply(error.message)
+  const copy =
+    error instanceof AggregateError
+      ? new AggregateError(error.errors.map(part), message, options)
+      : new Error(message, options)
+  copy.name = redaction.apply(error.name)
+  if (error.stack !== undefined) copy.stack = redaction.apply(error.stack)
+  const [code] = ownCode(error)
+  return code === undefined ? copy : Object.assign(copy, { code: redaction.apply(code) })
+}
+
 const tls = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_OSSL_|EPROTO$|HOSTNAME_MISMATCH$)/
 
 /** The codes in an error, its causes and its parts (several addresses were tried), outermost first. */
 const codesOf = (error: unknown, depth = 0): ReadonlyArray<string> => {
   if (!(error instanceof Error) || depth > 5) return []
-  const own = "code" in error && typeof error.code === "string" ? [error.code] : []
   const parts: ReadonlyArray<unknown> = error instanceof AggregateError ? error.errors : []
-  return [...own, ...[error.cause, ...parts].flatMap((part) => codesOf(part, depth + 1))]
+  return [...ownCode(error), ...[error.cause, ...parts].flatMap((part) => codesOf(part, depth + 1))]
 }
+
+const ownCode = (error: Error): ReadonlyArray<string> =>
+  "code" in error && typeof error.code === "string" ? [error.code] : []

@@ -44,7 +44,8 @@ export const make = (server: string, config: HttpServer): Effect.Effect<HttpAddr
       configured: url,
       origin: url.origin,
       path: url.pathname + url.search,
-      shown: config.url.replace(/[?#].*$/s, "").replace(/^([^/]*\/\/)?[^/]*@/, "$1")
+      // Of the parts, and not cut out of the text: that can be written in ways which only a parser understands.
+      shown: url.origin + url.pathname
     })
   })
 
@@ -75,6 +76,11 @@ export const within = (address: HttpAddress, from: string, reference: string): s
   const base = address.origin + from
   if (!URL.canParse(reference, base)) return undefined
   const target = new URL(reference, base)
-  const same = target.origin === address.origin && target.username === "" && target.password === ""
+  const same =
+    target.origin === address.origin &&
+    target.username === "" &&
+    target.password === "" &&
+    // A `blob:` has the origin of the address within it, and a path that is no path.
+    target.pathname.startsWith("/")
   return same ? target.pathname + target.search : undefined
 }

@@ -24,9 +24,12 @@ export interface HttpBody {
  */
 export interface TextReader {
   text(text: string): void
-  /** There were more bytes than allowed; nothing is called any more. */
-  tooLong(): void
+  /** It must not be read further. `what` says what the server did. */
+  unfit(what: string): void
 }
+
+const tooLong = (bytes: number): string =>
+  `sent a message of more than ${bytes} bytes, which Limits.messageBytes allows`
 
 /**
  * @since 0.1.0
@@ -35,6 +38,9 @@ export interface TextReader {
 export class TextBody implements HttpBody {
   private readonly chunks: Array<Uint8Array> = []
   private length = 0
+  /** Of the chunks, those at the end that were not put together, and their bytes. */
+  private loose = 0
+  private looseBytes = 0
 
   constructor(
     private readonly maxBytes: number,
@@ -46,8 +52,18 @@ export class TextBody implements HttpBody {
     this.length += chunk.length
     if (this.length > this.maxBytes) {
       this.chunks.length = 0
-      this.reader.tooLong()
-    } else this.chunks.push(chunk)
+      this.reader.unfit(tooLong(this.maxBytes))
+    } else {
+      this.chunks.push(chunk)
+      this.looseBytes += chunk.length
+      if (++this.loose === maxLoose) this.gather()
+    }
+  }
+
+  /** A chunk of one byte takes a hundred: of those that a server cuts so small, not all are kept. */
+  private gather(): void {
+    this.chunks.push(joined(this.chunks.splice(-maxLoose), this.looseBytes))
+    this.loose = this.looseBytes = 0
   }
 
   end(): void {
@@ -65,8 +81,8 @@ export interface EventReader {
   event(event: EventSourceMessage): void
   /** The server says how many milliseconds to wait before a stream that was cut is asked for again. */
   retry(milliseconds: number): void
-  /** An event has more bytes than allowed; nothing is called any more. */
-  tooLong(): void
+  /** It must not be read further, and nothing is called any more. `what` says what the server did. */
+  unfit(what: string): void
   end(): void
 }
 
@@ -78,6 +94,9 @@ export class EventBody implements HttpBody {
   private readonly parser
   /** Bytes since the last event or comment. */
   private bytes = 0
+  /** Lines since the last event that are none. */
+  private nonsense = 0
+  private afterReturn = false
   private over = false
   private decoder: TextDecoder | undefined
   private first = true
@@ -89,7 +108,7 @@ export class EventBody implements HttpBody {
     this.parser = createParser({
       maxBufferSize: maxBytes,
       onEvent: (event) => {
-        this.bytes = 0
+        this.bytes = this.nonsense = 0
         if (!this.over) this.reader.event(event)
       },
       onRetry: (milliseconds) => {
@@ -99,7 +118,8 @@ export class EventBody implements HttpBody {
         this.bytes = 0
       },
       onError: (error) => {
-        if (error.type === "max-buffer-size-exceeded") this.exceed()
+        if (error.type === "max-buffer-size-exceeded") this.stop(tooLong(maxBytes))
+        else if (++this.nonsense === maxNonsense) throw enough
       }
     })
   }
@@ -107,19 +127,32 @@ export class EventBody implements HttpBody {
   data(chunk: Uint8Array): void {
     if (this.over) return
     this.bytes += chunk.length
-    this.parser.feed(this.decode(chunk))
+    try {
+      this.parser.feed(this.lines(this.decode(chunk)))
+    } catch (error) {
+      if (error !== enough) throw error
+      this.stop("sent a stream of events that is none")
+    }
     // The parser counts characters, of which there are fewer than bytes.
-    if (this.bytes > this.maxBytes) this.exceed()
+    if (this.bytes > this.maxBytes) this.stop(tooLong(this.maxBytes))
   }
 
   end(): void {
     if (!this.over) this.reader.end()
   }
 
-  private exceed(): void {
+  private stop(what: string): void {
     if (this.over) return
     this.over = true
-    this.reader.tooLong()
+    this.reader.unfit(what)
+  }
+
+  /** With `\n` at the end of each line: the parser takes all three, but it is slow to, and waits for what follows `\r`. */
+  private lines(text: string): string {
+    if (!this.afterReturn && !text.includes("\r")) return text
+    const rest = this.afterReturn && text.startsWith("\n") ? text.slice(1) : text
+    if (text !== "") this.afterReturn = text.endsWith("\r")
+    return rest.replaceAll(/\r\n?/g, "\n")
   }
 
   private decode(chunk: Uint8Array): string {
@@ -165,6 +198,13 @@ export class ExcerptBody implements HttpBody {
     return decode(this.chunks, this.length)
   }
 }
+
+/** A message of full length in chunks as sockets give them, of 64 KiB, is never put together twice. */
+const maxLoose = 256
+
+/** Each makes the parser make an error, which costs a thousand times what it costs to send. */
+const maxNonsense = 1000
+const enough = new Error("enough of what is no line of an event")
 
 const byteOrderMark = "\ufeff"
 

@@ -8,6 +8,7 @@
 import type { Deadlines } from "@mooring/pool"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as CarrierErrors from "./CarrierErrors.js"
 import * as Address from "./HttpAddress.js"
 import { ExcerptBody, type HttpBody } from "./HttpBody.js"
 import type { CarrierFailure, HttpFlight, HttpHead, HttpSink } from "./HttpCarrier.js"
@@ -117,8 +118,7 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
     const { address } = this.link
     const { status } = head
     if (status >= 200 && status < 300) {
-      const encoding = head.header("content-encoding")
-      if (encoding !== undefined && encoding !== "" && encoding.toLowerCase() !== "identity") {
+      if (isCompressed(head)) {
         return this.fail(HttpFailure.notMcp(`${address.shown} answered compressed, which it was not asked for`))
       }
       const body = this.use.accept(head)
@@ -165,7 +165,10 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
       // A socket that breaks after a redirect was answered does not undo it.
       if (phase === "rest") return
       const sent = failure.sent || (this.sent && this.redirects > 0)
-      this.fail(HttpFailure.fromCarrier({ ...failure, sent }, this.link.address.shown))
+      const { address, headers } = this.link
+      const code = Redaction.excerpt(headers.redaction, failure.code)
+      const cause = CarrierErrors.shown(failure.cause, headers.redaction)
+      this.fail(HttpFailure.fromCarrier({ ...failure, code, sent, cause }, address.shown))
     }
   }
 
@@ -249,8 +252,11 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
     if (this.phase !== "refused" || head === undefined || !(body instanceof ExcerptBody)) return
     const { address, headers, limits, wallMillis } = this.link
     const said = body.text()
-    // Pages are for browsers; the status says as much.
-    const quoted = /^\s*</.test(said) ? "" : Redaction.excerpt(headers.redaction, errorIn(said, limits.depth) ?? said)
+    // Pages are for browsers, and what is compressed for nobody; the status says as much.
+    const quoted =
+      /^\s*</.test(said) || isCompressed(head)
+        ? ""
+        : Redaction.excerpt(headers.redaction, errorIn(said, limits.depth) ?? said)
     this.fail(
       HttpFailure.fromStatus(head.status, {
         said: quoted,
@@ -286,6 +292,11 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
     const { deadlines } = this.link
     deadlines.add(this, Math.min(this.endsAt, deadlines.now() + nanos))
   }
+}
+
+const isCompressed = (head: HttpHead): boolean => {
+  const encoding = head.header("content-encoding") ?? ""
+  return encoding !== "" && encoding.toLowerCase() !== "identity"
 }
 
 const millis = (nanos: number): number => Math.round(nanos / 1e6)

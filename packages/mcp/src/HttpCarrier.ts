@@ -29,7 +29,7 @@ export interface HttpRequest {
  */
 export interface HttpHead {
   readonly status: number
-  /** The value of a header, by its lower-case name; the first, if there are several. */
+  /** The value of a header, by its lower-case name; several are joined by `, `, which is the same to HTTP. */
   header(name: string): string | undefined
 }
 

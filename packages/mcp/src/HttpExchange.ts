@@ -13,7 +13,7 @@ import { EventBody, type EventReader, type HttpBody, TextBody, type TextReader }
 import { HttpCall } from "./HttpCall.js"
 import type { HttpHead } from "./HttpCarrier.js"
 import * as HttpFailure from "./HttpFailure.js"
-import { type HttpInbox, takeJson } from "./HttpInbox.js"
+import { type HttpInbox, takeJson, type Taken } from "./HttpInbox.js"
 import type { HttpLane } from "./HttpLane.js"
 import type { HttpLink, HttpUse, Order } from "./HttpLink.js"
 import type { Linked } from "./internal/Chain.js"
@@ -47,7 +47,9 @@ export type Outcome = "done" | "dropped" | HttpFailure.HttpFailure
  * @category models
  */
 export class HttpExchange implements HttpUse, TextReader, EventReader, Linked<HttpExchange> {
-  /** The id, if it is a request, and its answer comes in its response. */
+  /** The id, if it is a request. */
+  readonly request: RequestId | undefined
+  /** The same, if the answer comes in its response. */
   readonly id: RequestId | undefined
   readonly isHandshake: boolean
   before: HttpExchange | undefined
@@ -70,7 +72,8 @@ export class HttpExchange implements HttpUse, TextReader, EventReader, Linked<Ht
     private readonly endpoint: string | undefined
   ) {
     const { message } = outgoing
-    this.id = isRequest(message) && endpoint === undefined ? message.id : undefined
+    this.request = isRequest(message) ? message.id : undefined
+    this.id = endpoint === undefined ? this.request : undefined
     this.isHandshake = isHandshake(message)
   }
 
@@ -128,17 +131,16 @@ export class HttpExchange implements HttpUse, TextReader, EventReader, Linked<Ht
 
   text(json: string): void {
     const { shown } = this.host.link.address
-    const isJson = this.take(json)
+    const taken = this.take(json)
     if (this.done) return
-    const what = isJson ? "JSON that is not MCP" : "JSON that cannot be parsed"
+    const what = taken === "notJson" ? "JSON that cannot be parsed" : "JSON that is not MCP"
     this.finish(HttpFailure.notMcp(`${shown} answered with ${what}`))
   }
 
   event({ data, event, id }: EventSourceMessage): void {
-    if (id !== undefined) this.lastEventId = id
+    if (id !== undefined) this.lastEventId = toLastEventId(id)
     if (data === "" || (event !== undefined && event !== "message") || this.done) return
-    this.resumes = 0
-    this.take(data)
+    if (this.take(data) === "messages") this.resumes = 0
     // The server should end the stream with the answer; one that does not, does not keep the socket.
     if (this.done) this.call?.enough()
   }
@@ -147,14 +149,9 @@ export class HttpExchange implements HttpUse, TextReader, EventReader, Linked<Ht
     this.retryMillis = milliseconds
   }
 
-  tooLong(): void {
-    const { address, limits } = this.host.link
+  unfit(what: string): void {
     this.call?.abort()
-    this.finish(
-      HttpFailure.notMcp(
-        `${address.shown} sent a message of more than ${limits.messageBytes} bytes, which Limits.messageBytes allows`
-      )
-    )
+    this.finish(HttpFailure.notMcp(`${this.where} ${what}`))
   }
 
   end(): void {
@@ -180,7 +177,7 @@ export class HttpExchange implements HttpUse, TextReader, EventReader, Linked<Ht
   private resume(): void {
     if (this.done) return
     const { host, lastEventId } = this
-    if (lastEventId === undefined || lastEventId === "" || this.resumes >= host.maxResumes) {
+    if (lastEventId === undefined || this.resumes >= host.maxResumes) {
       return this.finish(HttpFailure.unanswered(this.where, this.cut))
     }
     this.resumes++
@@ -192,7 +189,7 @@ export class HttpExchange implements HttpUse, TextReader, EventReader, Linked<Ht
       const { total } = host.link.times
       this.send(new HttpCall(host.link, this.lane, { method: "GET", purpose: "listen", extra, total }, this))
     })
-    const delay = clampRetry(this.retryMillis) ?? host.resumeDelay
+    const delay = Math.max(clampRetry(this.retryMillis) ?? host.resumeDelay, clampWait(this.cut?.retryAfterMs))
     this.stopWaiting = host.link.run(Effect.delay(again, delay))
   }
 
@@ -201,7 +198,7 @@ export class HttpExchange implements HttpUse, TextReader, EventReader, Linked<Ht
     call.start()
   }
 
-  private take(json: string): boolean {
+  private take(json: string): Taken {
     return takeJson(this.host, json, this.id, (answered) => {
       if (this.done || answered !== this.id) return false
       this.finish("done")
@@ -241,13 +238,37 @@ export const clampRetry = (milliseconds: number | undefined): number | undefined
   milliseconds === undefined ? undefined : Math.min(Math.max(milliseconds, 100), 300_000)
 
 /**
- * The media type of a response, without its parameters.
+ * How long a server asks to wait (`Retry-After`), within reason. Milliseconds.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const clampWait = (milliseconds: number | undefined): number => Math.min(milliseconds ?? 0, 3_600_000)
+
+/**
+ * The id of an event as the value of `Last-Event-ID`, which is its UTF-8, a character for each byte. None where there is
+ * no id, or no header of a reasonable length can hold it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const toLastEventId = (id: string): string | undefined => {
+  // oxlint-disable-next-line no-control-regex
+  if (id === "" || id.length > longestEventId || /[\x00-\x1f\x7f]/.test(id)) return undefined
+  return /^[ -~]*$/.test(id) ? id : String.fromCharCode(...new TextEncoder().encode(id))
+}
+
+/** Servers take 8 KiB of headers, some of them no more. */
+const longestEventId = 4096
+
+/**
+ * The media type of a response, without its parameters; the first, if it says several.
  *
  * @since 0.1.0
  * @category accessors
  */
 export const mediaType = (head: HttpHead): string =>
-  head.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? ""
+  head.header("content-type")?.split(/[;,]/, 1)[0]?.trim().toLowerCase() ?? ""
 
 /**
  * Whether this message opens the session.

@@ -144,7 +144,8 @@ const hintOfClass = (status: number): string =>
 export const retryAfter = (value: string | undefined, nowMillis: number): number | undefined => {
   if (value === undefined) return undefined
   if (/^\s*\d+\s*$/.test(value)) return Math.min(Number(value) * 1000, Number.MAX_SAFE_INTEGER)
-  const at = Date.parse(value)
+  // JavaScript takes nearly anything for a date, even `-5`; one of HTTP begins with the day of the week.
+  const at = /^\s*[a-z]{3,9},? /i.test(value) ? Date.parse(value) : Number.NaN
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMillis)
 }
 
@@ -214,7 +215,7 @@ export const unfit = ({ cause, reason }: TransportFailure): HttpFailure => ({
 })
 
 /**
- * The request was never sent: its headers could not be computed.
+ * The request was never sent: its headers could not be computed, or too many wait.
  *
  * @since 0.1.0
  * @category constructors

@@ -5,9 +5,10 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Encoding from "effect/Encoding"
+import * as Predicate from "effect/Predicate"
 import * as Redaction from "./Redaction.js"
 import * as ServerCheck from "./ServerCheck.js"
 import * as ServerConfig from "./ServerConfig.js"
@@ -26,15 +27,15 @@ export type Purpose = "post" | "listen" | "end"
  * @category models
  */
 export class HttpHeaders {
-  /** Hides the values of headers, the password and the query's values. */
-  redaction: Redaction.Redaction
   private session: string | undefined
   private version: string | undefined
   private readonly configured: ReadonlyArray<string> | undefined
   private readonly basic: ReadonlyArray<string>
   private readonly secrets: ReadonlyArray<string>
   private readonly made = new Map<Purpose, ReadonlyArray<string>>()
-  private last = ""
+  /** Values of computed headers, those of one request together, the newest last. */
+  private readonly recent: Array<string> = []
+  private hides: Redaction.Redaction | undefined
 
   constructor(
     private readonly key: ServerKey,
@@ -42,17 +43,27 @@ export class HttpHeaders {
     url: URL,
     private readonly acceptEncoding: string
   ) {
-    const [user, password] = [decode(url.username), decode(url.password)]
-    const basic = user === "" && password === "" ? "" : Encoding.encodeBase64(`${user}:${password}`)
+    const { basic } = ServerConfig.credentialOf(url)
     this.basic = basic === "" ? [] : ["authorization", `Basic ${basic}`]
-    this.secrets = [...ServerConfig.secrets(config), ...url.searchParams.values(), password, basic]
-    this.redaction = Redaction.make(this.secrets)
+    this.secrets = ServerConfig.secrets(config)
     this.configured = typeof config.headers === "function" ? undefined : this.list(config.headers ?? {})
   }
 
   /** Whether headers are computed for each request, so that a credential may change. */
   get computes(): boolean {
     return this.configured === undefined
+  }
+
+  /**
+   * Hides what the configuration keeps secret, the values of computed headers, and the id of the session, which is all
+   * that others need to speak in it. Made when it is needed, which is when something went wrong.
+   */
+  get redaction(): Redaction.Redaction {
+    return (this.hides ??= Redaction.make([
+      ...this.secrets,
+      ...(this.session === undefined ? [] : [this.session]),
+      ...this.recent.flatMap((values) => values.split("\n"))
+    ]))
   }
 
   /** Told to the connection by the answer to its handshake. */
@@ -62,6 +73,7 @@ export class HttpHeaders {
 
   set sessionId(id: string | undefined) {
     this.session = id
+    this.hides = undefined
     this.made.clear()
   }
 
@@ -86,34 +98,35 @@ export class HttpHeaders {
     if (typeof headers !== "function") return Effect.sync(() => this.fixed(purpose) ?? [])
     return Effect.suspend(() => headers(this.key)).pipe(
       Effect.timeout(Duration.nanos(BigInt(withinNanos))),
-      Effect.catchAllCause((cause) =>
-        // What it failed with may quote a credential that is not known here.
-        Effect.zipRight(
-          Effect.logWarning(`The headers for MCP server "${this.key.toString()}" could not be computed`, cause),
-          Effect.fail("its headers could not be computed; the log says why")
-        )
-      ),
       Effect.flatMap((values) => {
         const [wrong] = ServerCheck.headers(values)
-        if (wrong !== undefined) return Effect.fail(`a computed header is not usable: ${wrong.reason}`)
+        if (wrong !== undefined) return Effect.fail(new Unusable(wrong.reason))
         this.hide(Object.values(values).map(ServerConfig.reveal))
         return Effect.succeed(this.all(purpose, this.list(values)))
-      })
+      }),
+      // Values that are no headers at all end here, too: types do not reach what is written in JavaScript.
+      Effect.catchAllCause((cause) => Effect.fail(whyNot(Cause.squash(cause))))
     )
   }
 
-  /** What was computed before may still be on its way back in a server's words: the last two are hidden. */
+  /** What was computed before may still be on its way back in a server's words. */
   private hide(values: ReadonlyArray<string>): void {
     const now = values.join("\n")
-    if (now === this.last) return
-    this.redaction = Redaction.make([...this.secrets, ...values, ...this.last.split("\n")])
-    this.last = now
+    if (now === this.recent.at(-1)) return
+    const before = this.recent.indexOf(now)
+    if (before >= 0 || this.recent.length === remembered) this.recent.splice(Math.max(before, 0), 1)
+    this.recent.push(now)
+    this.hides = undefined
   }
 
   private list(values: ServerConfig.HeaderValues): ReadonlyArray<string> {
-    const entries = Object.entries(values).map(([name, value]) => [name.toLowerCase(), ServerConfig.reveal(value)])
-    const own = entries.filter(([name]) => name !== undefined && !ours.has(name))
-    return own.some(([name]) => name === "authorization") ? own.flat() : [...this.basic, ...own.flat()]
+    // One of each: HTTP does not look at the case of names.
+    const own = new Map<string, string>()
+    for (const [given, value] of Object.entries(values)) {
+      const name = given.toLowerCase()
+      if (!ours.has(name)) own.set(name, ServerConfig.reveal(value))
+    }
+    return own.has("authorization") ? [...own].flat() : [...this.basic, ...[...own].flat()]
   }
 
   private all(purpose: Purpose, configured: ReadonlyArray<string>): ReadonlyArray<string> {
@@ -128,6 +141,21 @@ export class HttpHeaders {
       ...(this.version === undefined ? [] : ["mcp-protocol-version", this.version])
     ]
   }
+}
+
+/** The values of so many requests are hidden: more than are under way at once, should each have a token of its own. */
+const remembered = 64
+
+class Unusable {
+  constructor(readonly reason: string) {}
+}
+
+/** Shows the tag or the name of an error. What it says may quote a credential that is not known here. */
+const whyNot = (error: unknown): string => {
+  if (error instanceof Unusable) return `a computed header is not usable: ${error.reason}`
+  const kind = Predicate.hasProperty(error, "_tag") ? error._tag : error instanceof Error ? error.name : typeof error
+  const shown = typeof kind === "string" && /^[\w@/.-]{1,80}$/.test(kind) ? kind : "error"
+  return `its headers could not be computed (${shown})`
 }
 
 /** What the protocol sets, or HTTP: a configuration that did would break either. */
@@ -145,11 +173,3 @@ const ours = new Set([
   "transfer-encoding",
   "expect"
 ])
-
-const decode = (text: string): string => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}

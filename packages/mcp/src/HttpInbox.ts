@@ -22,7 +22,15 @@ export interface HttpInbox {
 }
 
 /**
- * Takes JSON from the server; says whether it was JSON at all. `origin` is the request in whose response it came. `belongs`
+ * Whether there was a message in a text, or JSON at all.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Taken = "messages" | "junk" | "notJson"
+
+/**
+ * Takes JSON from the server. `origin` is the request in whose response it came. `belongs`
  * is asked of each answer, before it is given on: one that does not belong where it came is junk.
  *
  * @since 0.1.0
@@ -33,18 +41,20 @@ export const takeJson = (
   json: string,
   origin: RequestId | undefined,
   belongs: (answered: RequestId | undefined) => boolean
-): boolean => {
+): Taken => {
   const { headers, limits } = inbox.link
+  let taken: Taken = "junk"
   for (const message of JsonRpc.parse(json, limits.depth)) {
     if (!(message instanceof JsonRpc.Junk) && ("method" in message || belongs(message.id))) {
+      taken = "messages"
       inbox.message(message, origin)
       continue
     }
     const { what } = message instanceof JsonRpc.Junk ? message : foreign
     inbox.junk(`${what}: ${Redaction.excerpt(headers.redaction, json, 120)}`)
-    if (message === JsonRpc.notJson) return false
+    if (message === JsonRpc.notJson) return "notJson"
   }
-  return true
+  return taken
 }
 
 const foreign = new JsonRpc.Junk("an answer to another request")

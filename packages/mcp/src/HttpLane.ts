@@ -20,6 +20,8 @@ export interface Turn extends Linked<Turn> {
  * @category models
  */
 export class HttpLane {
+  /** How many wait for their turn. */
+  waits = 0
   private active = 0
   private readonly waiting = new Chain<Turn>()
   private moving = false
@@ -28,12 +30,15 @@ export class HttpLane {
 
   enter(turn: Turn): void {
     this.waiting.add(turn)
+    this.waits++
     this.move()
   }
 
   /** Takes one out that has not had its turn. Whether it was still waiting. */
   withdraw(turn: Turn): boolean {
-    return this.waiting.delete(turn)
+    const waited = this.waiting.delete(turn)
+    if (waited) this.waits--
+    return waited
   }
 
   leave(): void {
@@ -49,6 +54,7 @@ export class HttpLane {
       const next = this.waiting.first
       if (next === undefined) break
       this.waiting.delete(next)
+      this.waits--
       this.active++
       next.go()
     }

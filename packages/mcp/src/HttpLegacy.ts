@@ -107,14 +107,9 @@ export class HttpLegacy implements HttpUse, EventReader {
     // A stream that ended is not opened again: what it brought is lost with it.
   }
 
-  tooLong(): void {
-    const { address, limits } = this.inbox.link
+  unfit(what: string): void {
     this.call.abort()
-    this.failed(
-      HttpFailure.notMcp(
-        `${address.shown} sent a message of more than ${limits.messageBytes} bytes, which Limits.messageBytes allows`
-      )
-    )
+    this.failed(HttpFailure.notMcp(`${this.inbox.link.address.shown} ${what}`))
   }
 
   end(): void {

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import { EventBody } from "./HttpBody.js"
 import { HttpCall } from "./HttpCall.js"
-import { clampRetry, mediaType } from "./HttpExchange.js"
+import { clampRetry, clampWait, mediaType, toLastEventId } from "./HttpExchange.js"
 import * as HttpFailure from "./HttpFailure.js"
 import { type HttpInbox, takeJson } from "./HttpInbox.js"
 import { HttpLane } from "./HttpLane.js"
@@ -68,7 +68,7 @@ export const listen = (
       const asked = clampRetry(position.retryMillis)
       const pause =
         asked === undefined ? chance * Math.min(longest, first * 2 ** failures) : asked * (1 + chance * jitter)
-      yield* Effect.sleep(Math.max(shortest, pause, failure?.retryAfterMs ?? 0))
+      yield* Effect.sleep(Math.max(shortest, pause, clampWait(failure?.retryAfterMs)))
     }
   })
 
@@ -86,7 +86,7 @@ const once = (inbox: HttpInbox, position: Position): Effect.Effect<Ended> =>
     const end = (failure?: HttpFailure.HttpFailure) => resume(Effect.succeed({ received, failure }))
     const body = new EventBody(link.limits.messageBytes, {
       event: ({ data, event, id }) => {
-        if (id !== undefined) position.lastEventId = id === "" ? undefined : id
+        if (id !== undefined) position.lastEventId = toLastEventId(id)
         if (data === "" || (event !== undefined && event !== "message")) return
         received = true
         takeJson(inbox, data, undefined, () => false)
@@ -94,13 +94,9 @@ const once = (inbox: HttpInbox, position: Position): Effect.Effect<Ended> =>
       retry: (milliseconds) => {
         position.retryMillis = milliseconds
       },
-      tooLong: () => {
+      unfit: (what) => {
         call.abort()
-        end(
-          HttpFailure.notMcp(
-            `${link.address.shown} sent a message of more than ${link.limits.messageBytes} bytes, which Limits.messageBytes allows`
-          )
-        )
+        end(HttpFailure.notMcp(`${link.address.shown} ${what}`))
       },
       end: () => end()
     })

@@ -12,7 +12,14 @@ import type * as Duration from "effect/Duration"
  * @category models
  */
 export interface Settings {
-  /** Requests of one connection that may be under way at once, each on a socket; more wait for one. Default: 16. */
+  /**
+   * Requests of one connection that may be under way at once, each on a socket; more wait for one. Besides, a connection
+   * holds two sockets at most for what must not wait behind requests (notifications, cancellations, answers to the
+   * server's requests), and one for the stream that it listens on. Default: 16.
+   *
+   * A server sees at most so many for each connection, and `max` and `maxTotal` bound the connections. Nothing bounds
+   * the sockets to one origin over all of them: slow calls of one partition would then hold up those of another.
+   */
   readonly sockets: number
   /** How long closing a connection waits for the server to end its session (DELETE). Default: 2 seconds. */
   readonly endSession: Duration.DurationInput

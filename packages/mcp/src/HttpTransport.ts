@@ -27,6 +27,7 @@ import { HttpSettings, type Settings } from "./HttpSettings.js"
 import { Chain } from "./internal/Chain.js"
 import { Limits } from "./Limits.js"
 import type { McpTransport, Outgoing, Receiver } from "./McpTransport.js"
+import * as Redaction from "./Redaction.js"
 import type { HttpServer } from "./ServerConfig.js"
 import type { ServerKey } from "./ServerKey.js"
 
@@ -93,8 +94,20 @@ export const make = (options: Options): Effect.Effect<McpTransport, never, Scope
 
 const nanos = (duration: Duration.DurationInput): number => Duration.toMillis(duration) * 1e6
 
+/**
+ * What is under way is kept in so many chains, by the ids of requests: what is cancelled is then found among few, and a
+ * call pays nothing for an index. A power of two.
+ */
+const chains = 64
+
 /** Messages that need no answer, and must get through when requests hold every socket of theirs. */
 const controls = 2
+
+/**
+ * How many of these may wait. A server can make us write as many as it likes, a refusal for each request of its own, and
+ * need not accept one.
+ */
+const maxWaiting = 10_000
 
 class Live implements ExchangeHost {
   readonly maxResumes: number
@@ -103,7 +116,7 @@ class Live implements ExchangeHost {
   private closed = false
   private readonly requests: HttpLane
   private readonly control = new HttpLane(controls)
-  private readonly exchanges = new Chain<HttpExchange>()
+  private readonly exchanges: ReadonlyArray<Chain<HttpExchange>> = Array.from({ length: chains }, () => new Chain())
   private listening = false
   private legacy: HttpLegacy | undefined
 
@@ -130,7 +143,7 @@ class Live implements ExchangeHost {
         headers.protocolVersion = version
       },
       send: (outgoing) => this.send(outgoing),
-      clean: headers.computes ? (text) => headers.redaction.apply(text) : undefined
+      clean: (text) => Redaction.passage(headers.redaction, text)
     }
   }
 
@@ -143,7 +156,7 @@ class Live implements ExchangeHost {
   }
 
   over(exchange: HttpExchange, outcome: Outcome): void {
-    this.exchanges.delete(exchange)
+    this.chainOf(exchange.request).delete(exchange)
     if (this.closed || outcome === "dropped") return
     const { isHandshake, outgoing } = exchange
     if (outcome === "done") {
@@ -170,7 +183,9 @@ class Live implements ExchangeHost {
     if (this.closed) return
     this.closed = true
     // What is aborted leaves the chain.
-    for (let next = this.exchanges.first; next !== undefined; next = this.exchanges.first) next.abort()
+    for (const chain of this.exchanges) {
+      for (let next = chain.first; next !== undefined; next = chain.first) next.abort()
+    }
     this.legacy?.abort()
     this.tell((to) => to.closed(reason, cause))
     this.receiver = undefined
@@ -180,15 +195,26 @@ class Live implements ExchangeHost {
     if (this.receiver === undefined) return
     const { message } = outgoing
     const cancelled = cancelledBy(message)
-    // What is cancelled is looked for, the oldest first: an index would cost every call more than a cancel costs so.
-    if (cancelled !== undefined) this.exchanges.find(({ id }) => id === cancelled)?.abort()
+    if (cancelled !== undefined)
+      this.chainOf(cancelled)
+        .find(({ request }) => request === cancelled)
+        ?.abort()
     this.post(outgoing)
+  }
+
+  private chainOf(id: RequestId | undefined): Chain<HttpExchange> {
+    // There are as many as the mask has places.
+    return this.exchanges[typeof id === "number" ? id & (chains - 1) : 0] as Chain<HttpExchange>
   }
 
   private post(outgoing: Outgoing): void {
     const lane = isRequest(outgoing.message) ? this.requests : this.control
+    if (lane === this.control && lane.waits >= maxWaiting) {
+      const { shown } = this.link.address
+      return this.fail(outgoing, false, HttpFailure.notSent(`${maxWaiting} messages wait for ${shown} to accept them`))
+    }
     const exchange = new HttpExchange(this, lane, outgoing, this.legacy?.endpoint)
-    this.exchanges.add(exchange)
+    this.chainOf(exchange.request).add(exchange)
     exchange.start()
   }
 

@@ -20,7 +20,6 @@ import * as McpPool from "./McpPool.js"
 import * as McpTool from "./McpTool.js"
 import * as SchemaReason from "./SchemaReason.js"
 import type { Partition } from "./ServerKey.js"
-import type { Server } from "./Servers.js"
 import type * as ServerStatus from "./ServerStatus.js"
 
 /**
@@ -177,18 +176,15 @@ const bind = (pool: McpPool.Service, path: CallPath.CallPath, bound: Partition |
   const unknownServer = (server: string): Effect.Effect<never, UnknownServer> =>
     Effect.fail(new UnknownServer({ server, known: servers.names }))
 
-  const callTool: Service["callTool"] = (name, tool, args, options) =>
-    run(name, new CallPath.ToolCall(tool, args, options))
-
   return {
     servers: servers.names,
-    callTool,
+    callTool: (name, tool, args, options) => run(name, new CallPath.ToolCall(tool, args, options)),
     call: (name, tool, args, options) => {
-      const server = servers.get(name)
-      if (server === undefined) return unknownServer(name)
-      return Effect.flatMap(encode(name, tool, args), (encoded) =>
-        Effect.flatMap(callTool(name, tool.name, encoded, options), (result) => read(server, tool, result))
-      )
+      if (servers.get(name) === undefined) return unknownServer(name)
+      return Effect.flatMap(encode(name, tool, args), (encoded) => {
+        const call = new CallPath.TypedCall(new CallPath.ToolCall(tool.name, encoded, options))
+        return Effect.flatMap(run(name, call), (answered) => read(name, tool, answered))
+      })
     },
     listTools: (name) => run(name, CallPath.listTools),
     ping: (name) => run(name, CallPath.ping),
@@ -213,18 +209,18 @@ const encode = <Args, A>(
   )
 
 const read = <Args, A>(
-  server: Server,
+  server: string,
   tool: McpTool.McpTool<Args, A>,
-  result: CallToolResult
+  { connection, result }: CallPath.Answered
 ): Effect.Effect<A, ToolFailed | InvalidResult> => {
   if (result.isError === true) {
-    const said = server.clean(McpTool.textOf(result))
+    const said = connection.clean(McpTool.textOf(result))
     const content = said === "" ? "it said nothing" : said
-    return Effect.fail(new ToolFailed({ server: server.name, tool: tool.name, content }))
+    return Effect.fail(new ToolFailed({ server, tool: tool.name, content }))
   }
   return Effect.mapError(tool.success.decode(result), (error) => {
     // Places are told by their names, and those are the server's.
-    const reason = server.clean(SchemaReason.format(error))
-    return new InvalidResult({ server: server.name, tool: tool.name, reason })
+    const reason = connection.clean(SchemaReason.format(error))
+    return new InvalidResult({ server, tool: tool.name, reason })
   })
 }

@@ -63,6 +63,11 @@ export interface McpConnection {
   /** The process ID of a server that is a child process. */
   readonly pid: number | undefined
   readonly isOpen: () => boolean
+  /**
+   * Makes text that this server wrote fit to stand in an error or a log: secrets are hidden, those that its transport
+   * alone knows included, control characters go, and what is too long is cut.
+   */
+  readonly clean: (text: string) => string
   /** Calls `hook` once when the connection has ended, at once if it has already. */
   readonly onClosed: (hook: (reason: string) => void) => void
   /** Calls `hook` whenever the server has answered something. */
@@ -282,6 +287,7 @@ class Live implements McpConnection {
   readonly pid: number | undefined
   readonly isOpen: () => boolean
   readonly pending: () => number
+  readonly clean: (text: string) => string
   readonly counters: Readonly<Session.Counters>
   readonly listTools: McpConnection["listTools"]
   readonly ping: McpConnection["ping"]
@@ -305,6 +311,7 @@ class Live implements McpConnection {
     this.network = transport.network
     this.pid = transport.pid
     this.isOpen = session.isOpen
+    this.clean = session.clean
     this.pending = session.pending
     this.counters = session.counters
     this.plain = { timeoutMs, totalTimeoutMs, trace }

@@ -87,7 +87,7 @@ const refuse = (server: string): Effect.Effect<never, McpConnectError> => {
 /** One request on a fiber of its own, which holds all that it takes. */
 class Flight implements HttpFlight {
   private over = false
-  private readonly fiber: Fiber.RuntimeFiber<void, HttpClientError>
+  private readonly fiber: Fiber.RuntimeFiber<Exit.Exit<void, HttpClientError>>
 
   constructor(
     client: HttpClient.HttpClient.With<HttpClientError, Scope.Scope>,
@@ -96,8 +96,9 @@ class Flight implements HttpFlight {
     request: HttpRequest,
     private readonly sink: HttpSink
   ) {
-    this.fiber = Runtime.runFork(runtime)(this.fly(client, origin, request))
-    this.fiber.addObserver((exit) => this.land(exit))
+    // As a value: Effect logs a failure that nobody waits for, and this one has the request on it, headers included.
+    this.fiber = Runtime.runFork(runtime)(Effect.exit(this.fly(client, origin, request)))
+    this.fiber.addObserver((exit) => this.land(Exit.flatten(exit)))
   }
 
   abort(): void {

@@ -91,6 +91,9 @@ export interface McpTransport {
   readonly setProtocolVersion?: ((version: string) => void) | undefined
   /** Text that helps to explain a failure: the last lines of stderr, redacted. */
   readonly diagnostics?: (() => string) | undefined
-  /** Hides secrets that the transport alone knows (headers that were computed) in what a server wrote. */
+  /**
+   * Makes what a server wrote fit to be shown, as `Redaction.passage` does: hides secrets that the transport alone knows
+   * (headers that were computed, the id of its session).
+   */
   readonly clean?: ((text: string) => string) | undefined
 }

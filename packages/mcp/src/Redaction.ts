@@ -44,6 +44,9 @@ export const make = (secrets: ReadonlyArray<string>): Redaction => {
   const forms = [...new Set(secrets.flatMap(formsOf))].sort((a, b) => b.length - a.length)
   if (forms.length === 0) return { apply: plain, partialAtEnd: () => 0 }
   const pattern = new RegExp(forms.map(escape).join("|"), "g")
+  const firsts = new Set(forms.map((form) => form.charCodeAt(0)))
+  const mayBegin = (text: string, at: number) =>
+    firsts.has(text.charCodeAt(at)) && forms.some((form) => begins(form, text, at))
   const hide = (text: string) => text.replace(pattern, replacement)
   return {
     // Before and after control characters go: a secret may hold some, or be cut up by them.
@@ -51,7 +54,7 @@ export const make = (secrets: ReadonlyArray<string>): Redaction => {
     partialAtEnd: (text) => {
       const longest = forms[0]?.length ?? 0
       let end = Math.max(0, text.length - longest + 1)
-      while (end < text.length && !forms.some((form) => begins(form, text, end))) end++
+      while (end < text.length && !mayBegin(text, end)) end++
       // A secret that repeats itself may begin again within a whole one, which must stay whole.
       for (const { 0: found, index } of text.matchAll(pattern)) {
         if (index < end && end < index + found.length) return text.length - index
@@ -123,8 +126,12 @@ const unfit =
   /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[P\]X^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x1b\\|\x9c)|\x1b[ -/]*[0-~]|(?![\n\t])\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu
 
 /** Whether what follows `from` in the text is the beginning of `form`, and not all of it. */
-const begins = (form: string, text: string, from: number): boolean =>
-  form.length > text.length - from && form.startsWith(text.slice(from))
+const begins = (form: string, text: string, from: number): boolean => {
+  const length = text.length - from
+  if (form.length <= length) return false
+  for (let at = 0; at < length; at++) if (form.charCodeAt(at) !== text.charCodeAt(from + at)) return false
+  return true
+}
 
 const escape = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")
 

@@ -76,7 +76,7 @@ export const rules = (config: ServerConfig.ServerConfig): ReadonlyArray<ConfigIs
     const issue = address(config.url)
     if (issue !== undefined) issues.push({ path: ["url"], reason: issue })
     issues.push(...headers(ServerConfig.configuredHeaders(config)))
-    if (issue === undefined && config.allowInsecure !== true && hasCredential(config) && !isPrivate(config.url)) {
+    if (issue === undefined && config.allowInsecure !== true && !isPrivate(config.url) && hasCredential(config)) {
       issues.push({
         path: ["url"],
         reason:
@@ -113,13 +113,18 @@ export const headers = (values: ServerConfig.HeaderValues): ReadonlyArray<Config
   })
 
 /** Whether requests carry what others must not read: anything computed or redacted, or of such a name. */
-const hasCredential = (config: ServerConfig.HttpServer): boolean =>
-  typeof config.headers === "function" ||
-  /^[^/]*\/\/[^/?#]*@/.test(config.url) ||
-  Object.entries(config.headers ?? {}).some(
-    ([name, value]) =>
-      typeof value !== "string" || /auth|cookie|credential|key|pass|secret|session|signature|token/i.test(name)
+const hasCredential = ({ headers, url: text }: ServerConfig.HttpServer): boolean => {
+  const url = new URL(text)
+  return (
+    typeof headers === "function" ||
+    url.username !== "" ||
+    url.password !== "" ||
+    [...url.searchParams.keys()].some((name) => confidential.test(name)) ||
+    Object.entries(headers ?? {}).some(([name, value]) => typeof value !== "string" || confidential.test(name))
   )
+}
+
+const confidential = /auth|cookie|credential|key|pass|secret|session|signature|token/i
 
 /** Whether what is sent there is encrypted, or stays on this machine. */
 const isPrivate = (text: string): boolean => {
@@ -128,13 +133,13 @@ const isPrivate = (text: string): boolean => {
 }
 
 /**
- * Whether a host, as a `URL` has it, is this machine.
+ * Whether a host, as a `URL` has it, is this machine. Names below `localhost` are not: browsers know them, but the
+ * resolver of a system may ask the network for them.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const isLoopback = (hostname: string): boolean =>
-  /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
+export const isLoopback = (hostname: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
 
 const address = (text: string): string | undefined => {
   const expected = "expected an address that begins with http:// or https://"

@@ -6,6 +6,7 @@
  */
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import * as Encoding from "effect/Encoding"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -80,6 +81,8 @@ export type HeaderValues = Readonly<Record<string, string | Redacted.Redacted<st
  * Headers that are computed for each request, so that a token that was renewed is used at once. What the effect needs
  * it has from where the configuration was made, never from a caller. The key says for whom: its `partition`, which is
  * "shared" unless the server's isolation is `perPartition`. A request whose headers cannot be computed is not sent.
+ * What the effect fails with may quote a credential, so no error and no log shows more of it than its tag or name: an
+ * effect that should say more logs it itself.
  *
  * @since 0.1.0
  * @category models
@@ -138,7 +141,8 @@ export const HttpServer = Schema.Struct({
   listen: Schema.optional(Schema.Boolean),
   /**
    * Whether credentials may go to another machine without TLS (http). Default false: that is refused. Headers that are
-   * redacted, computed or named like a credential count as one, and so does a password in the `url`.
+   * redacted, computed or named like a credential count as one, and so do a password in the `url` and values of its query
+   * that are named so.
    */
   allowInsecure: Schema.optional(Schema.Boolean),
   ...settings
@@ -237,14 +241,47 @@ export const resolve = (config: ServerConfig): Settings => {
 }
 
 /**
- * Every value of the configuration that must not be shown: of environment variables and headers. Those that are
- * computed are not known here; the transport hides them.
+ * Every value of the configuration that must not be shown: of environment variables, of headers, and of the URL what
+ * people keep keys in. Headers that are computed are not known here; the transport hides them.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const secrets = (config: ServerConfig): ReadonlyArray<string> =>
-  Object.values((isStdio(config) ? config.env : configuredHeaders(config)) ?? {}).map(reveal)
+  isStdio(config)
+    ? Object.values(config.env ?? {}).map(reveal)
+    : [...Object.values(configuredHeaders(config)).map(reveal), ...secretsOf(config.url)]
+
+/** The password, or a name that stands without one, and the values of the query. */
+const secretsOf = (address: string): ReadonlyArray<string> => {
+  if (!URL.canParse(address)) return []
+  const url = new URL(address)
+  const { basic, password, user } = credentialOf(url)
+  const query = [...url.searchParams].map(([name, value]) => (value === "" ? name : value))
+  return [password === "" ? user : password, basic, ...query].filter((secret) => secret !== "")
+}
+
+/**
+ * The user and the password of a URL, and both as HTTP's basic authentication writes them; each `""` if there is none.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const credentialOf = (
+  url: URL
+): { readonly user: string; readonly password: string; readonly basic: string } => {
+  const [user, password] = [decode(url.username), decode(url.password)]
+  const basic = user === "" && password === "" ? "" : Encoding.encodeBase64(`${user}:${password}`)
+  return { user, password, basic }
+}
+
+const decode = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
 
 /**
  * The headers that stand in the configuration; none when they are computed.

@@ -10,7 +10,6 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as ConfigIssue from "./ConfigIssue.js"
 import type { ConfigError } from "./McpError.js"
-import * as Redaction from "./Redaction.js"
 import * as ServerCheck from "./ServerCheck.js"
 import * as ServerConfig from "./ServerConfig.js"
 import * as ServerKey from "./ServerKey.js"
@@ -32,8 +31,6 @@ export interface Server {
   readonly keyOf: (partition: ServerKey.Partition) => ServerKey.ServerKey
   /** Where it is, by the names of OpenTelemetry: `server.address` and `server.port`. Empty for a process. */
   readonly address: Readonly<Record<string, string | number>>
-  /** Makes text that the server wrote fit to stand in an error. */
-  readonly clean: (text: string) => string
 }
 
 /**
@@ -84,7 +81,6 @@ const check = (
 
 const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
   const settings = ServerConfig.resolve(config)
-  const redaction = Redaction.make(ServerConfig.secrets(config))
   return {
     name,
     config,
@@ -92,8 +88,7 @@ const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
     pool: poolConfig(config, settings),
     key: ServerKey.shared(name),
     keyOf: interned(name),
-    address: addressOf(config),
-    clean: (text) => Redaction.passage(redaction, text)
+    address: addressOf(config)
   }
 }
 

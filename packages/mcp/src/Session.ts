@@ -114,6 +114,8 @@ export interface Session {
   readonly pending: () => number
   readonly counters: Readonly<Counters>
   readonly limits: Limits.Values
+  /** Makes text that the server wrote fit to be shown. */
+  readonly clean: (text: string) => string
   /** Nanoseconds on a monotonic clock. */
   readonly now: () => number
 }

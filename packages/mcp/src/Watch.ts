@@ -98,11 +98,10 @@ export class Watch {
     requests: Requests
   ): Effect.Effect<void, never, Scope.Scope> {
     return Effect.suspend(() => {
-      const { protocolVersion, serverInfo } = connection
+      const { clean, protocolVersion, serverInfo } = connection
       const startedAt = this.host.now()
       const open: Open = { number, connection, openedAt: this.host.wallMillis(), requests }
       this.open.add(open)
-      const { clean } = this.server
       this.newest = {
         protocolVersion,
         serverInfo: { name: clean(serverInfo.name), version: clean(serverInfo.version) }

@@ -1,53 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
-import { HttpAddress, HttpSettings, HttpTransport, type McpTransport, type ServerConfig, ServerKey } from "@mooring/mcp"
-import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
-import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
-import { FakeCarrier, type Flown } from "./FakeCarrier.js"
-
-interface Heard {
-  readonly messages: Array<JSONRPCMessage>
-  readonly origins: Array<RequestId | undefined>
-  readonly junk: Array<string>
-  readonly closed: Array<string>
-  readonly failures: Array<McpTransport.TransportFailure>
-}
-
-const key = ServerKey.shared("web")
-
-/** A transport over a carrier in memory, and all that it said. */
-const opened = (arrived: (flown: Flown) => void, config: Partial<ServerConfig.HttpServer> = {}) =>
-  Effect.gen(function* () {
-    const full = { url: "https://mcp.example.org/mcp", ...config }
-    const carrier = new FakeCarrier(arrived)
-    const address = yield* HttpAddress.make("web", full)
-    const transport = yield* HttpTransport.make({ key, config: full, address, carrier })
-    const heard: Heard = { messages: [], origins: [], junk: [], closed: [], failures: [] }
-    yield* transport.start({
-      message: (message, origin) => {
-        heard.messages.push(message)
-        heard.origins.push(origin)
-      },
-      junk: (reason) => heard.junk.push(reason),
-      closed: (reason) => heard.closed.push(reason)
-    })
-    const send = (message: JSONRPCMessage): McpTransport.Outgoing => {
-      const outgoing = { message, handedOver: false, failed: heard.failures.push.bind(heard.failures) }
-      transport.send(outgoing)
-      return outgoing
-    }
-    const ask = (id: number) => send({ jsonrpc: "2.0", id, method: "test" })
-    return { transport, carrier, heard, send, ask }
-  })
-
-const events = { "content-type": "text/event-stream" }
-const json = { "content-type": "application/json" }
-const answer = (id: number, text = "") => JSON.stringify({ jsonrpc: "2.0", id, result: { text } })
-const initialized: JSONRPCMessage = { jsonrpc: "2.0", method: "notifications/initialized" }
-const settings = (some: Partial<HttpSettings.Settings>) =>
-  Layer.succeed(HttpSettings.HttpSettings, { ...HttpSettings.defaults, ...some })
+import type { FakeCarrier, Flown } from "./FakeCarrier.js"
+import { answer, events, initialized, json, opened, settings } from "./OpenedHttp.js"
 
 describe("the stream of what a server says by itself", () => {
   const listening = (arrived: (flown: Flown) => void) =>
@@ -182,6 +138,22 @@ describe("a message over HTTP", () => {
         { delivery: "NotSent", fatal: false }
       ])
       expect(carrier.flown.map(({ aborted }) => aborted)).toEqual([true, true, false])
+    })
+  )
+
+  it.scoped("that needs no answer is dropped, unsent, when thousands wait that the server does not accept", () =>
+    Effect.gen(function* () {
+      const { ask, carrier, heard, send } = yield* opened(() => {})
+      for (let n = 0; n < 10_010; n++) send({ jsonrpc: "2.0", id: n, error: { code: -32601, message: "no" } })
+      expect(heard.failures).toHaveLength(8)
+      expect(heard.failures[0]).toMatchObject({ delivery: "NotSent", fatal: false })
+      expect(carrier.flown).toHaveLength(2)
+      // Requests have sockets of their own; and when the server accepts one message, there is room for another.
+      ask(1)
+      expect(carrier.flown).toHaveLength(3)
+      carrier.flown[0]?.respond(202, {}).end()
+      send({ jsonrpc: "2.0", id: "last", error: { code: -32601, message: "no" } })
+      expect(heard.failures).toHaveLength(8)
     })
   )
 

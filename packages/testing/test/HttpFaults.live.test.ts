@@ -52,13 +52,13 @@ const connect = (url: string, config: Partial<ServerConfig.HttpServer> = {}) =>
   McpConnection.make(key, { url, callTimeout: "5 seconds", ...config })
 
 /** Runs, closes all, and wants back whatever was taken. */
-const clean = <A, E>(
+const cleanly = <A, E>(
   run: Effect.Effect<A, E, Scope.Scope | McpConnector.McpConnector>,
-  layer = connector()
+  layer: Layer.Layer<McpConnector.McpConnector>
 ): Effect.Effect<A, E | Resources.Leaked> =>
   Effect.scoped(Effect.provide(run, layer)).pipe(
-    Resources.givenBack(),
-    Effect.timeoutFail({ duration: "20 seconds", onTimeout: () => new Resources.Leaked({ grown: ["time"] }) })
+    Effect.timeoutFail({ duration: "20 seconds", onTimeout: () => new Resources.Leaked({ grown: ["time"] }) }),
+    Resources.givenBack()
   )
 
 const until = (condition: () => boolean): Effect.Effect<void> =>
@@ -79,7 +79,7 @@ const faultsOn =
     }
   ) =>
     it.live(title, () =>
-      clean(
+      cleanly(
         Effect.gen(function* () {
           const server = yield* FaultyHttp.serve((request, socket) => {
             if (request.params["name"] === "fine") FaultyHttp.answer(request, socket)
@@ -113,17 +113,16 @@ const reset = (socket: Socket) => void socket.resetAndDestroy()
 const bomb = gzipSync(Buffer.alloc(10 * 1024 * 1024, 32))
 const compressed = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\ncontent-length: ${bomb.length}\r\n\r\n`
 
-const impatient: Settings = { streamIdle: "1 second" }
-const carriers = {
-  undici: [connector(), connector(impatient)],
-  fetch: [portable(FetchHttpClient.layer), portable(FetchHttpClient.layer, impatient)],
-  "node:http": [portable(NodeHttpClient.layer), portable(NodeHttpClient.layer, impatient)]
-} as const
+const kinds: Readonly<Record<string, (settings?: Settings) => Layer.Layer<McpConnector.McpConnector>>> = {
+  undici: (settings) => connector(settings),
+  fetch: (settings) => portable(FetchHttpClient.layer, settings),
+  "node:http": (settings) => portable(NodeHttpClient.layer, settings)
+}
 
-for (const [name, [layer, hurried]] of Object.entries(carriers)) {
+for (const [name, on] of Object.entries(kinds)) {
   describe(`a call over HTTP, on ${name}, fails with what happened, and what may have run`, () => {
-    const fault = faultsOn(layer)
-    const silence = faultsOn(hurried)
+    const fault = faultsOn(on())
+    const silence = faultsOn(on({ streamIdle: "1 second" }))
     const cutOff = /was cut off \(/
     fault("reset before any header", (_, socket) => reset(socket), { reason: cutOff })
     fault("reset within the headers", write("HTTP/1.1 200 OK\r\ncontent-ty", reset), { reason: cutOff })
@@ -241,192 +240,201 @@ const drip = (socket: Socket, pieces: ReadonlyArray<string>): void => {
 const refusal = (url: string) =>
   Effect.map(Effect.flip(connect(url)), ({ phase, reason, retryable }) => ({ phase, reason, retryable }))
 
-describe("an HTTP connection", () => {
-  it.live("that nobody takes, for a name that is none, or without TLS where it should be, was not made", () =>
-    clean(
-      Effect.gen(function* () {
-        const server = yield* FaultyHttp.serve(FaultyHttp.answer)
-        server.server.on("connection", (socket) => socket.end("no TLS here\r\n"))
-        expect(yield* refusal(server.url.replace("http:", "https:"))).toMatchObject({
-          phase: "dial",
-          retryable: false,
-          reason: expect.stringContaining("the TLS handshake")
-        })
-        yield* FaultyHttp.close(server)
-        expect(yield* refusal(server.url)).toMatchObject({
-          phase: "dial",
-          retryable: true,
-          reason: expect.stringMatching(/refused/)
-        })
-        expect(yield* refusal("http://nowhere.invalid/mcp")).toMatchObject({
-          phase: "dial",
-          reason: expect.stringMatching(/is unknown; correct the URL$|could not be looked up for now$/)
-        })
-      })
-    )
-  )
+for (const [name, on] of Object.entries(kinds)) {
+  const clean = <A, E>(
+    run: Effect.Effect<A, E, Scope.Scope | McpConnector.McpConnector>,
+    settings?: Settings
+  ): Effect.Effect<A, E | Resources.Leaked> => cleanly(run, on(settings))
 
-  it.live("whose server is gone says so, and that the call certainly did not run", () =>
-    clean(
-      Effect.gen(function* () {
-        const server = yield* FaultyHttp.serve(FaultyHttp.answer)
-        const connection = yield* connect(server.url)
-        yield* FaultyHttp.close(server)
-        // The socket of the handshake may not know yet that it is closed.
-        const first = yield* Effect.flip(connection.callTool("first"))
-        const last = connection.isOpen() ? yield* Effect.flip(connection.callTool("second")) : first
-        expect(last).toMatchObject({
-          _tag: "ConnectionLost",
-          delivery: "NotSent",
-          reason: expect.stringMatching(/connection refused/)
+  describe(`an HTTP connection, on ${name}`, () => {
+    it.live("that nobody takes, for a name that is none, or without TLS where it should be, was not made", () =>
+      clean(
+        Effect.gen(function* () {
+          const server = yield* FaultyHttp.serve(FaultyHttp.answer)
+          server.server.on("connection", (socket) => socket.end("no TLS here\r\n"))
+          expect(yield* refusal(server.url.replace("http:", "https:"))).toMatchObject({
+            phase: "dial",
+            retryable: false,
+            reason: expect.stringContaining("the TLS handshake")
+          })
+          yield* FaultyHttp.close(server)
+          expect(yield* refusal(server.url)).toMatchObject({
+            phase: "dial",
+            retryable: true,
+            reason: expect.stringMatching(/refused/)
+          })
+          expect(yield* refusal("http://nowhere.invalid/mcp")).toMatchObject({
+            phase: "dial",
+            reason: expect.stringMatching(/is unknown; correct the URL$|could not be looked up for now$/)
+          })
         })
-        expect(connection.isOpen()).toBe(false)
-        expect(server.ran()).toBe(0)
-      })
+      )
     )
-  )
 
-  it.live("whose session is lost with 64 calls in flight ends, and each of them may have run", () =>
-    clean(
-      Effect.gen(function* () {
-        const server = yield* FaultyHttp.serve(({ params }, socket) => {
-          if (params["name"] === "lost") socket.write(status(404))
+    it.live("whose server is gone says so, and that the call certainly did not run", () =>
+      clean(
+        Effect.gen(function* () {
+          const server = yield* FaultyHttp.serve(FaultyHttp.answer)
+          const connection = yield* connect(server.url)
+          yield* until(() => server.requests.some(({ method }) => method === "notifications/initialized"))
+          yield* FaultyHttp.close(server)
+          // The sockets of the handshake may not know yet that they are closed.
+          const last = yield* Effect.repeat(Effect.flip(connection.callTool("call")), {
+            until: () => !connection.isOpen()
+          })
+          expect(last).toMatchObject({
+            _tag: "ConnectionLost",
+            delivery: "NotSent",
+            reason: expect.stringMatching(/connection refused/)
+          })
+          expect(connection.isOpen()).toBe(false)
+          expect(server.ran()).toBe(0)
         })
-        const connection = yield* connect(server.url)
-        const calls = yield* Effect.forEach(Array.from({ length: 64 }), () =>
-          Effect.fork(Effect.flip(connection.callTool("held")))
-        )
-        yield* until(() => server.ran() === 64)
-        yield* Effect.flip(connection.callTool("lost"))
-        for (const call of calls) {
-          expect(yield* Fiber.join(call)).toMatchObject({ _tag: "ConnectionLost", delivery: "Unknown" })
-        }
-        expect(connection.isOpen()).toBe(false)
-        expect(server.ran()).toBe(65)
-      }),
-      connector({ sockets: 65 })
+      )
     )
-  )
 
-  it.live("has calls wait for a socket, and what never left did certainly not run", () =>
-    clean(
-      Effect.gen(function* () {
-        const server = yield* FaultyHttp.serve(({ params }, socket) => {
-          if (params["name"] === "lost") socket.write(status(404))
-        })
-        const connection = yield* connect(server.url)
-        const call = (name: string) => Effect.fork(Effect.flip(connection.callTool(name)))
-        const held = yield* call("held")
-        const last = yield* call("lost")
-        yield* until(() => server.ran() === 1)
-        const waiting = yield* call("waiting")
-        yield* until(() => connection.pending() === 3)
-        yield* Fiber.interrupt(held)
-        expect(yield* Fiber.join(last)).toMatchObject({ delivery: "Unknown", status: 404 })
-        expect(yield* Fiber.join(waiting)).toMatchObject({ delivery: "NotSent" })
-        expect(server.ran()).toBe(2)
-      }),
-      connector({ sockets: 1 })
-    )
-  )
-
-  it.live("cancels an interrupted call at the server, and frees its socket", () =>
-    clean(
-      Effect.gen(function* () {
-        const server = yield* FaultyHttp.serve(({ params }, socket) => {
-          if (params["name"] === "fine") socket.write(json(result(undefined)))
-        })
-        const connection = yield* connect(server.url)
-        const call = yield* Effect.fork(connection.callTool("held"))
-        yield* until(() => server.ran() === 1)
-        const id = server.requests.find(({ method }) => method === "tools/call")?.id
-        const open = server.sockets.size
-        yield* Fiber.interrupt(call)
-        yield* until(() => server.requests.some(({ method }) => method === "notifications/cancelled"))
-        const cancelled = server.requests.find(({ method }) => method === "notifications/cancelled")
-        expect(cancelled?.params).toMatchObject({ requestId: id })
-        yield* until(() => server.sockets.size <= open)
-        expect(connection.isOpen()).toBe(true)
-      })
-    )
-  )
-
-  it.live("ends a call whose body drips at the call's own deadline", () =>
-    clean(
-      Effect.gen(function* () {
-        const server = yield* FaultyHttp.serve((_, socket) => {
-          socket.write(stream)
-          drip(
-            socket,
-            Array.from({ length: 1000 }, () => chunk(": still here\n"))
+    it.live("whose session is lost with 64 calls in flight ends, and each of them may have run", () =>
+      clean(
+        Effect.gen(function* () {
+          const server = yield* FaultyHttp.serve(({ params }, socket) => {
+            if (params["name"] === "lost") socket.write(status(404))
+          })
+          const connection = yield* connect(server.url)
+          const calls = yield* Effect.forEach(Array.from({ length: 64 }), () =>
+            Effect.fork(Effect.flip(connection.callTool("held")))
           )
-        })
-        const connection = yield* connect(server.url, { callTimeout: "400 millis" })
-        const error = yield* Effect.flip(connection.callTool("slow"))
-        expect(error).toMatchObject({ _tag: "CallTimeout", delivery: "Unknown" })
-        yield* until(() => server.requests.some(({ method }) => method === "notifications/cancelled"))
-      })
+          yield* until(() => server.ran() === 64)
+          yield* Effect.flip(connection.callTool("lost"))
+          for (const call of calls) {
+            expect(yield* Fiber.join(call)).toMatchObject({ _tag: "ConnectionLost", delivery: "Unknown" })
+          }
+          expect(connection.isOpen()).toBe(false)
+          expect(server.ran()).toBe(65)
+        }),
+        { sockets: 65 }
+      )
     )
-  )
 
-  it.live("takes no answer on another call's stream", () =>
-    clean(
-      Effect.gen(function* () {
-        const held: Array<{ readonly request: FaultyHttp.Request; readonly socket: Socket }> = []
-        const server = yield* FaultyHttp.serve((request, socket) => {
-          held.push({ request, socket })
-          const [first, second] = held
-          if (first === undefined || second === undefined) return
-          first.socket.write(stream + event(result(second.request.id, "stolen")) + lastChunk)
-          second.socket.write(json(result(second.request.id, "own")))
-        })
-        const connection = yield* connect(server.url)
-        const first = yield* Effect.fork(Effect.flip(connection.callTool("first")))
-        yield* until(() => held.length === 1)
-        const second = yield* connection.callTool("second")
-        expect(second.content).toEqual([{ type: "text", text: "own" }])
-        expect(yield* Fiber.join(first)).toMatchObject({
-          _tag: "ConnectionLost",
-          reason: expect.stringMatching(/without the answer$/)
-        })
-      })
+    it.live("has calls wait for a socket, and what never left did certainly not run", () =>
+      clean(
+        Effect.gen(function* () {
+          const server = yield* FaultyHttp.serve(({ params }, socket) => {
+            if (params["name"] === "lost") socket.write(status(404))
+          })
+          const connection = yield* connect(server.url)
+          const call = (name: string) => Effect.fork(Effect.flip(connection.callTool(name)))
+          const held = yield* call("held")
+          const last = yield* call("lost")
+          yield* until(() => server.ran() === 1)
+          const waiting = yield* call("waiting")
+          yield* until(() => connection.pending() === 3)
+          yield* Fiber.interrupt(held)
+          expect(yield* Fiber.join(last)).toMatchObject({ delivery: "Unknown", status: 404 })
+          expect(yield* Fiber.join(waiting)).toMatchObject({ delivery: "NotSent" })
+          expect(server.ran()).toBe(2)
+        }),
+        { sockets: 1 }
+      )
     )
-  )
 
-  it.live("goes on over sockets that the server closed between calls", () =>
-    clean(
-      Effect.gen(function* () {
-        const server = yield* FaultyHttp.serve((request, socket) => {
-          FaultyHttp.answer(request, socket)
-          // Half-closed right behind the answer.
-          socket.end()
+    it.live("cancels an interrupted call at the server, and frees its socket", () =>
+      clean(
+        Effect.gen(function* () {
+          const server = yield* FaultyHttp.serve(({ params }, socket) => {
+            if (params["name"] === "fine") socket.write(json(result(undefined)))
+          })
+          const connection = yield* connect(server.url)
+          const call = yield* Effect.fork(connection.callTool("held"))
+          yield* until(() => server.ran() === 1)
+          const id = server.requests.find(({ method }) => method === "tools/call")?.id
+          const open = server.sockets.size
+          yield* Fiber.interrupt(call)
+          yield* until(() => server.requests.some(({ method }) => method === "notifications/cancelled"))
+          const cancelled = server.requests.find(({ method }) => method === "notifications/cancelled")
+          expect(cancelled?.params).toMatchObject({ requestId: id })
+          yield* until(() => server.sockets.size <= open)
+          expect(connection.isOpen()).toBe(true)
         })
-        const connection = yield* connect(server.url)
-        for (let n = 0; n < 20; n++) {
-          const { content } = yield* connection.callTool(`n${n}`)
-          expect(content).toEqual([{ type: "text", text: `n${n}` }])
-          yield* until(() => server.sockets.size === 0)
-        }
-        expect(server.ran()).toBe(20)
-      })
+      )
     )
-  )
 
-  it.live("gives up a stream of events that the server keeps closing, and serves calls all the same", () =>
-    clean(
-      Effect.gen(function* () {
-        const server = yield* FaultyHttp.serve((request, socket) => {
-          if (request.verb === "GET") socket.write(stream + lastChunk)
-          else FaultyHttp.answer(request, socket)
+    it.live("ends a call whose body drips at the call's own deadline", () =>
+      clean(
+        Effect.gen(function* () {
+          const server = yield* FaultyHttp.serve((_, socket) => {
+            socket.write(stream)
+            drip(
+              socket,
+              Array.from({ length: 1000 }, () => chunk(": still here\n"))
+            )
+          })
+          const connection = yield* connect(server.url, { callTimeout: "400 millis" })
+          const error = yield* Effect.flip(connection.callTool("slow"))
+          expect(error).toMatchObject({ _tag: "CallTimeout", delivery: "Unknown" })
+          yield* until(() => server.requests.some(({ method }) => method === "notifications/cancelled"))
         })
-        const connection = yield* connect(server.url, { listen: true })
-        const opened = () => server.requests.filter(({ verb }) => verb === "GET").length
-        yield* until(() => opened() === 3)
-        yield* Effect.sleep("300 millis")
-        expect(opened()).toBe(3)
-        expect((yield* connection.callTool("fine")).content).toEqual([{ type: "text", text: "fine" }])
-      }),
-      connector({ reopen: { first: "1 millis", longest: "10 seconds", attempts: 3 } })
+      )
     )
-  )
-})
+
+    it.live("takes no answer on another call's stream", () =>
+      clean(
+        Effect.gen(function* () {
+          const held: Array<{ readonly request: FaultyHttp.Request; readonly socket: Socket }> = []
+          const server = yield* FaultyHttp.serve((request, socket) => {
+            held.push({ request, socket })
+            const [first, second] = held
+            if (first === undefined || second === undefined) return
+            first.socket.write(stream + event(result(second.request.id, "stolen")) + lastChunk)
+            second.socket.write(json(result(second.request.id, "own")))
+          })
+          const connection = yield* connect(server.url)
+          const first = yield* Effect.fork(Effect.flip(connection.callTool("first")))
+          yield* until(() => held.length === 1)
+          const second = yield* connection.callTool("second")
+          expect(second.content).toEqual([{ type: "text", text: "own" }])
+          expect(yield* Fiber.join(first)).toMatchObject({
+            _tag: "ConnectionLost",
+            reason: expect.stringMatching(/without the answer$/)
+          })
+        })
+      )
+    )
+
+    it.live("goes on over sockets that the server closed between calls", () =>
+      clean(
+        Effect.gen(function* () {
+          const server = yield* FaultyHttp.serve((request, socket) => {
+            FaultyHttp.answer(request, socket)
+            // Half-closed right behind the answer.
+            socket.end()
+          })
+          const connection = yield* connect(server.url)
+          for (let n = 0; n < 20; n++) {
+            const { content } = yield* connection.callTool(`n${n}`)
+            expect(content).toEqual([{ type: "text", text: `n${n}` }])
+            yield* until(() => server.sockets.size === 0)
+          }
+          expect(server.ran()).toBe(20)
+        })
+      )
+    )
+
+    it.live("gives up a stream of events that the server keeps closing, and serves calls all the same", () =>
+      clean(
+        Effect.gen(function* () {
+          const server = yield* FaultyHttp.serve((request, socket) => {
+            if (request.verb === "GET") socket.write(stream + lastChunk)
+            else FaultyHttp.answer(request, socket)
+          })
+          const connection = yield* connect(server.url, { listen: true })
+          const opened = () => server.requests.filter(({ verb }) => verb === "GET").length
+          yield* until(() => opened() === 3)
+          yield* Effect.sleep("300 millis")
+          expect(opened()).toBe(3)
+          expect((yield* connection.callTool("fine")).content).toEqual([{ type: "text", text: "fine" }])
+        }),
+        { reopen: { first: "1 millis", longest: "10 seconds", attempts: 3 } }
+      )
+    )
+  })
+}

@@ -5,12 +5,14 @@ import { Resources } from "@mooring/testing/node"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import { readFileSync } from "node:fs"
 import { connect as connectTo, createServer, type AddressInfo, type Socket } from "node:net"
 import { TLSSocket } from "node:tls"
+import { inspect } from "node:util"
 import { gzipSync } from "node:zlib"
 import * as FaultyHttp from "./fixtures/FaultyHttp.js"
 
@@ -26,6 +28,9 @@ const connector = (
       Layer.setConfigProvider(ConfigProvider.fromMap(new Map(variables)))
     ])
   )
+
+const until = (condition: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() => (condition() ? Effect.void : Effect.zipRight(Effect.sleep("2 millis"), until(condition))))
 
 const connect = (url: string, config: Partial<ServerConfig.HttpServer> = {}, partition = "shared") =>
   McpConnection.make(new ServerKey.ServerKey({ server: "web", partition }), { url, ...config })
@@ -124,6 +129,66 @@ describe("proxies of the environment", () => {
       const before = asked.length
       expect((yield* Effect.flip(call("http://mcp.invalid/mcp", "invalid")))._tag).toBe("McpConnectError")
       expect(asked).toHaveLength(before)
+    }).pipe(Effect.scoped, Resources.givenBack())
+  )
+
+  it.live("tunnel https, so that the server's certificate counts and the proxy learns nothing", () =>
+    Effect.gen(function* () {
+      const cert = pem("proxied")
+      let most = 0
+      const server = yield* FaultyHttp.serve(
+        (request, socket) => {
+          most = Math.max(most, sockets().size)
+          FaultyHttp.answer(request, socket)
+        },
+        { cert, key: pem("proxied.key") }
+      )
+      const sockets = () => server.sockets
+      const { asked, url } = yield* proxy(() => Number(new URL(server.url).port))
+      const headers = { authorization: "Bearer hunter22" }
+      const through = (tls: SocketSettings.Tls | undefined) => connector({ tls }, [["HTTPS_PROXY", url]])
+      yield* Effect.gen(function* () {
+        const connection = yield* connect("https://mcp.invalid/mcp", { headers })
+        yield* Effect.forEach(Array.from({ length: 60 }), () => connection.callTool("fine"), { concurrency: 32 })
+        const tokens = server.requests.map((request) => request.headers.get("authorization"))
+        expect(new Set(tokens)).toEqual(new Set(["Bearer hunter22"]))
+        expect(new Set(asked)).toEqual(new Set(["CONNECT mcp.invalid:443 HTTP/1.1"]))
+        expect(most).toBeLessThanOrEqual(18)
+      }).pipe(Effect.scoped, Effect.provide(through({ ca: cert })))
+      const before = server.requests.length
+      const refused = yield* Effect.flip(connect("https://mcp.invalid/mcp", { headers })).pipe(
+        Effect.provide(through(undefined))
+      )
+      expect(refused).toMatchObject({ phase: "dial", retryable: false })
+      expect(refused.reason).toContain("the TLS handshake")
+      expect(server.requests).toHaveLength(before)
+    }).pipe(Effect.scoped, Resources.givenBack())
+  )
+
+  it.live("are understood without a scheme, as by other programs", () =>
+    Effect.gen(function* () {
+      const server = yield* FaultyHttp.serve(FaultyHttp.answer)
+      const { asked, url } = yield* proxy(() => Number(new URL(server.url).port))
+      const connection = yield* connect("http://mcp.invalid/mcp").pipe(
+        Effect.provide(connector({}, [["HTTP_PROXY", url.replace("http://", "")]]))
+      )
+      expect((yield* connection.callTool("fine")).content).toEqual([{ type: "text", text: "fine" }])
+      expect(asked).toContain("CONNECT mcp.invalid:80 HTTP/1.1")
+    }).pipe(Effect.scoped, Resources.givenBack())
+  )
+
+  it.live("that are none fail what would go through them, and show no password", () =>
+    Effect.gen(function* () {
+      for (const wrong of ["http://ada:hunter22@pro xy:80", "ftp://ada:hunter22@proxy", "ada:hunter22@:80"]) {
+        const layer = connector({}, [["HTTP_PROXY", wrong]])
+        const error = yield* Effect.flip(connect("http://mcp.invalid/mcp")).pipe(Effect.provide(layer))
+        expect(error).toMatchObject({ _tag: "McpConnectError", phase: "dial", retryable: false })
+        expect(error.reason).toContain("HTTP_PROXY")
+        expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("hunter22")
+        // Who does not go through it does not mind.
+        const server = yield* FaultyHttp.serve(FaultyHttp.answer)
+        yield* connect(server.url).pipe(Effect.provide(layer))
+      }
     }).pipe(Effect.scoped, Resources.givenBack())
   )
 
@@ -240,6 +305,32 @@ describe("sockets", () => {
           }
         }).pipe(Effect.scoped, Effect.provide(connector({ compression })))
       }
+    }).pipe(Effect.scoped, Resources.givenBack())
+  )
+
+  it.live("are bounded for each connection, and one that has no more to spare holds up no other", () =>
+    Effect.gen(function* () {
+      const server = yield* FaultyHttp.serve((request, socket) => {
+        if (request.params["name"] !== "held") FaultyHttp.answer(request, socket)
+      })
+      yield* Effect.gen(function* () {
+        const connections = yield* Effect.forEach(["a", "b", "c"], (partition) => connect(server.url, {}, partition))
+        const held = yield* Effect.forEach(connections, (connection) =>
+          Effect.forEach(Array.from({ length: 40 }), () => Effect.fork(connection.callTool("held")))
+        )
+        yield* until(() => server.ran() === 3 * 16)
+        const other = yield* connect(server.url, {}, "d")
+        expect((yield* other.callTool("fine")).content).toEqual([{ type: "text", text: "fine" }])
+        expect(server.ran()).toBe(3 * 16 + 1)
+        expect(server.sockets.size).toBeLessThanOrEqual(3 * 18 + 3)
+        yield* Fiber.interruptAll(held.flat())
+        // Cancelling freed them all, also for the calls that had waited.
+        for (const connection of connections) {
+          expect((yield* connection.callTool("fine")).content).toEqual([{ type: "text", text: "fine" }])
+        }
+        expect(server.ran()).toBe(3 * 16 + 4)
+      }).pipe(Effect.scoped, Effect.provide(connector({})))
+      yield* until(() => server.sockets.size === 0)
     }).pipe(Effect.scoped, Resources.givenBack())
   )
 

@@ -33,14 +33,15 @@ export class Flight implements Dispatcher.DispatchHandler, HttpCarrier.HttpFligh
   header(name: string): string | undefined {
     if (this.decoder !== undefined && name === "content-encoding") return undefined
     const value = this.headers[name]
-    return typeof value === "string" ? value : value?.[0]
+    return typeof value === "string" ? value : value?.join(", ")
   }
 
   abort(): void {
     if (this.state === "over") return
     if (this.state === "whole") {
-      // Only what was being decompressed is left.
+      // Only what was being decompressed is left, and nothing more will be heard of that.
       this.decoder?.stop()
+      this.decoder = undefined
       return this.land()
     }
     this.state = "over"

@@ -7,18 +7,14 @@ import type { HttpCarrier } from "@mooring/mcp"
 import type { buildConnector, Dispatcher, EnvHttpProxyAgent } from "undici"
 import { Flight, type Runway } from "./Flight.js"
 
-/** Addresses of proxies, by the scheme that goes through them, and the hosts that do not. */
-export interface Proxies {
-  readonly http: string | undefined
-  readonly https: string | undefined
-  readonly except: string
-}
-
 export interface Options {
   readonly origin: string
   readonly decompresses: boolean
   readonly connect: buildConnector.BuildOptions
-  readonly proxies: Proxies
+  /** The proxy's address. */
+  readonly proxy: string
+  /** The hosts that are reached without it, as `NO_PROXY` has them. */
+  readonly except: string
   readonly EnvHttpProxyAgent: typeof EnvHttpProxyAgent
 }
 
@@ -26,11 +22,11 @@ export class ProxySockets {
   private readonly agent: Dispatcher
 
   constructor(private readonly options: Options) {
-    const { connect, proxies } = options
+    const { connect, except, proxy } = options
     this.agent = new options.EnvHttpProxyAgent({
-      httpProxy: proxies.http ?? "",
-      httpsProxy: proxies.https ?? "",
-      noProxy: proxies.except,
+      httpProxy: proxy,
+      httpsProxy: proxy,
+      noProxy: except,
       connect,
       requestTls: connect,
       proxyTls: connect.timeout === undefined ? {} : { timeout: connect.timeout },

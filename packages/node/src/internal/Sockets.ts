@@ -2,7 +2,7 @@
  * The sockets of one connector: each origin's are shared by the connections to it that show the same certificate, and
  * closed when the last of these is.
  */
-import { type HttpCarrier, ServerCheck, type ServerKey } from "@mooring/mcp"
+import { type HttpCarrier, McpError, ServerCheck, type ServerKey } from "@mooring/mcp"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,15 +13,25 @@ import { rootCertificates } from "node:tls"
 import { SocketSettings, type Tls } from "../SocketSettings.js"
 import { accepted } from "./Decoder.js"
 import { OriginSockets } from "./OriginSockets.js"
-import { type Proxies, ProxySockets } from "./ProxySockets.js"
+import { ProxySockets } from "./ProxySockets.js"
 
 export interface Sockets {
-  /** The carrier to an origin, shared with others that ask for the same. `connectTimeout` in milliseconds. */
+  /**
+   * The carrier to an origin, shared with others that ask for the same. `connectTimeout` in milliseconds. Fails when the
+   * origin is to be reached through a proxy whose address is none.
+   */
   readonly acquire: (
     key: ServerKey.ServerKey,
     origin: string,
     connectTimeout: number
-  ) => Effect.Effect<HttpCarrier.HttpCarrier, never, Scope.Scope>
+  ) => Effect.Effect<HttpCarrier.HttpCarrier, McpError.McpConnectError, Scope.Scope>
+}
+
+/** Addresses of proxies, by the scheme that goes through them, and the hosts that do not. */
+interface Proxies {
+  readonly http: string | undefined
+  readonly https: string | undefined
+  readonly except: string
 }
 
 /** What carries requests to one origin, and ends all of its sockets. */
@@ -46,8 +56,10 @@ export const make: Effect.Effect<Sockets> = Effect.gen(function* () {
     key: ServerKey.ServerKey,
     origin: string,
     timeout: number
-  ): Effect.Effect<HttpCarrier.HttpCarrier, never, Scope.Scope> =>
-    Effect.acquireRelease(
+  ): Effect.Effect<HttpCarrier.HttpCarrier, McpError.McpConnectError, Scope.Scope> => {
+    const proxy = proxyOf(origin, proxies)
+    if (proxy !== undefined && !isProxy.test(proxy)) return noProxy(key.toString())
+    return Effect.acquireRelease(
       // Loaded when it is first needed: a program that speaks stdio alone starts a tenth of a second sooner.
       Effect.map(
         Effect.promise(() => import("undici")),
@@ -63,16 +75,17 @@ export const make: Effect.Effect<Sockets> = Effect.gen(function* () {
           }
           const connect = { timeout, ...(tls === undefined ? {} : options(tls)) }
           const decompresses = settings.compression
-          const carrier: Carrier = isProxied(origin, proxies)
-            ? new ProxySockets({ origin, decompresses, connect, proxies, EnvHttpProxyAgent })
-            : new OriginSockets({
-                origin,
-                decompresses,
-                lifetime,
-                now: () => Number(clock.unsafeCurrentTimeNanos()),
-                Client,
-                connector: buildConnector(connect)
-              })
+          const carrier: Carrier =
+            proxy === undefined
+              ? new OriginSockets({
+                  origin,
+                  decompresses,
+                  lifetime,
+                  now: () => Number(clock.unsafeCurrentTimeNanos()),
+                  Client,
+                  connector: buildConnector(connect)
+                })
+              : new ProxySockets({ origin, decompresses, connect, proxy, except: proxies.except, EnvHttpProxyAgent })
           const entry: Shared = { carrier, users: 1 }
           ofTls.set(name, entry)
           return { entry, ofTls, name, tls }
@@ -92,6 +105,7 @@ export const make: Effect.Effect<Sockets> = Effect.gen(function* () {
         send: (request, sink) => entry.carrier.send(request, sink)
       }))
     )
+  }
   return { acquire }
 })
 
@@ -116,8 +130,19 @@ const fromEnvironment: Effect.Effect<Proxies> = Effect.gen(function* () {
   return { http, https: (yield* variable("HTTPS_PROXY")) ?? http, except: (yield* variable("NO_PROXY")) ?? "" }
 })
 
-const isProxied = (origin: string, proxies: Proxies): boolean => {
+const proxyOf = (origin: string, proxies: Proxies): string | undefined => {
   const url = new URL(origin)
-  const proxy = url.protocol === "https:" ? proxies.https : proxies.http
-  return proxy !== undefined && proxy !== "" && !ServerCheck.isLoopback(url.hostname)
+  const named = url.protocol === "https:" ? proxies.https : proxies.http
+  if (named === undefined || named === "" || ServerCheck.isLoopback(url.hostname)) return undefined
+  // Other programs take it without a scheme, and so do people write it.
+  const address = named.includes("://") ? named : `http://${named}`
+  return URL.canParse(address) ? new URL(address).href : ""
+}
+
+const isProxy = /^(https?|socks5?):/
+
+const noProxy = (server: string): Effect.Effect<never, McpError.McpConnectError> => {
+  // The address may hold a password.
+  const reason = "what HTTPS_PROXY or HTTP_PROXY names is no address of a proxy, such as http://host:port; correct it"
+  return Effect.fail(new McpError.McpConnectError({ server, phase: "dial", reason, retryable: false }))
 }
