@@ -11,14 +11,13 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import * as CallPath from "./CallPath.js"
 import * as CurrentPartition from "./CurrentPartition.js"
-import { InvalidArguments, InvalidResult, PartitionMissing, ToolFailed, UnknownServer } from "./McpError.js"
+import { type InvalidResult, PartitionMissing, type ToolFailed, UnknownServer } from "./McpError.js"
 import * as McpPool from "./McpPool.js"
-import * as McpTool from "./McpTool.js"
-import * as SchemaReason from "./SchemaReason.js"
+import type * as McpTool from "./McpTool.js"
+import * as ServerCalls from "./ServerCalls.js"
 import type { Partition } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 
@@ -131,7 +130,7 @@ export const withPartition: {
  */
 export const make: Effect.Effect<Service, never, McpPool.McpPool> = Effect.gen(function* () {
   const pool = yield* McpPool.McpPool
-  return bind(pool, yield* CallPath.make(pool), undefined)
+  return bind(pool, yield* CallPath.make<BorrowError>(pool.pool), undefined)
 })
 
 /**
@@ -142,66 +141,43 @@ export const make: Effect.Effect<Service, never, McpPool.McpPool> = Effect.gen(f
  */
 export const layer: Layer.Layer<McpClient, never, McpPool.McpPool> = Layer.effect(McpClient, make)
 
-const bind = (pool: McpPool.Service, path: CallPath.CallPath, bound: Partition | undefined): Service => {
+const bind = (pool: McpPool.Service, path: CallPath.CallPath<BorrowError>, bound: Partition | undefined): Service => {
   const { servers } = pool
 
-  const run = <A>(name: string, call: CallPath.Call<A>): Effect.Effect<A, CallError> => {
-    const server = servers.get(name)
-    if (server === undefined) return unknownServer(name)
+  const run = <A>(server: Server, call: CallPath.Call<A>): Effect.Effect<A, CallError> => {
     if (server.settings.isolation !== "perPartition") return path.run(server, server.key, call)
-    if (bound === "") return Effect.fail(new PartitionMissing({ server: name }))
+    if (bound === "") return Effect.fail(new PartitionMissing({ server: server.name }))
     if (bound !== undefined) return path.run(server, server.keyOf(bound), call)
-    return Effect.flatMap(pool.keyOf(name), (key) => path.run(server, key, call))
+    return Effect.flatMap(pool.keyOf(server.name), (key) => path.run(server, key, call))
   }
 
-  const unknownServer = (server: string): Effect.Effect<never, UnknownServer> =>
-    Effect.fail(new UnknownServer({ server, known: servers.names }))
-
-  const callTool: Service["callTool"] = (name, tool, args, options) =>
-    run(name, new CallPath.ToolCall(tool, args, options))
+  const unknown = (name: string): Effect.Effect<never, UnknownServer> =>
+    Effect.fail(new UnknownServer({ server: name, known: servers.names }))
 
   return {
     servers: servers.names,
-    callTool,
+    callTool: (name, tool, args, options) => {
+      const server = servers.get(name)
+      return server === undefined
+        ? unknown(name)
+        : run(server, ServerCalls.toolCall(server, tool, args, undefined, options))
+    },
     call: (name, tool, args, options) => {
       const server = servers.get(name)
-      if (server === undefined) return unknownServer(name)
-      return Effect.flatMap(encode(name, tool, args), (encoded) =>
-        Effect.flatMap(callTool(name, tool.name, encoded, options), (result) => read(server, tool, result))
-      )
+      return server === undefined
+        ? unknown(name)
+        : ServerCalls.typed(server, tool, args, options, (call) => run(server, call))
     },
-    listTools: (name) => run(name, CallPath.listTools),
-    ping: (name) => run(name, CallPath.ping),
+    listTools: (name) => {
+      const server = servers.get(name)
+      return server === undefined ? unknown(name) : run(server, CallPath.listTools)
+    },
+    ping: (name) => {
+      const server = servers.get(name)
+      return server === undefined ? unknown(name) : run(server, CallPath.ping)
+    },
     forPartition: (partition) => bind(pool, path, partition),
     stats: pool.pool.stats,
     events: pool.pool.events
   }
-}
-
-const encode = <Args, A>(
-  server: string,
-  tool: McpTool.McpTool<Args, A>,
-  args: Args
-): Effect.Effect<Readonly<Record<string, unknown>>, InvalidArguments> =>
-  Effect.mapError(
-    Schema.encode(tool.parameters)(args),
-    (error) =>
-      new InvalidArguments({ server, method: "tools/call", tool: tool.name, reason: SchemaReason.format(error) })
-  )
-
-const read = <Args, A>(
-  server: Server,
-  tool: McpTool.McpTool<Args, A>,
-  result: CallToolResult
-): Effect.Effect<A, ToolFailed | InvalidResult> => {
-  if (result.isError === true) {
-    const said = server.clean(McpTool.textOf(result))
-    const content = said === "" ? "it said nothing" : said
-    return Effect.fail(new ToolFailed({ server: server.name, tool: tool.name, content }))
-  }
-  return Effect.mapError(tool.success.decode(result), (error) => {
-    // Places are told by their names, and those are the server's.
-    const reason = server.clean(SchemaReason.format(error))
-    return new InvalidResult({ server: server.name, tool: tool.name, reason })
-  })
 }

@@ -9,6 +9,10 @@ import * as Effect from "effect/Effect"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import type { CallOptions, SourceError } from "./CallPath.js"
+import type { OutcomeUnknown } from "./McpError.js"
+import type { Reconciled } from "./Reconciled.js"
+import type { ServerCalls } from "./ServerCalls.js"
 
 /**
  * How a tool's result is read, and how one is written by a server of your own (`@mooring/testing`). `isError` results
@@ -34,6 +38,59 @@ export interface McpTool<in out Args, in out A> {
   /** Encodes the arguments as the server wants them; refuses arguments that it does not name. */
   readonly parameters: Schema.Schema<Args, Readonly<Record<string, unknown>>>
   readonly success: Success<A>
+  /** How long its calls may take, and whether they may run twice. */
+  readonly options: CallOptions | undefined
+  readonly reconcile: Reconcile<Args, A> | undefined
+}
+
+/**
+ * Finds out what became of a call that may have run: `args` are those of the call, `failure` says what happened to it,
+ * and `server` makes calls to the same server for the same partition, on whatever connection there is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Reconcile<Args, A> = (
+  args: Args,
+  failure: OutcomeUnknown,
+  server: ServerCalls<SourceError>
+) => Effect.Effect<Reconciled<A>, unknown>
+
+/**
+ * What can be said of a tool besides its schemas; a call may say otherwise.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options<Args, A> extends CallOptions {
+  /**
+   * Asked when it is unknown whether a call ran: its connection was lost, or it was not answered in time. A call that may
+   * run twice is run again first. `Ran` gives the call its result, `DidNotRun` has it run again (see `RetryPolicy`);
+   * else it fails with `OutcomeUnknown`. It may take what is left of the total time of the call; its failure or defect
+   * stands in the error. In a session it has that session, as long as its connection lasts. Default: nobody is asked.
+   *
+   * @example
+   * ```ts
+   * import { McpTool, Reconciled } from "@mooring/mcp"
+   * import { Effect, Schema } from "effect"
+   *
+   * const Receipt = Schema.Struct({ receipt: Schema.String })
+   * const Find = McpTool.make("find_payment", {
+   *   parameters: { id: Schema.String },
+   *   success: McpTool.structured(Schema.Struct({ found: Schema.NullOr(Receipt) }))
+   * })
+   *
+   * export const Pay = McpTool.make("pay", {
+   *   parameters: { id: Schema.String, amount: Schema.Number },
+   *   success: McpTool.structured(Receipt),
+   *   reconcile: ({ id }, _failure, server) =>
+   *     Effect.map(server.call(Find, { id }), ({ found }) =>
+   *       found === null ? Reconciled.DidNotRun : Reconciled.Ran({ result: found })
+   *     )
+   * })
+   * ```
+   */
+  readonly reconcile?: Reconcile<Args, A> | undefined
 }
 
 /**
@@ -59,7 +116,7 @@ export const make = <Fields extends Schema.Struct.Fields, A>(
     /** The arguments. Their schemas may transform, but need nothing from the environment. */
     readonly parameters: Fields & NeedsNothing<Schema.Struct.Context<Fields>>
     readonly success: Success<A>
-  }
+  } & Options<Schema.Simplify<Schema.Struct.Type<Fields>>, NoInfer<A>>
 ): McpTool<Schema.Simplify<Schema.Struct.Type<Fields>>, A> => {
   const fields: Fields = options.parameters
   const struct = Schema.Struct(fields).annotations({ parseOptions: { onExcessProperty: "error" } })
@@ -71,9 +128,16 @@ export const make = <Fields extends Schema.Struct.Fields, A>(
       Schema.Simplify<Schema.Struct.Type<Fields>>,
       Readonly<Record<string, unknown>>
     >,
-    success: options.success
+    success: options.success,
+    options: callOptions(options),
+    reconcile: options.reconcile
   }
 }
+
+const callOptions = ({ mayRunTwice, timeout, totalTimeout }: CallOptions): CallOptions | undefined =>
+  mayRunTwice === undefined && timeout === undefined && totalTimeout === undefined
+    ? undefined
+    : { mayRunTwice, timeout, totalTimeout }
 
 /**
  * All text of the result, blocks joined by a newline. A result without text is the empty string.

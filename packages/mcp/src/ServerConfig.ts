@@ -42,6 +42,24 @@ const required = <A, I, R>(schema: Schema.Schema<A, I, R>, description: string) 
 const PositiveInt = Schema.Int.pipe(Schema.positive())
 const NonNegativeInt = Schema.Int.pipe(Schema.nonNegative())
 
+/**
+ * What one tool of a server can be given. A call and the tool's own `McpTool` may say otherwise.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const ToolConfig = Schema.Struct({
+  callTimeout: doc(Span, "As the server's `callTimeout`, for this tool. Default: the server's."),
+  totalTimeout: doc(Span, "As the server's `totalTimeout`, for this tool. Default: the server's."),
+  mayRunTwice: doc(
+    Schema.Boolean,
+    "Whether a call that was lost and may have run is run again. Default: as `trustHints` has it."
+  )
+}).annotations({ identifier: "ToolConfig" })
+
+/** @since 0.1.0 @category models */
+export type ToolConfig = typeof ToolConfig.Type
+
 const settings = {
   isolation: doc(
     Schema.Literal("shared", "perPartition", "exclusive"),
@@ -71,6 +89,14 @@ const settings = {
   ),
   callTimeout: doc(Span, "How long a call waits for its answer, or for progress. Default 60 s, as the SDK's."),
   totalTimeout: doc(Span, "How long a call may take in all, progress or not. Default 10 minutes."),
+  tools: doc(
+    Schema.Record({ key: Schema.String, value: ToolConfig }),
+    "Settings of single tools, by their names: `callTimeout`, `totalTimeout`, `mayRunTwice`. Default none."
+  ),
+  trustHints: doc(
+    Schema.Boolean,
+    "Whether a tool that the server calls read-only or idempotent may run twice. Default false: the specification has hints untrusted."
+  ),
   idleTimeToLive: doc(Span, "An idle connection is closed after this. Default: stdio 5 minutes, HTTP 10 minutes."),
   disabled: doc(Schema.Boolean, "Configured, but not to be used. Default false.")
 }
@@ -194,6 +220,7 @@ export interface Settings {
   readonly acquireTimeout: number
   readonly callTimeout: number
   readonly totalTimeout: number
+  readonly trustHints: boolean
   readonly idleTimeToLive: number
 }
 
@@ -224,6 +251,7 @@ export const resolve = (config: ServerConfig): Settings => {
     acquireTimeout: ms(config.acquireTimeout, "30 seconds"),
     callTimeout: ms(config.callTimeout, "60 seconds"),
     totalTimeout: ms(config.totalTimeout, "10 minutes"),
+    trustHints: config.trustHints ?? false,
     idleTimeToLive: ms(config.idleTimeToLive, stdio ? "5 minutes" : "10 minutes")
   }
 }

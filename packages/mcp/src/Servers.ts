@@ -8,6 +8,7 @@ import type { PoolConfig } from "@mooring/pool"
 import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
+import type { CallOptions } from "./CallPath.js"
 import * as ConfigIssue from "./ConfigIssue.js"
 import type { ConfigError } from "./McpError.js"
 import * as Redaction from "./Redaction.js"
@@ -25,6 +26,8 @@ export interface Server {
   readonly name: string
   readonly config: ServerConfig.ServerConfig
   readonly settings: ServerConfig.Settings
+  /** What is said of single tools; `undefined` where nothing is. */
+  readonly tools: ReadonlyMap<string, CallOptions> | undefined
   readonly pool: PoolConfig.PoolConfig
   /** The key of the connections that every caller may share. */
   readonly key: ServerKey.ServerKey
@@ -87,12 +90,24 @@ const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
     name,
     config,
     settings,
+    tools: toolOptions(config.tools),
     pool: poolConfig(config, settings),
     key: ServerKey.shared(name),
     keyOf: interned(name),
     clean: (text) => Redaction.passage(redaction, text)
   }
 }
+
+// Names of tools are the server's: keys of a map, never of an object.
+const toolOptions = (tools: ServerConfig.ServerConfig["tools"]): Server["tools"] =>
+  tools === undefined
+    ? undefined
+    : new Map(
+        Object.entries(tools).map(([name, { callTimeout, mayRunTwice, totalTimeout }]) => [
+          name,
+          { timeout: callTimeout, totalTimeout, mayRunTwice }
+        ])
+      )
 
 const poolConfig = (config: ServerConfig.ServerConfig, settings: ServerConfig.Settings): PoolConfig.PoolConfig => {
   const isProcess = ServerConfig.isStdio(config)
