@@ -23,7 +23,7 @@ import type * as McpPool from "./McpPool.js"
 import type { Reconciled } from "./Reconciled.js"
 import * as Reconciliation from "./Reconciliation.js"
 import * as Retry from "./Retry.js"
-import { RetryPolicy } from "./RetryPolicy.js"
+import * as RetryPolicy from "./RetryPolicy.js"
 import type { ServerKey } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 import * as ToolHints from "./ToolHints.js"
@@ -146,139 +146,158 @@ export interface CallPath<out E> {
 }
 
 /**
- * The call path over a source of connections. Reads the `RetryPolicy`.
+ * What every call path of a client has in common.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Settings {
+  readonly policy: RetryPolicy.Values
+  readonly nowMs: () => number
+}
+
+/**
+ * Reads the `RetryPolicy`, and takes the clock that the time of calls is counted by.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = <E extends SourceError>(source: Source<E>): Effect.Effect<CallPath<E>> =>
-  Effect.gen(function* () {
-    const clock = yield* Effect.clock
-    const policy = yield* RetryPolicy
-    const nowMs = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
-    const areHarmless = ToolHints.make(source)
+export const settings: Effect.Effect<Settings> = Effect.zipWith(
+  Effect.clock,
+  RetryPolicy.RetryPolicy,
+  (clock, policy) => ({ policy, nowMs: () => Number(clock.unsafeCurrentTimeNanos()) / 1e6 })
+)
 
-    const totalMs = (server: Server, call: Call<unknown>): number =>
-      Duration.toMillis(call.limits?.totalTimeout ?? server.settings.totalTimeout)
+/**
+ * The call path over a source of connections.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <E extends SourceError>({ nowMs, policy }: Settings, source: Source<E>): CallPath<E> => {
+  const areHarmless = ToolHints.make(source)
 
-    /** Runs what counts against the time of the call, and is interrupted when that is over. */
-    const within = <A, E2>(restore: Pool.Restore, tries: Retry.Tries, effect: Effect.Effect<A, E2>) =>
-      Effect.suspend(() => {
-        const startedAt = nowMs()
-        // Disconnected: what does not let itself be interrupted must not hold up the call.
-        const bounded = Effect.timeoutFail(Effect.disconnect(effect), {
-          duration: tries.leftMs,
-          onTimeout: () => new Reconciliation.OutOfTime()
-        })
-        return Effect.onExit(restore(bounded), () => Effect.sync(() => (tries.leftMs -= nowMs() - startedAt)))
+  const totalMs = (server: Server, call: Call<unknown>): number =>
+    Duration.toMillis(call.limits?.totalTimeout ?? server.settings.totalTimeout)
+
+  /** Runs what counts against the time of the call, and is interrupted when that is over. */
+  const within = <A, E2>(restore: Pool.Restore, tries: Retry.Tries, effect: Effect.Effect<A, E2>) =>
+    Effect.suspend(() => {
+      const startedAt = nowMs()
+      // Disconnected: what does not let itself be interrupted must not hold up the call.
+      const bounded = Effect.timeoutFail(Effect.disconnect(effect), {
+        duration: tries.leftMs,
+        onTimeout: () => new Reconciliation.OutOfTime()
       })
+      return Effect.onExit(restore(bounded), () => Effect.sync(() => (tries.leftMs -= nowMs() - startedAt)))
+    })
 
-    /** Between two tries a call can be interrupted. */
-    const after = <A, E2>(restore: Pool.Restore, pauseMs: number, effect: Effect.Effect<A, E2>) =>
-      Effect.zipRight(restore(pauseMs > 0 ? Effect.sleep(pauseMs) : Effect.void), effect)
+  /** Between two tries a call can be interrupted. */
+  const after = <A, E2>(restore: Pool.Restore, pauseMs: number, effect: Effect.Effect<A, E2>) =>
+    Effect.zipRight(restore(pauseMs > 0 ? Effect.sleep(pauseMs) : Effect.void), effect)
 
-    /** `tries` is there from the second try on, and for a call that can be reconciled. */
-    const attempt = <A>(
-      restore: Pool.Restore,
-      server: Server,
-      key: ServerKey,
-      call: Call<A>,
-      tries: Retry.Tries | undefined
-    ): Effect.Effect<A, CallError<E>> => {
-      let startedAt = 0
-      const used = source.useMasked(restore, key, (connection) => {
-        startedAt = nowMs()
-        const limits = tries === undefined ? call.limits : { ...call.limits, totalTimeout: tries.leftMs }
-        return call.perform(restore, connection, limits)
+  /** `tries` is there from the second try on, and for a call that can be reconciled. */
+  const attempt = <A>(
+    restore: Pool.Restore,
+    server: Server,
+    key: ServerKey,
+    call: Call<A>,
+    tries: Retry.Tries | undefined
+  ): Effect.Effect<A, CallError<E>> => {
+    let startedAt = 0
+    const used = source.useMasked(restore, key, (connection) => {
+      startedAt = nowMs()
+      const limits = tries === undefined ? call.limits : { ...call.limits, totalTimeout: tries.leftMs }
+      return call.perform(restore, connection, limits)
+    })
+    return Effect.catchAllCause(used, (cause) => {
+      const failure = Cause.failureOption(cause)
+      if (failure._tag === "None") return Effect.failCause(cause)
+      const error = failure.value
+      if (error._tag !== "ConnectionLost" && error._tag !== "CallTimeout") return Effect.failCause(cause)
+      const counted = tries ?? new Retry.Tries(policy, totalMs(server, call))
+      counted.leftMs -= nowMs() - startedAt
+      return error._tag === "ConnectionLost"
+        ? lost(restore, server, key, call, counted, error)
+        : Effect.failCause(cause)
+    })
+  }
+
+  const lost = <A>(
+    restore: Pool.Restore,
+    server: Server,
+    key: ServerKey,
+    call: Call<A>,
+    tries: Retry.Tries,
+    error: ConnectionLost
+  ): Effect.Effect<A, CallError<E>> =>
+    Effect.flatMap(permission(restore, server, key, call, tries, error), (mayRunTwice) =>
+      Effect.flatMap(tries.lost(error, mayRunTwice), (decision) => {
+        if (decision._tag === "GiveUp") return Effect.fail(givenUp(call, key, error))
+        const again = after(restore, decision.pauseMs, attempt(restore, server, key, call, tries))
+        return error.delivery === "NotSent" ? again : remembering(call, key, error, again)
       })
-      return Effect.catchAllCause(used, (cause) => {
-        const failure = Cause.failureOption(cause)
-        if (failure._tag === "None") return Effect.failCause(cause)
-        const error = failure.value
-        if (error._tag !== "ConnectionLost" && error._tag !== "CallTimeout") return Effect.failCause(cause)
-        const counted = tries ?? new Retry.Tries(policy, totalMs(server, call))
-        counted.leftMs -= nowMs() - startedAt
-        return error._tag === "ConnectionLost"
-          ? lost(restore, server, key, call, counted, error)
-          : Effect.failCause(cause)
-      })
+    )
+
+  const permission = (
+    restore: Pool.Restore,
+    server: Server,
+    key: ServerKey,
+    call: Call<unknown>,
+    tries: Retry.Tries,
+    error: ConnectionLost
+  ): Effect.Effect<boolean> => {
+    const { mayRunTwice, tool } = call
+    if (mayRunTwice !== undefined || tool === undefined || error.delivery === "NotSent") {
+      return Effect.succeed(mayRunTwice === true)
     }
-
-    const lost = <A>(
-      restore: Pool.Restore,
-      server: Server,
-      key: ServerKey,
-      call: Call<A>,
-      tries: Retry.Tries,
-      error: ConnectionLost
-    ): Effect.Effect<A, CallError<E>> =>
-      Effect.flatMap(permission(restore, server, key, call, tries, error), (mayRunTwice) =>
-        Effect.flatMap(tries.lost(error, mayRunTwice), (decision) => {
-          if (decision._tag === "GiveUp") return Effect.fail(givenUp(call, key, error))
-          const again = after(restore, decision.pauseMs, attempt(restore, server, key, call, tries))
-          return error.delivery === "NotSent" ? again : remembering(call, key, error, again)
-        })
+    if (!server.settings.trustHints || tries.leftMs <= 0) return Effect.succeed(false)
+    return Effect.catchAllCause(within(restore, tries, areHarmless(key, tool)), (cause) =>
+      Effect.as(
+        Effect.logDebug(`MCP server "${server.name}": the hints of tool "${tool}" could not be read`, cause),
+        false
       )
+    )
+  }
 
-    const permission = (
-      restore: Pool.Restore,
-      server: Server,
-      key: ServerKey,
-      call: Call<unknown>,
-      tries: Retry.Tries,
-      error: ConnectionLost
-    ): Effect.Effect<boolean> => {
-      const { mayRunTwice, tool } = call
-      if (mayRunTwice !== undefined || tool === undefined || error.delivery === "NotSent") {
-        return Effect.succeed(mayRunTwice === true)
-      }
-      if (!server.settings.trustHints || tries.leftMs <= 0) return Effect.succeed(false)
-      return Effect.catchAllCause(within(restore, tries, areHarmless(key, tool)), (cause) =>
-        Effect.as(
-          Effect.logDebug(`MCP server "${server.name}": the hints of tool "${tool}" could not be read`, cause),
-          false
-        )
-      )
-    }
-
-    const reconciled = <A>(
-      restore: Pool.Restore,
-      server: Server,
-      key: ServerKey,
-      call: Call<A>,
-      reconcile: NonNullable<Call<A>["reconcile"]>,
-      tries: Retry.Tries
-    ): Effect.Effect<A, CallError<E>> =>
-      Effect.catchAll(attempt(restore, server, key, call, tries), (error) => {
-        const unknown = unknownOf(call, key, error)
-        if (unknown === undefined) return Effect.fail(error)
-        const asked = Effect.suspend(() => reconcile(unknown, (other) => run(server, key, other)))
-        const outcome = tries.leftMs > 0 ? within(restore, tries, asked) : Reconciliation.noTime
-        return Effect.matchCauseEffect(outcome, {
-          // Interrupted here, if it was the caller that was interrupted.
-          onFailure: (cause) => Effect.zipRight(restore(Effect.void), Reconciliation.failed(unknown, cause)),
-          onSuccess: (found) => {
-            if (found._tag === "Ran") return Effect.succeed(found.result)
-            if (found._tag !== "DidNotRun") return Reconciliation.open(unknown, "Unresolved")
-            return Effect.flatMap(tries.didNotRun(), (decision) =>
-              decision._tag === "GiveUp"
-                ? Reconciliation.open(unknown, "DidNotRun")
-                : after(restore, decision.pauseMs, reconciled(restore, server, key, call, reconcile, tries))
-            )
-          }
-        })
+  const reconciled = <A>(
+    restore: Pool.Restore,
+    server: Server,
+    key: ServerKey,
+    call: Call<A>,
+    reconcile: NonNullable<Call<A>["reconcile"]>,
+    tries: Retry.Tries
+  ): Effect.Effect<A, CallError<E>> =>
+    Effect.catchAll(attempt(restore, server, key, call, tries), (error) => {
+      const unknown = unknownOf(call, key, error)
+      if (unknown === undefined) return Effect.fail(error)
+      const asked = Effect.suspend(() => reconcile(unknown, (other) => run(server, key, other)))
+      const outcome = tries.leftMs > 0 ? within(restore, tries, asked) : Reconciliation.noTime
+      return Effect.matchCauseEffect(outcome, {
+        // Interrupted here, if it was the caller that was interrupted.
+        onFailure: (cause) => Effect.zipRight(restore(Effect.void), Reconciliation.failed(unknown, cause)),
+        onSuccess: (found) => {
+          if (found._tag === "Ran") return Effect.succeed(found.result)
+          if (found._tag !== "DidNotRun") return Reconciliation.open(unknown, "Unresolved")
+          return Effect.flatMap(tries.didNotRun(), (decision) =>
+            decision._tag === "GiveUp"
+              ? Reconciliation.open(unknown, "DidNotRun")
+              : after(restore, decision.pauseMs, reconciled(restore, server, key, call, reconcile, tries))
+          )
+        }
       })
+    })
 
-    const run: CallPath<E>["run"] = (server, key, call) =>
-      // One mask over the borrow and the request: pool, session and this each need one, and each has its price.
-      Effect.uninterruptibleMask((restore) =>
-        call.reconcile === undefined
-          ? attempt(restore, server, key, call, undefined)
-          : reconciled(restore, server, key, call, call.reconcile, new Retry.Tries(policy, totalMs(server, call)))
-      )
+  const run: CallPath<E>["run"] = (server, key, call) =>
+    // One mask over the borrow and the request: pool, session and this each need one, and each has its price.
+    Effect.uninterruptibleMask((restore) =>
+      call.reconcile === undefined
+        ? attempt(restore, server, key, call, undefined)
+        : reconciled(restore, server, key, call, call.reconcile, new Retry.Tries(policy, totalMs(server, call)))
+    )
 
-    return { run }
-  })
+  return { run }
+}
 
 /**
  * Every tool. Reading a list twice changes nothing.

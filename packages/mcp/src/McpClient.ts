@@ -11,14 +11,22 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as CallPath from "./CallPath.js"
 import * as CurrentPartition from "./CurrentPartition.js"
-import { type InvalidResult, PartitionMissing, type ToolFailed, UnknownServer } from "./McpError.js"
+import {
+  type InvalidResult,
+  type PartitionMissing,
+  type SessionLost,
+  type ToolFailed,
+  UnknownServer
+} from "./McpError.js"
 import * as McpPool from "./McpPool.js"
+import * as McpSession from "./McpSession.js"
 import type * as McpTool from "./McpTool.js"
 import * as ServerCalls from "./ServerCalls.js"
-import type { Partition } from "./ServerKey.js"
+import type { Partition, ServerKey } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 
 /**
@@ -83,6 +91,14 @@ export interface Service {
   ) => Effect.Effect<A, CallError | InvalidResult | ToolFailed>
   /** Asks the server whether it is there; any well-formed answer counts. Gives the round trip, without the connect. */
   readonly ping: (server: string) => Effect.Effect<Duration.Duration, CallError>
+  /**
+   * A connection of one's own for as long as the scope is open, for a server that keeps a state (a browser, a REPL).
+   * Waits as a call does until a connection is free. See `McpSession`.
+   */
+  readonly session: (
+    server: string,
+    options?: McpSession.Options
+  ) => Effect.Effect<McpSession.McpSession, BorrowError | SessionLost, Scope.Scope>
   /** The same client for one partition, whatever partition is current where it is used. An empty one counts as none. */
   readonly forPartition: (partition: Partition) => Service
   /** What the pool under the client holds and has done. */
@@ -130,7 +146,9 @@ export const withPartition: {
  */
 export const make: Effect.Effect<Service, never, McpPool.McpPool> = Effect.gen(function* () {
   const pool = yield* McpPool.McpPool
-  return bind(pool, yield* CallPath.make<BorrowError>(pool.pool), undefined)
+  const settings = yield* CallPath.settings
+  const calls = CallPath.make<BorrowError>(settings, pool.pool)
+  return bind({ pool, calls, sessions: McpSession.make(pool.pool, settings) }, undefined)
 })
 
 /**
@@ -141,15 +159,25 @@ export const make: Effect.Effect<Service, never, McpPool.McpPool> = Effect.gen(f
  */
 export const layer: Layer.Layer<McpClient, never, McpPool.McpPool> = Layer.effect(McpClient, make)
 
-const bind = (pool: McpPool.Service, path: CallPath.CallPath<BorrowError>, bound: Partition | undefined): Service => {
+/** What all partitions have in common. */
+interface Parts {
+  readonly pool: McpPool.Service
+  readonly calls: CallPath.CallPath<BorrowError>
+  readonly sessions: McpSession.Sessions
+}
+
+const bind = (parts: Parts, bound: Partition | undefined): Service => {
+  const { calls, pool, sessions } = parts
   const { servers } = pool
 
   const run = <A>(server: Server, call: CallPath.Call<A>): Effect.Effect<A, CallError> => {
-    if (server.settings.isolation !== "perPartition") return path.run(server, server.key, call)
-    if (bound === "") return Effect.fail(new PartitionMissing({ server: server.name }))
-    if (bound !== undefined) return path.run(server, server.keyOf(bound), call)
-    return Effect.flatMap(pool.keyOf(server.name), (key) => path.run(server, key, call))
+    if (server.settings.isolation !== "perPartition") return calls.run(server, server.key, call)
+    if (bound !== undefined && bound !== "") return calls.run(server, server.keyOf(bound), call)
+    return Effect.flatMap(keyOf(server), (key) => calls.run(server, key, call))
   }
+
+  const keyOf = (server: Server): Effect.Effect<ServerKey, UnknownServer | PartitionMissing> =>
+    bound === undefined ? pool.keyOf(server.name) : CurrentPartition.withPartition(pool.keyOf(server.name), bound)
 
   const unknown = (name: string): Effect.Effect<never, UnknownServer> =>
     Effect.fail(new UnknownServer({ server: name, known: servers.names }))
@@ -176,7 +204,13 @@ const bind = (pool: McpPool.Service, path: CallPath.CallPath<BorrowError>, bound
       const server = servers.get(name)
       return server === undefined ? unknown(name) : run(server, CallPath.ping)
     },
-    forPartition: (partition) => bind(pool, path, partition),
+    session: (name, options) => {
+      const server = servers.get(name)
+      return server === undefined
+        ? unknown(name)
+        : Effect.flatMap(keyOf(server), (key) => sessions.open(server, key, options))
+    },
+    forPartition: (partition) => bind(parts, partition),
     stats: pool.pool.stats,
     events: pool.pool.events
   }

@@ -29,6 +29,8 @@ export interface Server {
   /** What is said of single tools; `undefined` where nothing is. */
   readonly tools: ReadonlyMap<string, CallOptions> | undefined
   readonly pool: PoolConfig.PoolConfig
+  /** The same for the key of an affinity: its one connection is kept as long as may be. */
+  readonly affinePool: PoolConfig.PoolConfig
   /** The key of the connections that every caller may share. */
   readonly key: ServerKey.ServerKey
   /** The key of a partition's connections; the same object while it is among the last 10,000 that were asked for. */
@@ -86,12 +88,14 @@ const check = (
 const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
   const settings = ServerConfig.resolve(config)
   const redaction = Redaction.make(ServerConfig.secrets(config))
+  const pool = poolConfig(config, settings)
   return {
     name,
     config,
     settings,
     tools: toolOptions(config.tools),
-    pool: poolConfig(config, settings),
+    pool,
+    affinePool: { ...pool, min: 0, max: 1, maxIdle: 1, maxLifetime: undefined },
     key: ServerKey.shared(name),
     keyOf: interned(name),
     clean: (text) => Redaction.passage(redaction, text)

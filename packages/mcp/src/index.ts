@@ -35,6 +35,8 @@ export * as McpMemory from "./McpMemory.js"
 /** @since 0.1.0 */
 export * as McpPool from "./McpPool.js"
 /** @since 0.1.0 */
+export * as McpSession from "./McpSession.js"
+/** @since 0.1.0 */
 export * as McpTool from "./McpTool.js"
 /** @since 0.1.0 */
 export * as McpTransport from "./McpTransport.js"
