@@ -67,14 +67,14 @@ export interface CallOptions extends CallPath.CallOptions {}
  * @since 0.1.0
  * @category models
  */
-export interface Service {
+export interface Service<Name extends string = string> {
   /** The names of the configured servers, in the order of the configuration; disabled ones left out. */
-  readonly servers: ReadonlyArray<string>
+  readonly servers: ReadonlyArray<Name>
   /** Every tool of the server: all pages, within `Limits` (100 pages and 1,000 tools). */
-  readonly listTools: (server: string) => Effect.Effect<ReadonlyArray<Tool>, CallError>
+  readonly listTools: (server: Name) => Effect.Effect<ReadonlyArray<Tool>, CallError>
   /** Calls a tool as MCP has it: `isError` is a value of the result. */
   readonly callTool: (
-    server: string,
+    server: Name,
     tool: string,
     args?: Readonly<Record<string, unknown>>,
     options?: CallOptions
@@ -84,23 +84,23 @@ export interface Service {
    * (`InvalidResult`). A result with `isError` is `ToolFailed`.
    */
   readonly call: <Args, A>(
-    server: string,
+    server: Name,
     tool: McpTool.McpTool<Args, A>,
     args: Args,
     options?: CallOptions
   ) => Effect.Effect<A, CallError | InvalidResult | ToolFailed>
   /** Asks the server whether it is there; any well-formed answer counts. Gives the round trip, without the connect. */
-  readonly ping: (server: string) => Effect.Effect<Duration.Duration, CallError>
+  readonly ping: (server: Name) => Effect.Effect<Duration.Duration, CallError>
   /**
    * A connection of one's own for as long as the scope is open, for a server that keeps a state (a browser, a REPL).
    * Waits as a call does until a connection is free. See `McpSession`.
    */
   readonly session: (
-    server: string,
+    server: Name,
     options?: McpSession.Options
   ) => Effect.Effect<McpSession.McpSession, BorrowError | SessionLost, Scope.Scope>
   /** The same client for one partition, whatever partition is current where it is used. An empty one counts as none. */
-  readonly forPartition: (partition: Partition) => Service
+  readonly forPartition: (partition: Partition) => Service<Name>
   /** What the pool under the client holds and has done. */
   readonly stats: Effect.Effect<PoolStats.PoolStats>
   /** What happens in the pool, from now on. */
@@ -112,6 +112,41 @@ export interface Service {
  * @category tags
  */
 export class McpClient extends Context.Tag("@mooring/mcp/McpClient")<McpClient, Service>() {}
+
+const typed = <Servers extends Readonly<Record<string, unknown>>>(): Effect.Effect<
+  Service<Extract<keyof Servers, string>>,
+  never,
+  McpClient
+> =>
+  // The very same service: which names its layer has, no type of a tag can say.
+  Effect.map(McpClient, (mcp) => mcp as unknown as Service<Extract<keyof Servers, string>>)
+
+export {
+  /**
+   * The client with the names of its servers in the type, so that a name that is none of them does not compile. The same
+   * client in all else; that its layer has these servers is yours to see to.
+   *
+   * @example
+   * ```ts
+   * import { McpClient, type ServerConfig } from "@mooring/mcp"
+   * import { Effect } from "effect"
+   *
+   * const servers = {
+   *   memory: { command: "npx", args: ["-y", "@modelcontextprotocol/server-memory"] },
+   *   search: { url: "https://mcp.example.org/mcp" }
+   * } satisfies Record<string, ServerConfig.ServerConfig>
+   *
+   * const program = Effect.gen(function* () {
+   *   const mcp = yield* McpClient.for<typeof servers>()
+   *   return yield* mcp.listTools("memory")
+   * })
+   * ```
+   *
+   * @since 0.1.0
+   * @category accessors
+   */
+  typed as for
+}
 
 /**
  * Runs an effect for a partition: every call in it to a server whose isolation is `perPartition` uses connections that

@@ -10,10 +10,11 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as CallPath from "./CallPath.js"
 import { InvalidArguments, InvalidResult, type OutcomeUnknown, ToolFailed } from "./McpError.js"
-import * as McpTool from "./McpTool.js"
+import type * as McpTool from "./McpTool.js"
 import * as Reconciled from "./Reconciled.js"
 import * as SchemaReason from "./SchemaReason.js"
 import type { Server } from "./Servers.js"
+import * as ToolResult from "./ToolResult.js"
 
 /**
  * The methods of `McpClient` for one server. `E` is how a connection can be missing.
@@ -146,7 +147,7 @@ const read = <Args, A>(
   result: CallToolResult
 ): Effect.Effect<A, ToolFailed | InvalidResult> => {
   if (result.isError === true) {
-    const said = server.clean(McpTool.textOf(result))
+    const said = server.clean(ToolResult.textOf(result))
     const content = said === "" ? "it said nothing" : said
     return Effect.fail(new ToolFailed({ server: server.name, tool: tool.name, content }))
   }

@@ -299,7 +299,7 @@ describe("an affinity", () => {
       const mcp = yield* client
       const held = yield* Scope.make()
       yield* Scope.extend(mcp.session("counter", { affinity: "a" }), held)
-      const waiting = yield* Effect.fork(Effect.all([count("a"), count("a")].map(Effect.exit), { concurrency: 2 }))
+      const waiting = yield* Effect.fork(Effect.forEach([1, 2], () => Effect.exit(count("a")), { concurrency: 2 }))
       yield* TestClock.adjust(0)
       expect(yield* mcp.stats).toMatchObject({ waiting: 2 })
       yield* (yield* test).kill("counter")
