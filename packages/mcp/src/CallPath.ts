@@ -252,12 +252,11 @@ export const make = <E extends SourceError>({ nowMs, policy }: Settings, source:
       return Effect.succeed(mayRunTwice === true)
     }
     if (!server.settings.trustHints || tries.leftMs <= 0) return Effect.succeed(false)
-    return Effect.catchAllCause(within(restore, tries, areHarmless(key, tool)), (cause) =>
-      Effect.as(
-        Effect.logDebug(`MCP server "${server.name}": the hints of tool "${tool}" could not be read`, cause),
-        false
-      )
-    )
+    return Effect.catchAllCause(within(restore, tries, areHarmless(key, tool)), (cause) => {
+      const log = Effect.logDebug(`MCP server "${server.name}": the hints of tool "${tool}" could not be read`, cause)
+      // Interrupted before it, if it was the caller that was interrupted.
+      return restore(Effect.as(log, false))
+    })
   }
 
   const reconciled = <A>(
@@ -275,7 +274,7 @@ export const make = <E extends SourceError>({ nowMs, policy }: Settings, source:
       const outcome = tries.leftMs > 0 ? within(restore, tries, asked) : Reconciliation.noTime
       return Effect.matchCauseEffect(outcome, {
         // Interrupted here, if it was the caller that was interrupted.
-        onFailure: (cause) => Effect.zipRight(restore(Effect.void), Reconciliation.failed(unknown, cause)),
+        onFailure: (cause) => restore(Reconciliation.failed(unknown, cause)),
         onSuccess: (found) => {
           if (found._tag === "Ran") return Effect.succeed(found.result)
           if (found._tag !== "DidNotRun") return Reconciliation.open(unknown, "Unresolved")

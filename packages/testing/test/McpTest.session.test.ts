@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { McpClient, McpTool, Reconciled, type ServerConfig } from "@mooring/mcp"
 import { Fault, McpTest, type TestServer, VirtualTime } from "@mooring/testing"
-import { Cause, Effect, Exit, Fiber, Option, Schema, Scope, TestClock } from "effect"
+import { Cause, Effect, Either, Exit, FastCheck, Fiber, Option, Schema, Scope, TestClock } from "effect"
 
 const { Fault: F } = Fault
 
@@ -339,5 +339,74 @@ describe("an affinity", () => {
       expect(Exit.isFailure(yield* Effect.exit(count("")))).toBe(true)
       expect((yield* (yield* test).stats("counter")).connects).toBe(0)
     }).pipe(counter())
+  )
+
+  type Deed =
+    | { readonly _tag: "Session"; readonly affinity: string; readonly calls: number; readonly close: boolean }
+    | { readonly _tag: "Call" | "Kill" }
+    | { readonly _tag: "Wait"; readonly minutes: number }
+  const affinityName = FastCheck.constantFrom("a", "b", "c")
+  const deed = FastCheck.oneof<Array<FastCheck.WeightedArbitrary<Deed>>>(
+    {
+      weight: 6,
+      arbitrary: FastCheck.record({
+        _tag: FastCheck.constant("Session" as const),
+        affinity: affinityName,
+        calls: FastCheck.nat(3),
+        close: FastCheck.boolean()
+      })
+    },
+    { weight: 2, arbitrary: FastCheck.constantFrom<Deed>({ _tag: "Call" }, { _tag: "Kill" }) },
+    {
+      weight: 1,
+      arbitrary: FastCheck.record({
+        _tag: FastCheck.constant("Wait" as const),
+        minutes: FastCheck.integer({ min: 1, max: 8 })
+      })
+    }
+  )
+
+  it.effect.prop(
+    "never goes on with a state that is not its own, whatever happens in between",
+    { deeds: FastCheck.array(deed, { maxLength: 30 }), faults: McpTest.arbitraryScript({ maxLatency: 100 }) },
+    ({ deeds, faults }) =>
+      Effect.gen(function* () {
+        const mcp = yield* client
+        // What each affinity has counted at least and at most so far; nothing where it may begin anew.
+        const counted = new Map<string, readonly [number, number]>()
+        for (const one of deeds) {
+          if (one._tag === "Kill") yield* Effect.flatMap(test, (server) => server.kill("counter"))
+          if (one._tag === "Wait") yield* TestClock.adjust(`${one.minutes} minutes`)
+          if (one._tag === "Call") yield* VirtualTime.run(Effect.exit(mcp.call("counter", Next, {})))
+          if (one._tag !== "Session") continue
+          const { affinity, calls, close } = one
+          const session = Effect.gen(function* () {
+            const opened = yield* Effect.either(mcp.session("counter", { affinity, close }))
+            if (Either.isLeft(opened)) {
+              if (opened.left._tag !== "SessionLost") return
+              // It says so once, and only where there was something to lose.
+              expect(counted.has(affinity)).toBe(true)
+              counted.delete(affinity)
+              return
+            }
+            expect(opened.right.resumed).toBe(counted.has(affinity))
+            let [least, most] = counted.get(affinity) ?? [0, 0]
+            for (let n = 0; n < calls; n++) {
+              // A call that fails may have counted, or not.
+              most++
+              const count = yield* Effect.either(opened.right.call(Next, {}, { timeout: "5 seconds" }))
+              if (Either.isLeft(count)) continue
+              expect(count.right).toBeGreaterThan(least)
+              expect(count.right).toBeLessThanOrEqual(most)
+              least = most = count.right
+            }
+            if (close) counted.delete(affinity)
+            else counted.set(affinity, [least, most])
+          })
+          yield* VirtualTime.run(Effect.scoped(session))
+        }
+        expect(yield* mcp.stats).toMatchObject({ leases: 0, waiting: 0 })
+      }).pipe(counter({ max: 1 }, faults, { maxTotal: 2 })),
+    { fastCheck: { numRuns: 25 }, timeout: 120_000 }
   )
 })

@@ -54,12 +54,14 @@ export class Affinities {
     if (this.get(life.key) === life) MutableHashMap.remove(this.lives, life.key)
   }
 
-  private end(life: Life, reason: string): void {
+  private end(life: Mutable<Life>, reason: string): void {
+    life.connection = undefined
+    life.reason = reason
     if (this.get(life.key) !== life) return
-    const dead = { key: life.key, connection: undefined, reason }
-    MutableHashMap.set(this.lives, life.key, dead)
-    this.ended.add(dead)
+    this.ended.add(life)
     if (this.ended.size <= remembered) return
     for (const oldest of this.ended) return this.forget(oldest)
   }
 }
+
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
