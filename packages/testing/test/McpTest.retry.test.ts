@@ -341,9 +341,14 @@ describe("reconcile", () => {
 
   it.effect("is not asked when the time in all is over", () =>
     Effect.gen(function* () {
-      const tool = asked(() => Effect.die("asked"))
+      let questions = 0
+      const tool = asked(() => {
+        questions++
+        return Effect.succeed(Reconciled.Unresolved)
+      })
       const error = yield* VirtualTime.run(Effect.flip(call(tool, { timeout: "9 seconds", totalTimeout: "5 seconds" })))
       expect(error).toMatchObject({ _tag: "OutcomeUnknown", cause: { _tag: "CallTimeout" }, reconciled: "TimedOut" })
+      expect(questions).toBe(0)
     }).pipe(Effect.provide(bank({ calls: times(1, F.Hang()) })))
   )
 
