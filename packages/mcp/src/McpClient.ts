@@ -57,9 +57,10 @@ export interface CallOptions extends CallPath.CallOptions {}
  * The client's methods. `McpClient` is the tag.
  *
  * What happens to a call whose connection is lost: if it was certainly not sent, it is sent again on an open
- * connection (at most three times); if it may have run, it fails with `OutcomeUnknown`, unless `mayRunTwice` permits
- * to run it again. A call that is not answered in time fails with `CallTimeout`, and is never run again: its time is
- * over. The time in all counts over all tries, waiting for a connection not included. Arguments that cannot be sent
+ * connection, as the `RetryPolicy` has it (at most three times); if it may have run, it fails with `OutcomeUnknown`,
+ * unless `mayRunTwice` permits to run it again, or its tool's `reconcile` finds out what became of it. A call that is not
+ * answered in time fails with `CallTimeout`, and is never run again without asking `reconcile`: its time is over. The time
+ * in all counts over all tries, waiting for a connection not included. Arguments that cannot be sent
  * (not JSON, or longer than `Limits` allow) fail with `InvalidArguments` before anything is sent; an answer that was
  * refused (too deep, or not what MCP says that it is) with `ProtocolError` after the call may have run. Neither is
  * tried again.
@@ -92,8 +93,9 @@ export interface Service<Name extends string = string> {
   /** Asks the server whether it is there; any well-formed answer counts. Gives the round trip, without the connect. */
   readonly ping: (server: Name) => Effect.Effect<Duration.Duration, CallError>
   /**
-   * A connection of one's own for as long as the scope is open, for a server that keeps a state (a browser, a REPL).
-   * Waits as a call does until a connection is free. See `McpSession`.
+   * A connection of one's own for as long as the scope is open, for a server that keeps a state (a browser, a REPL), and
+   * for the partition that is current when it is opened. Waits as a call does until a connection is free. See
+   * `McpSession`.
    */
   readonly session: (
     server: Name,
@@ -183,7 +185,8 @@ export const make: Effect.Effect<Service, never, McpPool.McpPool> = Effect.gen(f
   const pool = yield* McpPool.McpPool
   const settings = yield* CallPath.settings
   const calls = CallPath.make<BorrowError>(settings, pool.pool)
-  return bind({ pool, calls, sessions: McpSession.make(pool.pool, settings) }, undefined)
+  const sessions = McpSession.make(pool.pool, (source) => CallPath.make(settings, source))
+  return bind({ pool, calls, sessions }, undefined)
 })
 
 /**

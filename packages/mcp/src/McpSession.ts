@@ -9,7 +9,7 @@ import { Lease, type Pool, type PoolError } from "@mooring/pool"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Affinities } from "./internal/Affinities.js"
-import * as CallPath from "./CallPath.js"
+import type * as CallPath from "./CallPath.js"
 import type { McpConnection } from "./McpConnection.js"
 import { type McpConnectError, SessionLost } from "./McpError.js"
 import * as ServerCalls from "./ServerCalls.js"
@@ -68,12 +68,14 @@ export interface Sessions {
 }
 
 /**
+ * Sessions on the connections of a pool. `pathOver` makes the path of the calls of one.
+ *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (
   pool: Pool.Pool<ServerKey, McpConnection, McpConnectError>,
-  settings: CallPath.Settings
+  pathOver: (source: CallPath.Source<SessionLost>) => CallPath.CallPath<SessionLost>
 ): Sessions => {
   const affinities = new Affinities()
 
@@ -82,7 +84,7 @@ export const make = (
       const lease = yield* pool.exclusive(key)
       const held = new Held(key, lease.item)
       yield* Effect.addFinalizer(() => held.end(lease, options.close === true))
-      const path = CallPath.make<SessionLost>(settings, held)
+      const path = pathOver(held)
       const calls = ServerCalls.make<SessionLost>(server, (call) => path.run(server, key, call))
       return { lease, calls }
     })

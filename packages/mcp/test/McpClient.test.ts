@@ -286,6 +286,26 @@ describe("McpClient", () => {
       )
     })
 
+    it.effect("waits for as long as the server asks, if its time allows", () => {
+      const wait = (server: MemoryServer, totalTimeout: number) =>
+        withClient(server, (mcp) =>
+          Effect.gen(function* () {
+            const fiber = yield* Effect.fork(mcp.callTool("a", "pay", {}, { totalTimeout }))
+            yield* TestClock.adjust(4999)
+            const early = yield* Fiber.poll(fiber)
+            yield* TestClock.adjust(1)
+            return { early, end: yield* Fiber.await(fiber) }
+          })
+        )
+      return Effect.gen(function* () {
+        const patient = yield* wait(refusing(1, { retryAfterMs: 5000 }), 5001)
+        expect(patient).toEqual({ early: Option.none(), end: Exit.succeed(text("done")) })
+        const hasty = yield* wait(refusing(1, { retryAfterMs: 5000 }), 5000)
+        expect(Option.isSome(hasty.early)).toBe(true)
+        expect(Exit.isFailure(hasty.end)).toBe(true)
+      })
+    })
+
     it.effect("opens another connection when the transport says that this one is of no more use", () => {
       const server = refusing(1, { fatal: true })
       return withClient(
