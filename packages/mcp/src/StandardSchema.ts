@@ -15,13 +15,12 @@ import type * as AST from "effect/SchemaAST"
 import { leavesOf, quotesAny } from "./internal/Leaves.js"
 
 /**
- * Whether it is a schema of another library. One of Effect that can be used as a standard one, too, is not.
+ * Whether it can be used as a standard schema; one of Effect may, too.
  *
  * @since 0.1.0
  * @category refinements
  */
-export const isStandard = (input: unknown): input is StandardSchemaV1 =>
-  Predicate.hasProperty(input, "~standard") && !Schema.isSchema(input)
+export const isStandard = (input: unknown): input is StandardSchemaV1 => Predicate.hasProperty(input, "~standard")
 
 /**
  * Checks arguments. They are sent as they were given: a server that has the same schema applies its defaults and
@@ -83,7 +82,7 @@ const validate = <S extends StandardSchemaV1>(
   const result = Effect.suspend((): Effect.Effect<Result<S>, ParseResult.ParseIssue> => {
     try {
       const given = schema["~standard"].validate(input)
-      return given instanceof Promise ? Effect.tryPromise({ try: () => given, catch: threw }) : Effect.succeed(given)
+      return Predicate.isPromise(given) ? Effect.tryPromise({ try: () => given, catch: threw }) : Effect.succeed(given)
     } catch {
       return Effect.fail(threw())
     }

@@ -66,7 +66,7 @@ export const content: Success<CallToolResult["content"]> = {
  * @category results
  */
 export const structured: Reader = <A, I>(schema: Schema.Schema<A, I> | StandardSchemaV1<unknown, A>): Success<A> =>
-  StandardSchema.isStandard(schema) ? structuredBy(StandardSchema.ofResult(schema)) : structuredBy(schema)
+  isOfEffect(schema) ? structuredBy(schema) : structuredBy(StandardSchema.ofResult(schema))
 
 const structuredBy = <A, I>(schema: Schema.Schema<A, I>): Success<A> => {
   const decode = Schema.decodeUnknown(schema)
@@ -92,7 +92,7 @@ const structuredBy = <A, I>(schema: Schema.Schema<A, I>): Success<A> => {
  * @category results
  */
 export const json: Reader = <A, I>(schema: Schema.Schema<A, I> | StandardSchemaV1<unknown, A>): Success<A> =>
-  StandardSchema.isStandard(schema) ? jsonBy(StandardSchema.ofResult(schema)) : jsonBy(schema)
+  isOfEffect(schema) ? jsonBy(schema) : jsonBy(StandardSchema.ofResult(schema))
 
 const jsonBy = <A, I>(schema: Schema.Schema<A, I>): Success<A> => {
   const decode = Schema.decodeUnknown(schema)
@@ -120,6 +120,10 @@ const jsonBy = <A, I>(schema: Schema.Schema<A, I>): Success<A> => {
  */
 export const textOf = (result: CallToolResult): string =>
   result.content.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n")
+
+// One of Effect that can be used as a standard one, too, can do more as what it is.
+const isOfEffect = <A, I>(schema: Schema.Schema<A, I> | StandardSchemaV1<unknown, A>): schema is Schema.Schema<A, I> =>
+  Schema.isSchema(schema)
 
 const ofText = (value: string): CallToolResult => ({ content: [{ type: "text", text: value }] })
 

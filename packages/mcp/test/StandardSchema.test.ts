@@ -91,7 +91,21 @@ describe("standard schemas", () => {
     )
   )
 
-  it.effect("of Effect stay what they are", () =>
+  it.effect("of Effect check arguments as any other does", () =>
+    withClient(echo, (mcp) =>
+      Effect.gen(function* () {
+        const parameters = Schema.standardSchemaV1(Schema.Struct({ count: Schema.NumberFromString }))
+        const tool = McpTool.make("x", { parameters, success: McpTool.text })
+        expect(yield* mcp.call("a", tool, { count: "5" })).toBe('{"count":"5"}')
+        expect(yield* Effect.flip(mcp.call("a", tool, { count: "five" }))).toMatchObject({
+          _tag: "InvalidArguments",
+          reason: expect.stringContaining('["count"]')
+        })
+      })
+    )
+  )
+
+  it.effect("of Effect read results as what they are", () =>
     withClient(structured({ count: "5" }), (mcp) =>
       Effect.gen(function* () {
         const Both = Schema.standardSchemaV1(Schema.Struct({ count: Schema.NumberFromString }))
