@@ -1,6 +1,7 @@
 /**
- * The path of every call of a client: borrows a connection, sends the request on it, and decides what becomes of the
- * call when the connection is lost. One for all clients of a pool; it holds nothing between calls.
+ * The path of every call: takes a connection, sends the request on it, and decides what becomes of the call when the
+ * connection is lost. One for all clients of a pool, and one for each session, which differ only in where the connection
+ * comes from. It holds nothing between calls.
  *
  * @since 0.1.0
  */
@@ -11,11 +12,30 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as CallSpan from "./CallSpan.js"
 import type { CallLimits, McpConnection } from "./McpConnection.js"
-import { type ConnectionLost, OutcomeUnknown, type RequestError, type UnsupportedCapability } from "./McpError.js"
+import {
+  type CallTimeout,
+  type ConnectionLost,
+  OutcomeUnknown,
+  type RequestError,
+  type SessionLost,
+  type UnsupportedCapability
+} from "./McpError.js"
 import type * as McpPool from "./McpPool.js"
+import type { Reconciled } from "./Reconciled.js"
+import * as Reconciliation from "./Reconciliation.js"
 import * as Retry from "./Retry.js"
+import * as RetryPolicy from "./RetryPolicy.js"
 import type { ServerKey } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
+import * as ToolHints from "./ToolHints.js"
+
+/**
+ * How a connection can be missing: borrowing one failed, or that of a session is gone.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type SourceError = McpPool.BorrowError | SessionLost
 
 /**
  * How a call can fail.
@@ -23,7 +43,7 @@ import type { Server } from "./Servers.js"
  * @since 0.1.0
  * @category errors
  */
-export type CallError = McpPool.BorrowError | RequestError | OutcomeUnknown | UnsupportedCapability
+export type CallError<E = McpPool.BorrowError> = E | RequestError | OutcomeUnknown | UnsupportedCapability
 
 /**
  * What can be said of one call.
@@ -34,13 +54,22 @@ export type CallError = McpPool.BorrowError | RequestError | OutcomeUnknown | Un
 export interface CallOptions extends CallLimits {
   /**
    * This call may run twice: when its connection is lost and it is unknown whether it ran, it is run again on another
-   * connection (at most twice more) instead of failing with `OutcomeUnknown`. Default false.
+   * connection (see `RetryPolicy`) instead of failing with `OutcomeUnknown`. Default: as the tool says, then the server's
+   * settings for the tool, then its hints where `trustHints` is set, then false.
    */
   readonly mayRunTwice?: boolean | undefined
 }
 
-/** How a request on a borrowed connection can fail. */
+/** How a request on a connection can fail. */
 type UseError = RequestError | UnsupportedCapability
+
+/**
+ * Runs calls on one server, for one partition or in one session.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Run<E> = <A>(call: Call<A>) => Effect.Effect<A, CallError<E>>
 
 /**
  * One call: what it does on a connection, within `limits`, and what may be done when the connection is lost.
@@ -50,7 +79,8 @@ type UseError = RequestError | UnsupportedCapability
  */
 export interface Call<A> extends CallSpan.Called {
   readonly limits: CallLimits | undefined
-  readonly mayRunTwice: boolean
+  /** `undefined`: as the server's hints have it, where they are trusted. */
+  readonly mayRunTwice: boolean | undefined
   /** Run uninterruptibly, with what restores interruption. */
   readonly perform: (
     restore: Pool.Restore,
@@ -58,7 +88,11 @@ export interface Call<A> extends CallSpan.Called {
     limits: CallLimits | undefined
   ) => Effect.Effect<A, UseError>
   /** The error of a call that may have run. Absent where it does not matter whether it has: a list, a ping. */
-  readonly unknown?: ((key: ServerKey, lost: ConnectionLost) => OutcomeUnknown) | undefined
+  readonly unknown?: ((key: ServerKey, failure: ConnectionLost | CallTimeout) => OutcomeUnknown) | undefined
+  /** Finds out what became of a call whose outcome is unknown; `run` makes calls to the same server. */
+  readonly reconcile?:
+    | ((failure: OutcomeUnknown, run: Run<SourceError>) => Effect.Effect<Reconciled<A>, unknown>)
+    | undefined
 }
 
 /**
@@ -68,13 +102,13 @@ export interface Call<A> extends CallSpan.Called {
  * @category models
  */
 export class ToolCall implements Call<CallToolResult> {
-  readonly mayRunTwice: boolean
+  readonly mayRunTwice: boolean | undefined
   constructor(
     readonly tool: string,
     readonly args: Readonly<Record<string, unknown>> | undefined,
     readonly limits: CallOptions | undefined
   ) {
-    this.mayRunTwice = limits?.mayRunTwice === true
+    this.mayRunTwice = limits?.mayRunTwice
   }
 
   get method() {
@@ -85,7 +119,7 @@ export class ToolCall implements Call<CallToolResult> {
     return connection.callToolMasked(restore, this.tool, this.args, limits)
   }
 
-  unknown(key: ServerKey, cause: ConnectionLost): OutcomeUnknown {
+  unknown(key: ServerKey, cause: ConnectionLost | CallTimeout): OutcomeUnknown {
     return new OutcomeUnknown({ server: key.toString(), tool: this.tool, cause })
   }
 }
@@ -132,66 +166,200 @@ export class TypedCall implements Call<Answered> {
     return Effect.map(this.call.perform(restore, connection, limits), (result) => new Answered(result, connection))
   }
 
-  unknown(key: ServerKey, cause: ConnectionLost): OutcomeUnknown {
+  unknown(key: ServerKey, cause: ConnectionLost | CallTimeout): OutcomeUnknown {
     return this.call.unknown(key, cause)
   }
+}
+
+/**
+ * Where the connections of calls come from: the pool, or a session, which has one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Source<out E> {
+  /** See `Pool.useMasked`. */
+  readonly useMasked: <A, E2>(
+    restore: Pool.Restore,
+    key: ServerKey,
+    f: (connection: McpConnection) => Effect.Effect<A, E2>
+  ) => Effect.Effect<A, E | E2>
 }
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface CallPath {
+export interface CallPath<out E> {
   /** Runs one call on a connection of `key`, which belongs to `server`. */
-  readonly run: <A>(server: Server, key: ServerKey, call: Call<A>) => Effect.Effect<A, CallError>
+  readonly run: <A>(server: Server, key: ServerKey, call: Call<A>) => Effect.Effect<A, CallError<E>>
 }
 
 /**
- * The call path over a pool.
+ * What every call path of a client has in common.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Settings {
+  readonly policy: RetryPolicy.Values
+  readonly nowMs: () => number
+}
+
+/**
+ * Reads the `RetryPolicy`, and takes the clock that the time of calls is counted by.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = ({ pool }: McpPool.Service): Effect.Effect<CallPath> =>
-  Effect.map(Effect.clock, (clock) => {
-    const nowMs = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+export const settings: Effect.Effect<Settings> = Effect.zipWith(
+  Effect.clock,
+  RetryPolicy.RetryPolicy,
+  (clock, policy) => ({ policy, nowMs: () => Number(clock.unsafeCurrentTimeNanos()) / 1e6 })
+)
 
-    const attempt = <A>(
-      restore: Pool.Restore,
-      server: Server,
-      key: ServerKey,
-      call: Call<A>,
-      trace: CallSpan.CallTrace | undefined,
-      tries: Retry.Tries
-    ): Effect.Effect<A, CallError> => {
-      let startedAt = 0
-      const used = pool.useMasked(restore, key, (connection) => {
-        startedAt = nowMs()
-        const { leftMs } = tries
-        const limits = leftMs === undefined ? call.limits : { ...call.limits, totalTimeout: leftMs }
-        return call.perform(restore, trace === undefined ? connection : trace.on(connection), limits)
+/**
+ * The call path over a source of connections.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <E extends SourceError>({ nowMs, policy }: Settings, source: Source<E>): CallPath<E> => {
+  const areHarmless = ToolHints.make(source)
+
+  const totalMs = (server: Server, call: Call<unknown>): number =>
+    Duration.toMillis(call.limits?.totalTimeout ?? server.settings.totalTimeout)
+
+  /** Runs what counts against the time of the call, and is interrupted when that is over. */
+  const within = <A, E2>(restore: Pool.Restore, tries: Retry.Tries, effect: Effect.Effect<A, E2>) =>
+    Effect.suspend(() => {
+      const startedAt = nowMs()
+      // Disconnected: what does not let itself be interrupted must not hold up the call.
+      const bounded = Effect.timeoutFail(Effect.disconnect(effect), {
+        duration: tries.leftMs,
+        onTimeout: () => new Reconciliation.OutOfTime()
       })
-      return Effect.catchAllCause(used, (cause) => {
-        const lost = Cause.failureOption(cause)
-        if (lost._tag === "None" || lost.value._tag !== "ConnectionLost") return Effect.failCause(cause)
-        const error = lost.value
-        const totalMs = tries.leftMs ?? Duration.toMillis(call.limits?.totalTimeout ?? server.settings.totalTimeout)
-        const decision = Retry.decide(error, tries, totalMs - (nowMs() - startedAt), call.mayRunTwice)
+      return Effect.onExit(restore(bounded), () => Effect.sync(() => (tries.leftMs -= nowMs() - startedAt)))
+    })
+
+  /** Between two tries a call can be interrupted. */
+  const after = <A, E2>(restore: Pool.Restore, pauseMs: number, effect: Effect.Effect<A, E2>) =>
+    Effect.zipRight(restore(pauseMs > 0 ? Effect.sleep(pauseMs) : Effect.void), effect)
+
+  /** `tries` is there from the second try on, and for a call that can be reconciled. */
+  const attempt = <A>(
+    restore: Pool.Restore,
+    server: Server,
+    key: ServerKey,
+    call: Call<A>,
+    trace: CallSpan.CallTrace | undefined,
+    tries: Retry.Tries | undefined
+  ): Effect.Effect<A, CallError<E>> => {
+    let startedAt = 0
+    const used = source.useMasked(restore, key, (connection) => {
+      startedAt = nowMs()
+      const limits = tries === undefined ? call.limits : { ...call.limits, totalTimeout: tries.leftMs }
+      return call.perform(restore, trace === undefined ? connection : trace.on(connection), limits)
+    })
+    return Effect.catchAllCause(used, (cause) => {
+      const failure = Cause.failureOption(cause)
+      if (failure._tag === "None") return Effect.failCause(cause)
+      const error = failure.value
+      if (error._tag !== "ConnectionLost" && error._tag !== "CallTimeout") return Effect.failCause(cause)
+      const counted = tries ?? new Retry.Tries(policy, totalMs(server, call))
+      counted.leftMs -= nowMs() - startedAt
+      return error._tag === "ConnectionLost"
+        ? lost(restore, server, key, call, trace, counted, error)
+        : Effect.failCause(cause)
+    })
+  }
+
+  const lost = <A>(
+    restore: Pool.Restore,
+    server: Server,
+    key: ServerKey,
+    call: Call<A>,
+    trace: CallSpan.CallTrace | undefined,
+    tries: Retry.Tries,
+    error: ConnectionLost
+  ): Effect.Effect<A, CallError<E>> =>
+    Effect.flatMap(permission(restore, server, key, call, tries, error), (mayRunTwice) =>
+      Effect.flatMap(tries.lost(error, mayRunTwice), (decision) => {
         if (decision._tag === "GiveUp") return Effect.fail(givenUp(call, key, error))
-        // Between two tries it can be interrupted.
-        const again = Effect.zipRight(restore(Effect.void), attempt(restore, server, key, call, trace, decision.tries))
+        const again = after(restore, decision.pauseMs, attempt(restore, server, key, call, trace, tries))
         return error.delivery === "NotSent" ? again : remembering(call, key, error, again)
       })
-    }
+    )
 
-    return {
-      // One mask over the borrow and the request: pool, session and this each need one, and each has its price.
-      run: (server, key, call) =>
-        Effect.uninterruptibleMask((restore) =>
-          CallSpan.traced(server, call, (trace) => attempt(restore, server, key, call, trace, Retry.none))
-        )
+  const permission = (
+    restore: Pool.Restore,
+    server: Server,
+    key: ServerKey,
+    call: Call<unknown>,
+    tries: Retry.Tries,
+    error: ConnectionLost
+  ): Effect.Effect<boolean> => {
+    const { mayRunTwice, tool } = call
+    if (mayRunTwice !== undefined || tool === undefined || error.delivery === "NotSent") {
+      return Effect.succeed(mayRunTwice === true)
     }
-  })
+    if (!server.settings.trustHints || tries.leftMs <= 0) return Effect.succeed(false)
+    return Effect.catchAllCause(within(restore, tries, areHarmless(key, tool)), (cause) => {
+      const log = Effect.logDebug(`MCP server "${server.name}": the hints of tool "${tool}" could not be read`, cause)
+      // Interrupted before it, if it was the caller that was interrupted.
+      return restore(Effect.as(log, false))
+    })
+  }
+
+  const reconciled = <A>(
+    restore: Pool.Restore,
+    server: Server,
+    key: ServerKey,
+    call: Call<A>,
+    reconcile: NonNullable<Call<A>["reconcile"]>,
+    trace: CallSpan.CallTrace | undefined,
+    tries: Retry.Tries
+  ): Effect.Effect<A, CallError<E>> =>
+    Effect.catchAll(attempt(restore, server, key, call, trace, tries), (error) => {
+      const unknown = unknownOf(call, key, error)
+      if (unknown === undefined) return Effect.fail(error)
+      const asked = Effect.suspend(() => reconcile(unknown, (other) => run(server, key, other)))
+      const outcome = tries.leftMs > 0 ? within(restore, tries, asked) : Reconciliation.noTime
+      return Effect.matchCauseEffect(outcome, {
+        // Interrupted here, if it was the caller that was interrupted.
+        onFailure: (cause) => restore(Reconciliation.failed(unknown, cause)),
+        onSuccess: (found) => {
+          if (found._tag === "Ran") return Effect.succeed(found.result)
+          if (found._tag !== "DidNotRun") return Reconciliation.open(unknown, "Unresolved")
+          return Effect.flatMap(tries.didNotRun(), (decision) =>
+            decision._tag === "GiveUp"
+              ? Reconciliation.open(unknown, "DidNotRun")
+              : after(restore, decision.pauseMs, reconciled(restore, server, key, call, reconcile, trace, tries))
+          )
+        }
+      })
+    })
+
+  const run: CallPath<E>["run"] = (server, key, call) =>
+    // One mask over the borrow and the request: pool, session and this each need one, and each has its price.
+    Effect.uninterruptibleMask((restore) =>
+      CallSpan.traced(server, call, (trace) =>
+        call.reconcile === undefined
+          ? attempt(restore, server, key, call, trace, undefined)
+          : reconciled(
+              restore,
+              server,
+              key,
+              call,
+              call.reconcile,
+              trace,
+              new Retry.Tries(policy, totalMs(server, call))
+            )
+      )
+    )
+
+  return { run }
+}
 
 /**
  * Every tool. Reading a list twice changes nothing.
@@ -222,19 +390,29 @@ export const ping: Call<Duration.Duration> = {
 const givenUp = <A>(call: Call<A>, key: ServerKey, lost: ConnectionLost): ConnectionLost | OutcomeUnknown =>
   lost.delivery === "NotSent" ? lost : (call.unknown?.(key, lost) ?? lost)
 
+/** What a failed call is asked about: the outcome that it left open. */
+const unknownOf = <A, E extends SourceError>(
+  call: Call<A>,
+  key: ServerKey,
+  error: CallError<E>
+): OutcomeUnknown | undefined => {
+  if (error._tag === "OutcomeUnknown") return error
+  return error._tag === "CallTimeout" && error.delivery === "Unknown" ? call.unknown?.(key, error) : undefined
+}
+
 /**
  * A call that may have run and then could not even be sent again has still an unknown outcome: what stopped the second
  * try (no connection, a full queue) must not read as if nothing had run.
  */
-const remembering = <A>(
+const remembering = <A, E extends SourceError>(
   call: Call<A>,
   key: ServerKey,
   lost: ConnectionLost,
-  again: Effect.Effect<A, CallError>
-): Effect.Effect<A, CallError> => {
+  again: Effect.Effect<A, CallError<E>>
+): Effect.Effect<A, CallError<E>> => {
   const unknown = call.unknown?.(key, lost)
   if (unknown === undefined) return again
-  return Effect.catchAll(again, (error): Effect.Effect<never, CallError> => {
+  return Effect.catchAll(again, (error): Effect.Effect<never, CallError<E>> => {
     switch (error._tag) {
       case "OutcomeUnknown":
       case "ProtocolError":

@@ -11,15 +11,23 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as CallPath from "./CallPath.js"
 import * as CurrentPartition from "./CurrentPartition.js"
-import { InvalidArguments, InvalidResult, PartitionMissing, ToolFailed, UnknownServer } from "./McpError.js"
+import {
+  type InvalidResult,
+  type PartitionMissing,
+  type SessionLost,
+  type ToolFailed,
+  UnknownServer
+} from "./McpError.js"
 import * as McpPool from "./McpPool.js"
-import * as McpTool from "./McpTool.js"
-import * as SchemaReason from "./SchemaReason.js"
-import type { Partition } from "./ServerKey.js"
+import * as McpSession from "./McpSession.js"
+import type * as McpTool from "./McpTool.js"
+import * as ServerCalls from "./ServerCalls.js"
+import type { Partition, ServerKey } from "./ServerKey.js"
+import type { Server } from "./Servers.js"
 import type * as ServerStatus from "./ServerStatus.js"
 
 /**
@@ -50,9 +58,10 @@ export interface CallOptions extends CallPath.CallOptions {}
  * The client's methods. `McpClient` is the tag.
  *
  * What happens to a call whose connection is lost: if it was certainly not sent, it is sent again on an open
- * connection (at most three times); if it may have run, it fails with `OutcomeUnknown`, unless `mayRunTwice` permits
- * to run it again. A call that is not answered in time fails with `CallTimeout`, and is never run again: its time is
- * over. The time in all counts over all tries, waiting for a connection not included. Arguments that cannot be sent
+ * connection, as the `RetryPolicy` has it (at most three times); if it may have run, it fails with `OutcomeUnknown`,
+ * unless `mayRunTwice` permits to run it again, or its tool's `reconcile` finds out what became of it. A call that is not
+ * answered in time fails with `CallTimeout`, and is never run again without asking `reconcile`: its time is over. The time
+ * in all counts over all tries, waiting for a connection not included. Arguments that cannot be sent
  * (not JSON, or longer than `Limits` allow) fail with `InvalidArguments` before anything is sent; an answer that was
  * refused (too deep, or not what MCP says that it is) with `ProtocolError` after the call may have run. Neither is
  * tried again.
@@ -60,14 +69,14 @@ export interface CallOptions extends CallPath.CallOptions {}
  * @since 0.1.0
  * @category models
  */
-export interface Service {
+export interface Service<Name extends string = string> {
   /** The names of the configured servers, in the order of the configuration; disabled ones left out. */
-  readonly servers: ReadonlyArray<string>
+  readonly servers: ReadonlyArray<Name>
   /** Every tool of the server: all pages, within `Limits` (100 pages and 1,000 tools). */
-  readonly listTools: (server: string) => Effect.Effect<ReadonlyArray<Tool>, CallError>
+  readonly listTools: (server: Name) => Effect.Effect<ReadonlyArray<Tool>, CallError>
   /** Calls a tool as MCP has it: `isError` is a value of the result. */
   readonly callTool: (
-    server: string,
+    server: Name,
     tool: string,
     args?: Readonly<Record<string, unknown>>,
     options?: CallOptions
@@ -77,20 +86,29 @@ export interface Service {
    * (`InvalidResult`). A result with `isError` is `ToolFailed`.
    */
   readonly call: <Args, A>(
-    server: string,
+    server: Name,
     tool: McpTool.McpTool<Args, A>,
     args: Args,
     options?: CallOptions
   ) => Effect.Effect<A, CallError | InvalidResult | ToolFailed>
   /** Asks the server whether it is there; any well-formed answer counts. Gives the round trip, without the connect. */
-  readonly ping: (server: string) => Effect.Effect<Duration.Duration, CallError>
+  readonly ping: (server: Name) => Effect.Effect<Duration.Duration, CallError>
+  /**
+   * A connection of one's own for as long as the scope is open, for a server that keeps a state (a browser, a REPL), and
+   * for the partition that is current when it is opened. Waits as a call does until a connection is free. See
+   * `McpSession`.
+   */
+  readonly session: (
+    server: Name,
+    options?: McpSession.Options
+  ) => Effect.Effect<McpSession.McpSession, BorrowError | SessionLost, Scope.Scope>
   /** The same client for one partition, whatever partition is current where it is used. An empty one counts as none. */
-  readonly forPartition: (partition: Partition) => Service
+  readonly forPartition: (partition: Partition) => Service<Name>
   /**
    * How a server is doing now: its state, connections, the breaker, what failed last, how calls ended and how fast. Of
    * the caller's partition, where connections are not shared. Connects nothing.
    */
-  readonly status: (server: string) => Effect.Effect<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
+  readonly status: (server: Name) => Effect.Effect<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
   /**
    * How all servers are doing, in the order of the configuration: one status for each, or one for each partition that
    * has been called lately. A client that is bound to a partition, or a caller in one, sees only that one.
@@ -101,7 +119,7 @@ export interface Service {
    * error. What changes with every call (counts, latency) is up to date in each, and no reason for one. A slow reader
    * slows nothing, and misses what came and went. Ends with the pool.
    */
-  readonly changes: (server: string) => Stream.Stream<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
+  readonly changes: (server: Name) => Stream.Stream<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
   /** What the pool under the client holds and has done. */
   readonly stats: Effect.Effect<PoolStats.PoolStats>
   /** What happens in the pool, from now on. */
@@ -113,6 +131,41 @@ export interface Service {
  * @category tags
  */
 export class McpClient extends Context.Tag("@mooring/mcp/McpClient")<McpClient, Service>() {}
+
+const typed = <Servers extends Readonly<Record<string, unknown>>>(): Effect.Effect<
+  Service<Extract<keyof Servers, string>>,
+  never,
+  McpClient
+> =>
+  // The very same service: which names its layer has, no type of a tag can say.
+  Effect.map(McpClient, (mcp) => mcp as unknown as Service<Extract<keyof Servers, string>>)
+
+export {
+  /**
+   * The client with the names of its servers in the type, so that a name that is none of them does not compile. The same
+   * client in all else; that its layer has these servers is yours to see to.
+   *
+   * @example
+   * ```ts
+   * import { McpClient, type ServerConfig } from "@mooring/mcp"
+   * import { Effect } from "effect"
+   *
+   * const servers = {
+   *   memory: { command: "npx", args: ["-y", "@modelcontextprotocol/server-memory"] },
+   *   search: { url: "https://mcp.example.org/mcp" }
+   * } satisfies Record<string, ServerConfig.ServerConfig>
+   *
+   * const program = Effect.gen(function* () {
+   *   const mcp = yield* McpClient.for<typeof servers>()
+   *   return yield* mcp.listTools("memory")
+   * })
+   * ```
+   *
+   * @since 0.1.0
+   * @category accessors
+   */
+  typed as for
+}
 
 /**
  * Runs an effect for a partition: every call in it to a server whose isolation is `perPartition` uses connections that
@@ -147,7 +200,10 @@ export const withPartition: {
  */
 export const make: Effect.Effect<Service, never, McpPool.McpPool> = Effect.gen(function* () {
   const pool = yield* McpPool.McpPool
-  return bind(pool, yield* CallPath.make(pool), undefined)
+  const settings = yield* CallPath.settings
+  const calls = CallPath.make<BorrowError>(settings, pool.pool)
+  const sessions = McpSession.make(pool.pool, (source) => CallPath.make(settings, source))
+  return bind({ pool, calls, sessions }, undefined)
 })
 
 /**
@@ -158,69 +214,62 @@ export const make: Effect.Effect<Service, never, McpPool.McpPool> = Effect.gen(f
  */
 export const layer: Layer.Layer<McpClient, never, McpPool.McpPool> = Layer.effect(McpClient, make)
 
-const bind = (pool: McpPool.Service, path: CallPath.CallPath, bound: Partition | undefined): Service => {
+/** What all partitions have in common. */
+interface Parts {
+  readonly pool: McpPool.Service
+  readonly calls: CallPath.CallPath<BorrowError>
+  readonly sessions: McpSession.Sessions
+}
+
+const bind = (parts: Parts, bound: Partition | undefined): Service => {
+  const { calls, pool, sessions } = parts
   const { servers } = pool
 
-  const keyOf = (name: string): ReturnType<McpPool.Service["keyOf"]> =>
-    bound === undefined ? pool.keyOf(name) : CurrentPartition.withPartition(pool.keyOf(name), bound)
-
-  const run = <A>(name: string, call: CallPath.Call<A>): Effect.Effect<A, CallError> => {
-    const server = servers.get(name)
-    if (server === undefined) return unknownServer(name)
-    if (server.settings.isolation !== "perPartition") return path.run(server, server.key, call)
-    if (bound === "") return Effect.fail(new PartitionMissing({ server: name }))
-    if (bound !== undefined) return path.run(server, server.keyOf(bound), call)
-    return Effect.flatMap(pool.keyOf(name), (key) => path.run(server, key, call))
+  const run = <A>(server: Server, call: CallPath.Call<A>): Effect.Effect<A, CallError> => {
+    if (server.settings.isolation !== "perPartition") return calls.run(server, server.key, call)
+    if (bound !== undefined && bound !== "") return calls.run(server, server.keyOf(bound), call)
+    return Effect.flatMap(keyOf(server.name), (key) => calls.run(server, key, call))
   }
 
-  const unknownServer = (server: string): Effect.Effect<never, UnknownServer> =>
-    Effect.fail(new UnknownServer({ server, known: servers.names }))
+  const keyOf = (name: string): Effect.Effect<ServerKey, UnknownServer | PartitionMissing> =>
+    bound === undefined ? pool.keyOf(name) : CurrentPartition.withPartition(pool.keyOf(name), bound)
+
+  const unknown = (name: string): Effect.Effect<never, UnknownServer> =>
+    Effect.fail(new UnknownServer({ server: name, known: servers.names }))
 
   return {
     servers: servers.names,
-    callTool: (name, tool, args, options) => run(name, new CallPath.ToolCall(tool, args, options)),
-    call: (name, tool, args, options) => {
-      if (servers.get(name) === undefined) return unknownServer(name)
-      return Effect.flatMap(encode(name, tool, args), (encoded) => {
-        const call = new CallPath.TypedCall(new CallPath.ToolCall(tool.name, encoded, options))
-        return Effect.flatMap(run(name, call), (answered) => read(name, tool, answered))
-      })
+    callTool: (name, tool, args, options) => {
+      const server = servers.get(name)
+      return server === undefined
+        ? unknown(name)
+        : run(server, ServerCalls.toolCall(server, tool, args, undefined, options))
     },
-    listTools: (name) => run(name, CallPath.listTools),
-    ping: (name) => run(name, CallPath.ping),
-    forPartition: (partition) => bind(pool, path, partition),
+    call: (name, tool, args, options) => {
+      const server = servers.get(name)
+      return server === undefined
+        ? unknown(name)
+        : ServerCalls.typed(server, tool, args, options, (call) => run(server, call))
+    },
+    listTools: (name) => {
+      const server = servers.get(name)
+      return server === undefined ? unknown(name) : run(server, CallPath.listTools)
+    },
+    ping: (name) => {
+      const server = servers.get(name)
+      return server === undefined ? unknown(name) : run(server, CallPath.ping)
+    },
+    session: (name, options) => {
+      const server = servers.get(name)
+      return server === undefined
+        ? unknown(name)
+        : Effect.flatMap(keyOf(server.name), (key) => sessions.open(server, key, options))
+    },
+    forPartition: (partition) => bind(parts, partition),
     status: (name) => Effect.flatMap(keyOf(name), pool.status),
     statuses: Effect.flatMap(CurrentPartition.CurrentPartition, (current) => pool.statuses(bound ?? current)),
     changes: (name) => Stream.unwrap(Effect.map(keyOf(name), pool.changes)),
     stats: pool.pool.stats,
     events: pool.pool.events
   }
-}
-
-const encode = <Args, A>(
-  server: string,
-  tool: McpTool.McpTool<Args, A>,
-  args: Args
-): Effect.Effect<Readonly<Record<string, unknown>>, InvalidArguments> =>
-  Effect.mapError(
-    Schema.encode(tool.parameters)(args),
-    (error) =>
-      new InvalidArguments({ server, method: "tools/call", tool: tool.name, reason: SchemaReason.format(error) })
-  )
-
-const read = <Args, A>(
-  server: string,
-  tool: McpTool.McpTool<Args, A>,
-  { connection, result }: CallPath.Answered
-): Effect.Effect<A, ToolFailed | InvalidResult> => {
-  if (result.isError === true) {
-    const said = connection.clean(McpTool.textOf(result))
-    const content = said === "" ? "it said nothing" : said
-    return Effect.fail(new ToolFailed({ server, tool: tool.name, content }))
-  }
-  return Effect.mapError(tool.success.decode(result), (error) => {
-    // Places are told by their names, and those are the server's.
-    const reason = connection.clean(SchemaReason.format(error))
-    return new InvalidResult({ server, tool: tool.name, reason })
-  })
 }

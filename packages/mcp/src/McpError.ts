@@ -117,9 +117,9 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>("@mooring
 }
 
 /**
- * A call that may have run was not answered, and nothing permits to run it twice. Look at the server's state before
- * you call again. `cause` is the failure that left the outcome open. Also what an HTTP server's status that is no
- * success becomes: `status` and `retryAfterMs` are those of the `cause`, where there are such.
+ * A call that may have run was not answered, and nothing permits to run it twice, or it was run as often as it may.
+ * Look at the server's state before you call again. `cause` is the failure that left the outcome open. Also what an HTTP
+ * server's status that is no success becomes: `status` and `retryAfterMs` are those of the `cause`, where there are such.
  *
  * @since 0.1.0
  * @category errors
@@ -129,7 +129,13 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("@mooring
   {
     server: Schema.String,
     tool: Schema.String,
-    cause: Schema.Union(ConnectionLost, CallTimeout)
+    cause: Schema.Union(ConnectionLost, CallTimeout),
+    /**
+     * What came of asking the tool's `reconcile`; absent where it was not asked. `DidNotRun`: it did not run, but could
+     * not be run again within its time and tries; `Failed`: with `reconcileCause`; `TimedOut`: the time was over first.
+     */
+    reconciled: Schema.optional(Schema.Literal("DidNotRun", "Unresolved", "Failed", "TimedOut")),
+    reconcileCause: Schema.optional(Schema.Defect)
   }
 ) {
   /** The HTTP status that the server answered with. */
@@ -143,10 +149,40 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("@mooring
   }
 
   override get message(): string {
-    return (
-      `Tool "${this.tool}" on MCP server "${this.server}" may or may not have run; ` +
-      `it was not run again, since nothing says that it may run twice. ${this.cause.message}`
-    )
+    const what = `Tool "${this.tool}" on MCP server "${this.server}"`
+    const then = `${this.unresolved}. ${this.cause.message}`
+    return this.reconciled === "DidNotRun" ? `${what} did not run: ${then}` : `${what} may or may not have run; ${then}`
+  }
+
+  private get unresolved(): string {
+    switch (this.reconciled) {
+      case undefined:
+        return "it was not run again, since nothing says that it may run twice, or it was as often as it may"
+      case "DidNotRun":
+        return "its reconcile says so, but it could not be run again within its time and tries"
+      case "Unresolved":
+        return "its reconcile could not tell"
+      case "Failed":
+        return `its reconcile failed (${this.reconcileCause instanceof Error ? this.reconcileCause.message : String(this.reconcileCause)})`
+      case "TimedOut":
+        return "its time was over before its reconcile could tell"
+    }
+  }
+}
+
+/**
+ * The connection of a session is gone, and with it what the session was on the server. Nothing was sent, and nothing is
+ * tried on another connection, which would know nothing of the session. Open another session to begin anew.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SessionLost extends Schema.TaggedError<SessionLost>("@mooring/mcp/SessionLost")("SessionLost", {
+  server: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `The session on MCP server "${this.server}" is gone: ${this.reason}. Open another to begin anew.`
   }
 }
 

@@ -139,7 +139,10 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
             return Effect.void
           })
         ),
-      config: (key) => servers.get(key.server)?.pool ?? {},
+      config: (key) => {
+        const server = servers.get(key.server)
+        return (key.affinity === undefined ? server?.pool : server?.affinePool) ?? {}
+      },
       maxTotal: options.maxTotal ?? (hasProcesses ? 64 : 256),
       maxConnecting: options.maxConnecting ?? 16,
       shutdownTimeout: options.shutdownTimeout,

@@ -1,68 +1,92 @@
 /**
- * What becomes of a call whose connection was lost: it is run again, or given up. A decision is a value; whoever asks
- * for it acts on it. The rule: what was certainly not sent may always be sent again; what may have run is run again
- * only with permission. Both a bounded number of times, and within the time that the call may take in all.
+ * What becomes of a call whose connection was lost: it is run again after a pause, or given up. A decision is a value;
+ * whoever asks for it acts on it. The rule: what was certainly not sent may always be sent again; what may have run is
+ * run again only with permission. Both as often as the `RetryPolicy` has it, and within the time that the call may take
+ * in all.
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import type * as Schedule from "effect/Schedule"
+import * as ScheduleDecision from "effect/ScheduleDecision"
+import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import type { ConnectionLost } from "./McpError.js"
-
-/**
- * How often a call was run again so far, and what is left of its time.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Tries {
-  /** Times that it was sent again since it had not been sent. */
-  readonly unsent: number
-  /** Times that it was run again although it may have run. */
-  readonly reruns: number
-  /** Milliseconds that are left of the time in all. `undefined` before the first try: all of it. */
-  readonly leftMs: number | undefined
-}
-
-/**
- * How often at most a call is run again. Three tries outlast a connection that ends just then; more would only
- * hammer a server that is down.
- *
- * @since 0.1.0
- * @category constants
- */
-export const limits = { unsent: 3, reruns: 2 } as const
-
-/**
- * Before the first try.
- *
- * @since 0.1.0
- * @category constants
- */
-export const none: Tries = { unsent: 0, reruns: 0, leftMs: undefined }
+import type * as RetryPolicy from "./RetryPolicy.js"
 
 /**
  * @since 0.1.0
  * @category models
  */
 export type Decision = Data.TaggedEnum<{
-  Again: { readonly tries: Tries }
+  /** To be run again after this pause. Milliseconds. */
+  Again: { readonly pauseMs: number }
   GiveUp: {}
 }>
 
 const { Again, GiveUp } = Data.taggedEnum<Decision>()
 
 /**
- * Decides about a call that was lost. `leftMs` is what is left of its time.
+ * One run of a call over all its tries: how far it is in the schedules, and what is left of its time. Made when the
+ * first try has failed, since most do not.
  *
  * @since 0.1.0
- * @category combinators
+ * @category models
  */
-export const decide = (lost: ConnectionLost, tries: Tries, leftMs: number, mayRunTwice: boolean): Decision => {
-  if (leftMs <= 0) return GiveUp()
-  if (lost.delivery === "NotSent") {
-    return tries.unsent < limits.unsent ? Again({ tries: { ...tries, unsent: tries.unsent + 1, leftMs } }) : GiveUp()
+export class Tries {
+  private readonly unsent: Steps<ConnectionLost>
+  private readonly reruns: Steps<ConnectionLost | undefined>
+
+  constructor(
+    policy: RetryPolicy.Values,
+    /** Milliseconds that are left of the time in all. */
+    public leftMs: number
+  ) {
+    this.unsent = new Steps(policy.notSent)
+    this.reruns = new Steps(policy.rerun)
   }
-  return mayRunTwice && tries.reruns < limits.reruns
-    ? Again({ tries: { ...tries, reruns: tries.reruns + 1, leftMs } })
-    : GiveUp()
+
+  /** Decides about a call that was lost. */
+  lost(failure: ConnectionLost, mayRunTwice: boolean): Effect.Effect<Decision> {
+    if (failure.delivery === "NotSent") return this.next(this.unsent, failure, failure.retryAfterMs)
+    return mayRunTwice ? this.next(this.reruns, failure, failure.retryAfterMs) : Effect.succeed(GiveUp())
+  }
+
+  /** Decides about a call that certainly did not run, though it was sent. */
+  didNotRun(): Effect.Effect<Decision> {
+    return this.next(this.reruns, undefined, undefined)
+  }
+
+  private next<In>(steps: Steps<In>, input: In, retryAfterMs: number | undefined): Effect.Effect<Decision> {
+    if (this.leftMs <= 0) return Effect.succeed(GiveUp())
+    return Effect.map(steps.pauseMs(input), (scheduled) => {
+      if (scheduled === undefined) return GiveUp()
+      const pauseMs = Math.max(scheduled, retryAfterMs ?? 0)
+      if (pauseMs >= this.leftMs) return GiveUp()
+      this.leftMs -= pauseMs
+      return Again({ pauseMs })
+    })
+  }
+}
+
+/** Steps a schedule by hand: its own driver would sleep before it is known whether the pause fits. */
+class Steps<In> {
+  private state: unknown
+
+  constructor(private readonly schedule: Schedule.Schedule<unknown, In>) {
+    this.state = schedule.initial
+  }
+
+  /** `undefined` when the schedule has ended. */
+  pauseMs(input: In): Effect.Effect<number | undefined> {
+    return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Effect.map(this.schedule.step(now, input, this.state), ([state, , decision]) => {
+        this.state = state
+        return ScheduleDecision.isDone(decision)
+          ? undefined
+          : Math.max(0, ScheduleIntervals.start(decision.intervals) - now)
+      })
+    )
+  }
 }

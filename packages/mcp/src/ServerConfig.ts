@@ -36,6 +36,24 @@ const Span = Schema.declare(
 const PositiveInt = Schema.Int.pipe(Schema.positive())
 const NonNegativeInt = Schema.Int.pipe(Schema.nonNegative())
 
+/**
+ * What one tool of a server can be given. A call and the tool's own `McpTool` may say otherwise.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const ToolConfig = Schema.Struct({
+  /** As the server's `callTimeout`, for this tool. Default: the server's. */
+  callTimeout: Schema.optional(Span),
+  /** As the server's `totalTimeout`, for this tool. Default: the server's. */
+  totalTimeout: Schema.optional(Span),
+  /** Whether a call that was lost and may have run is run again. Default: as `trustHints` has it. */
+  mayRunTwice: Schema.optional(Schema.Boolean)
+}).annotations({ identifier: "ToolConfig" })
+
+/** @since 0.1.0 @category models */
+export type ToolConfig = typeof ToolConfig.Type
+
 const settings = {
   /**
    * Who shares a connection: any caller (`shared`, the default), callers of one partition (`perPartition`), or one
@@ -63,6 +81,13 @@ const settings = {
   callTimeout: Schema.optional(Span),
   /** How long a call may take in all, progress or not. Default 10 minutes. */
   totalTimeout: Schema.optional(Span),
+  /** Settings of single tools, by their names: `callTimeout`, `totalTimeout`, `mayRunTwice`. Default none. */
+  tools: Schema.optional(Schema.Record({ key: Schema.String, value: ToolConfig })),
+  /**
+   * Whether a tool that the server calls read-only or idempotent may run twice. Default false: the specification has
+   * hints untrusted.
+   */
+  trustHints: Schema.optional(Schema.Boolean),
   /** An idle connection is closed after this. Default: stdio 5 minutes, HTTP 10 minutes. */
   idleTimeToLive: Schema.optional(Span),
   /** Configured, but not to be used. Default false. */
@@ -206,6 +231,7 @@ export interface Settings {
   readonly acquireTimeout: number
   readonly callTimeout: number
   readonly totalTimeout: number
+  readonly trustHints: boolean
   readonly idleTimeToLive: number
 }
 
@@ -236,6 +262,7 @@ export const resolve = (config: ServerConfig): Settings => {
     acquireTimeout: ms(config.acquireTimeout, "30 seconds"),
     callTimeout: ms(config.callTimeout, "60 seconds"),
     totalTimeout: ms(config.totalTimeout, "10 minutes"),
+    trustHints: config.trustHints ?? false,
     idleTimeToLive: ms(config.idleTimeToLive, stdio ? "5 minutes" : "10 minutes")
   }
 }

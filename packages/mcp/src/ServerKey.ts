@@ -1,6 +1,6 @@
 /**
  * Names of servers and of whose connections these are. A `ServerKey` is what the pool is keyed by: two calls share
- * a connection only when server ID and partition are both the same. Values only; nothing here is acquired.
+ * a connection only when all parts of it are the same. Values only; nothing here is acquired.
  *
  * @since 0.1.0
  */
@@ -39,17 +39,41 @@ export type Partition = string
 export const sharedPartition: Partition = "shared"
 
 /**
- * What the pool of connections is keyed by. Equal by value.
+ * What comes back to one connection: a conversation, a document, a run; any string of your own. See
+ * `McpClient.Service.session`. Never put a secret in it: it is shown in errors.
  *
  * @since 0.1.0
  * @category models
  */
-export class ServerKey extends Data.Class<{ readonly server: string; readonly partition: Partition }> {
-  /** How the key is shown in errors, logs and events: `server`, or `server/partition` when it is not shared. */
+export type Affinity = string
+
+/**
+ * What the pool of connections is keyed by. Equal by value. Whose connections these are says the partition alone, and
+ * credentials and quotas go by that; an affinity only sets one of them apart.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class ServerKey extends Data.Class<{
+  readonly server: string
+  readonly partition: Partition
+  readonly affinity?: Affinity
+}> {
+  /** How the key is shown in errors, logs and events: `server`, `server/partition` when it is not shared, `…#affinity`. */
   override toString(): string {
-    return this.partition === sharedPartition ? this.server : `${this.server}/${this.partition}`
+    const whose = this.partition === sharedPartition ? this.server : `${this.server}/${this.partition}`
+    return this.affinity === undefined ? whose : `${whose}#${this.affinity}`
   }
 }
+
+/**
+ * The same server and partition, with a connection of its own.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const withAffinity = ({ partition, server }: ServerKey, affinity: Affinity): ServerKey =>
+  new ServerKey({ server, partition, affinity })
 
 /**
  * The key of a server whose connections every caller may share.

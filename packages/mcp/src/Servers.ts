@@ -8,6 +8,7 @@ import type { PoolConfig } from "@mooring/pool"
 import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
+import type { CallOptions } from "./CallPath.js"
 import * as ConfigIssue from "./ConfigIssue.js"
 import type { ConfigError } from "./McpError.js"
 import * as ServerCheck from "./ServerCheck.js"
@@ -24,7 +25,11 @@ export interface Server {
   readonly name: string
   readonly config: ServerConfig.ServerConfig
   readonly settings: ServerConfig.Settings
+  /** What is said of single tools; `undefined` where nothing is. */
+  readonly tools: ReadonlyMap<string, CallOptions> | undefined
   readonly pool: PoolConfig.PoolConfig
+  /** The same for the key of an affinity: its one connection is kept as long as may be. */
+  readonly affinePool: PoolConfig.PoolConfig
   /** The key of the connections that every caller may share. */
   readonly key: ServerKey.ServerKey
   /** The key of a partition's connections; the same object while it is among the last 10,000 that were asked for. */
@@ -81,11 +86,14 @@ const check = (
 
 const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
   const settings = ServerConfig.resolve(config)
+  const pool = poolConfig(config, settings)
   return {
     name,
     config,
     settings,
-    pool: poolConfig(config, settings),
+    tools: toolOptions(config.tools),
+    pool,
+    affinePool: { ...pool, min: 0, max: 1, maxIdle: 1, maxLifetime: undefined },
     key: ServerKey.shared(name),
     keyOf: interned(name),
     address: addressOf(config)
@@ -97,6 +105,17 @@ const addressOf = (config: ServerConfig.ServerConfig): Server["address"] => {
   const { hostname, port, protocol } = new URL(config.url)
   return { "server.address": hostname, "server.port": port === "" ? (protocol === "https:" ? 443 : 80) : Number(port) }
 }
+
+// Names of tools are the server's: keys of a map, never of an object.
+const toolOptions = (tools: ServerConfig.ServerConfig["tools"]): Server["tools"] =>
+  tools === undefined
+    ? undefined
+    : new Map(
+        Object.entries(tools).map(([name, { callTimeout, mayRunTwice, totalTimeout }]) => [
+          name,
+          { timeout: callTimeout, totalTimeout, mayRunTwice }
+        ])
+      )
 
 const poolConfig = (config: ServerConfig.ServerConfig, settings: ServerConfig.Settings): PoolConfig.PoolConfig => {
   const isProcess = ServerConfig.isStdio(config)

@@ -35,11 +35,19 @@ export * as McpMemory from "./McpMemory.js"
 /** @since 0.1.0 */
 export * as McpPool from "./McpPool.js"
 /** @since 0.1.0 */
+export * as McpSession from "./McpSession.js"
+/** @since 0.1.0 */
 export * as McpTool from "./McpTool.js"
 /** @since 0.1.0 */
 export * as McpTransport from "./McpTransport.js"
 /** @since 0.1.0 */
+export * as Reconciled from "./Reconciled.js"
+/** @since 0.1.0 */
 export * as Redaction from "./Redaction.js"
+/** @since 0.1.0 */
+export * as RetryPolicy from "./RetryPolicy.js"
+/** @since 0.1.0 */
+export * as ServerCalls from "./ServerCalls.js"
 /** @since 0.1.0 */
 export * as ServerCheck from "./ServerCheck.js"
 /** @since 0.1.0 */

@@ -28,6 +28,14 @@ const withClient = <A, E>(
 const serving = (call: Handler, more: Options = {}) =>
   new MemoryServer({ ...more, on: { ...more.on, "tools/call": call } })
 
+/** Lets the pauses between tries pass. */
+const throughPauses = <A, E>(call: Effect.Effect<A, E>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.fork(call)
+    for (const pause of [0, 100, 400]) yield* TestClock.adjust(pause)
+    return yield* Fiber.join(fiber)
+  })
+
 const isCall = (message: JSONRPCMessage) => "method" in message && message.method === "tools/call"
 
 describe("McpClient", () => {
@@ -259,7 +267,7 @@ describe("McpClient", () => {
       })
       return withClient(server, (mcp) =>
         Effect.gen(function* () {
-          expect(yield* mcp.callTool("a", "pay")).toEqual(text("done"))
+          expect(yield* throughPauses(mcp.callTool("a", "pay"))).toEqual(text("done"))
           expect(server.clients).toHaveLength(3)
           expect(server.count("tools/call")).toBe(1)
         })
@@ -270,12 +278,32 @@ describe("McpClient", () => {
       const server = refusing(Infinity)
       return withClient(server, (mcp) =>
         Effect.gen(function* () {
-          const error = yield* Effect.flip(mcp.callTool("a", "pay"))
+          const error = yield* throughPauses(Effect.flip(mcp.callTool("a", "pay")))
           expect(error).toMatchObject({ _tag: "ConnectionLost", delivery: "NotSent" })
           expect(server.count("tools/call")).toBe(0)
           expect(yield* mcp.stats).toMatchObject({ started: 4 })
         })
       )
+    })
+
+    it.effect("waits for as long as the server asks, if its time allows", () => {
+      const wait = (server: MemoryServer, totalTimeout: number) =>
+        withClient(server, (mcp) =>
+          Effect.gen(function* () {
+            const fiber = yield* Effect.fork(mcp.callTool("a", "pay", {}, { totalTimeout }))
+            yield* TestClock.adjust(4999)
+            const early = yield* Fiber.poll(fiber)
+            yield* TestClock.adjust(1)
+            return { early, end: yield* Fiber.await(fiber) }
+          })
+        )
+      return Effect.gen(function* () {
+        const patient = yield* wait(refusing(1, { retryAfterMs: 5000 }), 5001)
+        expect(patient).toEqual({ early: Option.none(), end: Exit.succeed(text("done")) })
+        const hasty = yield* wait(refusing(1, { retryAfterMs: 5000 }), 5000)
+        expect(Option.isSome(hasty.early)).toBe(true)
+        expect(Exit.isFailure(hasty.end)).toBe(true)
+      })
     })
 
     it.effect("opens another connection when the transport says that this one is of no more use", () => {
@@ -310,7 +338,7 @@ describe("McpClient", () => {
       const twice = dying(2)
       const always = dying(Infinity)
       return Effect.gen(function* () {
-        const call = (mcp: McpClient.Service) => mcp.callTool("a", "read", {}, { mayRunTwice: true })
+        const call = (mcp: McpClient.Service) => throughPauses(mcp.callTool("a", "read", {}, { mayRunTwice: true }))
         expect(yield* withClient(twice, call)).toEqual(text("done"))
         expect(twice.count("tools/call")).toBe(3)
         expect(yield* Effect.flip(withClient(always, call))).toMatchObject({ _tag: "OutcomeUnknown" })

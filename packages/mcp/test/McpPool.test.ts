@@ -59,6 +59,14 @@ describe("McpPool", () => {
           [{ url: "http://a", headers: { A: "hunter2\n" } }, "servers.files.headers.A", "without line breaks"],
           [{ url: "http://a", concurrency: 0 }, "servers.files.concurrency", "found 0"],
           [{ url: "http://a", callTimeout: "soon" }, "servers.files.callTimeout", "expected a duration"],
+          [
+            { command: "a", tools: { pay: { callTimeout: -1 } } },
+            "servers.files.tools.pay.callTimeout",
+            "expected a duration"
+          ],
+          [{ command: "a", tools: { pay: { timeout: 1 } } }, "servers.files.tools.pay.timeout", "not a known setting"],
+          [{ command: "a", tools: { "a.b": { mayRunTwice: 1 } } }, 'servers.files.tools["a.b"].mayRunTwice', "found 1"],
+          [{ command: "a", trustHints: "yes" }, "servers.files.trustHints", 'found "yes"'],
           [{ url: "http://a", min: 5, max: 2 }, "servers.files.min", "must not be above max (2), not 5"],
           [{ url: "http://a", min: 2, maxIdle: 1 }, "servers.files.maxIdle", "must not be below min (2), not 1"],
           [{ url: "http://a", isolation: "exclusive", concurrency: 2 }, "servers.files.concurrency", "expected 1"]

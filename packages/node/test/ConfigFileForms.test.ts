@@ -88,7 +88,9 @@ describe("the forms that people have", () => {
           callTimeout: "2 minutes",
           inheritEnv: true,
           max: 3,
-          min: 1
+          min: 1,
+          tools: { pay: { callTimeout: "5 minutes", mayRunTwice: false } },
+          trustHints: true
         }
       }),
       {
@@ -102,7 +104,9 @@ describe("the forms that people have", () => {
           isolation: "perPartition",
           inheritEnv: true,
           max: 3,
-          min: 1
+          min: 1,
+          tools: { pay: { callTimeout: "5 minutes", mayRunTwice: false } },
+          trustHints: true
         }
       }
     ],

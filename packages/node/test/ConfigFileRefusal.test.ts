@@ -148,6 +148,11 @@ describe("what is refused", () => {
       ["memory.mooring.callTimeout: expected a duration", 'found "30 sec"']
     ],
     [
+      "a setting of a tool that is not known",
+      one({ command: "x", mooring: { tools: { pay: { callTimeot: 5 } } } }),
+      ["memory.mooring.tools.pay.callTimeot: is not a known setting", 'mean "callTimeout"?']
+    ],
+    [
       "a negative duration",
       one({ command: "x", mooring: { idleTimeToLive: -5 } }),
       ["memory.mooring.idleTimeToLive: expected a duration", "found -5"]

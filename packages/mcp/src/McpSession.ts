@@ -1,0 +1,169 @@
+/**
+ * A connection of one's own, for a server whose calls build on one another. It belongs to a scope: closing it gives the
+ * connection back, or closes it. Nobody else uses the connection meanwhile; when it is lost, so is what the server knew,
+ * and every later call fails with `SessionLost` instead of going to another.
+ *
+ * @since 0.1.0
+ */
+import { Lease, type Pool, type PoolError } from "@mooring/pool"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { Affinities } from "./internal/Affinities.js"
+import type * as CallPath from "./CallPath.js"
+import type { McpConnection } from "./McpConnection.js"
+import { type McpConnectError, SessionLost } from "./McpError.js"
+import * as ServerCalls from "./ServerCalls.js"
+import { type Affinity, type ServerKey, withAffinity } from "./ServerKey.js"
+import type { Server } from "./Servers.js"
+
+/**
+ * What can be said of one session.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /**
+   * Comes back to the connection that the last session of the same affinity had, as long as that lives: it has a
+   * connection of its own, apart from those of all other calls, that is kept until it ends, idles longer than the
+   * server's `idleTimeToLive`, or has to make room under `maxTotal`. When it is gone, the next session fails once with
+   * `SessionLost`; the one after that begins anew. Any text that is not empty. Default: none, any free connection.
+   */
+  readonly affinity?: Affinity | undefined
+  /**
+   * Closes the connection when the scope closes, instead of giving it back. Default false, since connecting is what a
+   * pool saves. Say true where what the session leaves behind at the server (a page, a login, a working folder) must not
+   * meet whoever borrows the connection next. An affinity that is closed so may begin anew at once.
+   */
+  readonly close?: boolean | undefined
+}
+
+/**
+ * The methods of the client on one connection. What was certainly not sent is sent again on this connection while it is
+ * open, what may have run is run again on it with permission, and a tool's `reconcile` asks on it. No call ever goes to
+ * another connection: when it is gone, a call that may have run fails with `OutcomeUnknown`, and any other with
+ * `SessionLost`. So does every call after the scope has closed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface McpSession extends ServerCalls.ServerCalls<SessionLost> {
+  readonly server: string
+  /** Whether an earlier session of the same affinity had this connection, so that its state is there. */
+  readonly resumed: boolean
+}
+
+/**
+ * Opens the sessions of one client.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Sessions {
+  readonly open: (
+    server: Server,
+    key: ServerKey,
+    options?: Options
+  ) => Effect.Effect<McpSession, McpConnectError | PoolError.PoolError | SessionLost, Scope.Scope>
+}
+
+/**
+ * Sessions on the connections of a pool. `pathOver` makes the path of the calls of one.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  pool: Pool.Pool<ServerKey, McpConnection, McpConnectError>,
+  pathOver: (source: CallPath.Source<SessionLost>) => CallPath.CallPath<SessionLost>
+): Sessions => {
+  const affinities = new Affinities()
+
+  const open = (server: Server, key: ServerKey, options: Options) =>
+    Effect.gen(function* () {
+      const lease = yield* pool.exclusive(key)
+      const held = new Held(key, lease.item)
+      yield* Effect.addFinalizer(() => held.end(lease, options.close === true))
+      const path = pathOver(held)
+      const calls = ServerCalls.make<SessionLost>(server, (call) => path.run(server, key, call))
+      return { lease, calls }
+    })
+
+  const openAffine = (server: Server, key: ServerKey, options: Options) =>
+    Effect.gen(function* () {
+      const before = affinities.get(key)
+      if (before !== undefined && before.connection === undefined) {
+        affinities.forget(before)
+        return yield* new SessionLost({ server: key.toString(), reason: before.reason })
+      }
+      const { calls, lease } = yield* open(server, key, options)
+      const now = affinities.get(key)
+      const resumed = now !== undefined && now.connection === lease.item
+      // Who was waiting when the connection was lost waited for that one, even if somebody else has begun anew.
+      if (before === undefined ? now !== undefined && !resumed : before.connection !== lease.item) {
+        yield* lease.release
+        if (now !== undefined && now.connection === undefined) affinities.forget(now)
+        return yield* new SessionLost({ server: key.toString(), reason: "its connection was replaced" })
+      }
+      const life = resumed ? now : affinities.begin(key, lease.item)
+      // What is closed on purpose is not missed.
+      if (options.close === true) yield* Effect.addFinalizer(() => Effect.sync(() => affinities.forget(life)))
+      return { ...calls, server: server.name, resumed }
+    })
+
+  return {
+    open: (server, key, options = {}) => {
+      const { affinity } = options
+      if (affinity === "") return Effect.dieMessage("the affinity of a session must not be empty")
+      return affinity === undefined
+        ? Effect.map(open(server, key, options), ({ calls }) => ({ ...calls, server: server.name, resumed: false }))
+        : openAffine(server, withAffinity(key, affinity), options)
+    }
+  }
+}
+
+/** The connection of a session, as long as that lasts. */
+class Held implements CallPath.Source<SessionLost> {
+  private inFlight = 0
+  private over = false
+
+  constructor(
+    private readonly key: ServerKey,
+    private readonly connection: McpConnection
+  ) {}
+
+  useMasked<A, E>(
+    _restore: Pool.Restore,
+    _key: ServerKey,
+    f: (connection: McpConnection) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E | SessionLost> {
+    return Effect.suspend((): Effect.Effect<A, E | SessionLost> => {
+      if (this.over) return this.lost("its scope was closed")
+      if (!this.connection.isOpen()) return this.lost(reasonOf(this.connection))
+      this.inFlight++
+      return Effect.onExit(f(this.connection), () => Effect.sync(() => this.inFlight--))
+    })
+  }
+
+  /** A connection on which calls go on must not be anybody else's. */
+  end(lease: Lease.Lease<McpConnection>, close: boolean): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.over = true
+      if (close) return lease.decide(Lease.Discard("its session was closed"))
+      return this.inFlight > 0 ? lease.decide(Lease.Discard("calls of its session were still under way")) : Effect.void
+    })
+  }
+
+  private lost(reason: string): Effect.Effect<never, SessionLost> {
+    return Effect.fail(new SessionLost({ server: this.key.toString(), reason }))
+  }
+}
+
+/** Why it has ended. What has ended already says so at once. */
+const reasonOf = (connection: McpConnection): string => {
+  let said = "its connection has ended"
+  connection.onClosed((reason) => {
+    said = reason
+  })
+  return said
+}

@@ -1,0 +1,161 @@
+/**
+ * Calls on one server, typed and untyped: what a session has, what `reconcile` of a tool gets, and what `McpClient` does
+ * after it has found the server. Where the connections come from is not known here.
+ *
+ * @since 0.1.0
+ */
+import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as CallPath from "./CallPath.js"
+import { InvalidArguments, InvalidResult, type OutcomeUnknown, ToolFailed } from "./McpError.js"
+import type * as McpTool from "./McpTool.js"
+import * as Reconciled from "./Reconciled.js"
+import * as SchemaReason from "./SchemaReason.js"
+import type { Server } from "./Servers.js"
+import * as ToolResult from "./ToolResult.js"
+
+/**
+ * The methods of `McpClient` for one server. `E` is how a connection can be missing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServerCalls<out E> {
+  /** See `McpClient.Service`. */
+  readonly listTools: Effect.Effect<ReadonlyArray<Tool>, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly callTool: (
+    tool: string,
+    args?: Readonly<Record<string, unknown>>,
+    options?: CallPath.CallOptions
+  ) => Effect.Effect<CallToolResult, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly call: <Args, A>(
+    tool: McpTool.McpTool<Args, A>,
+    args: Args,
+    options?: CallPath.CallOptions
+  ) => Effect.Effect<A, CallPath.CallError<E> | InvalidResult | ToolFailed>
+  /** See `McpClient.Service`. */
+  readonly ping: Effect.Effect<Duration.Duration, CallPath.CallError<E>>
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <E>(server: Server, run: CallPath.Run<E>): ServerCalls<E> => ({
+  listTools: run(CallPath.listTools),
+  callTool: (tool, args, options) => run(toolCall(server, tool, args, undefined, options)),
+  call: (tool, args, options) => typed(server, tool, args, options, run),
+  ping: run(CallPath.ping)
+})
+
+/**
+ * A call of a tool, with what is said of it by the call itself, by the tool (`own`) and by the server's configuration,
+ * in this order.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const toolCall = (
+  server: Server,
+  tool: string,
+  args: Readonly<Record<string, unknown>> | undefined,
+  own: CallPath.CallOptions | undefined,
+  options: CallPath.CallOptions | undefined
+): CallPath.ToolCall => new CallPath.ToolCall(tool, args, firstOf(firstOf(options, own), server.tools?.get(tool)))
+
+const firstOf = (
+  first: CallPath.CallOptions | undefined,
+  otherwise: CallPath.CallOptions | undefined
+): CallPath.CallOptions | undefined => {
+  if (first === undefined) return otherwise
+  if (otherwise === undefined) return first
+  return {
+    timeout: first.timeout ?? otherwise.timeout,
+    totalTimeout: first.totalTimeout ?? otherwise.totalTimeout,
+    mayRunTwice: first.mayRunTwice ?? otherwise.mayRunTwice
+  }
+}
+
+/**
+ * Calls a typed tool. See `McpClient.Service`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const typed = <Args, A, E>(
+  server: Server,
+  tool: McpTool.McpTool<Args, A>,
+  args: Args,
+  options: CallPath.CallOptions | undefined,
+  run: CallPath.Run<E>
+): Effect.Effect<A, CallPath.CallError<E> | InvalidResult | ToolFailed> =>
+  Effect.flatMap(encode(server, tool, args), (encoded) => {
+    const call = toolCall(server, tool.name, encoded, tool.options, options)
+    const { reconcile } = tool
+    if (reconcile === undefined) {
+      return Effect.flatMap(run(new CallPath.TypedCall(call)), (answered) => read(server, tool, answered))
+    }
+    const reconciling = new ReconcilingCall<A>(call, (failure, again) => reconcile(args, failure, make(server, again)))
+    return Effect.flatMap(run(reconciling), (ended) =>
+      ended instanceof Found ? Effect.succeed(ended.value) : read(server, tool, ended)
+    )
+  })
+
+/** What `reconcile` found to be the result, decoded already. */
+class Found<out A> {
+  constructor(readonly value: A) {}
+}
+
+type Reconcile<A> = (
+  failure: OutcomeUnknown,
+  run: CallPath.Run<CallPath.SourceError>
+) => Effect.Effect<Reconciled.Reconciled<A>, unknown>
+
+class ReconcilingCall<A> extends CallPath.TypedCall implements CallPath.Call<CallPath.Answered | Found<A>> {
+  readonly reconcile: Reconcile<CallPath.Answered | Found<A>>
+
+  constructor(call: CallPath.ToolCall, ask: Reconcile<A>) {
+    super(call)
+    this.reconcile = (failure, run) =>
+      Effect.map(ask(failure, run), (found) =>
+        found._tag === "Ran" ? Reconciled.Ran({ result: new Found(found.result) }) : found
+      )
+  }
+}
+
+const encode = <Args, A>(
+  server: Server,
+  tool: McpTool.McpTool<Args, A>,
+  args: Args
+): Effect.Effect<Readonly<Record<string, unknown>>, InvalidArguments> =>
+  Effect.mapError(
+    Schema.encode(tool.parameters)(args),
+    (error) =>
+      new InvalidArguments({
+        server: server.name,
+        method: "tools/call",
+        tool: tool.name,
+        reason: SchemaReason.format(error)
+      })
+  )
+
+const read = <Args, A>(
+  server: Server,
+  tool: McpTool.McpTool<Args, A>,
+  { connection, result }: CallPath.Answered
+): Effect.Effect<A, ToolFailed | InvalidResult> => {
+  if (result.isError === true) {
+    const said = connection.clean(ToolResult.textOf(result))
+    const content = said === "" ? "it said nothing" : said
+    return Effect.fail(new ToolFailed({ server: server.name, tool: tool.name, content }))
+  }
+  return Effect.mapError(tool.success.decode(result), (error) => {
+    // Places are told by their names, and those are the server's.
+    const reason = connection.clean(SchemaReason.format(error))
+    return new InvalidResult({ server: server.name, tool: tool.name, reason })
+  })
+}
