@@ -12,14 +12,16 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as CallPath from "./CallPath.js"
+import * as Catalogue from "./Catalogue.js"
 import * as CurrentPartition from "./CurrentPartition.js"
 import { InvalidArguments, InvalidResult, PartitionMissing, ToolFailed, UnknownServer } from "./McpError.js"
 import * as McpPool from "./McpPool.js"
 import * as McpTool from "./McpTool.js"
 import * as SchemaReason from "./SchemaReason.js"
-import type { Partition } from "./ServerKey.js"
+import type { Partition, ServerKey } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 
 /**
@@ -47,6 +49,17 @@ export type CallError = CallPath.CallError
 export interface CallOptions extends CallPath.CallOptions {}
 
 /**
+ * What can be said of a list.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ListOptions {
+  /** Asks the server, also when its tools are known. Default false. */
+  readonly fresh?: boolean | undefined
+}
+
+/**
  * The client's methods. `McpClient` is the tag.
  *
  * What happens to a call whose connection is lost: if it was certainly not sent, it is sent again on an open
@@ -63,8 +76,18 @@ export interface CallOptions extends CallPath.CallOptions {}
 export interface Service {
   /** The names of the configured servers, in the order of the configuration; disabled ones left out. */
   readonly servers: ReadonlyArray<string>
-  /** Every tool of the server: all pages, within `Limits` (100 pages and 1,000 tools). */
-  readonly listTools: (server: string) => Effect.Effect<ReadonlyArray<Tool>, CallError>
+  /**
+   * Every tool of the server that the configuration does not hide: all pages, within `Limits` (100 pages and 1,000
+   * tools). The server is asked once for all callers; see `Catalogue` for when it is asked again.
+   */
+  readonly listTools: (server: string, options?: ListOptions) => Effect.Effect<ReadonlyArray<Tool>, CallError>
+  /**
+   * What is known of the server's tools, how old it is, and whether it could be refreshed: `undefined` when nobody has
+   * asked for them yet. Asks the server nothing.
+   */
+  readonly catalogue: (
+    server: string
+  ) => Effect.Effect<Catalogue.Snapshot | undefined, UnknownServer | PartitionMissing>
   /** Calls a tool as MCP has it: `isError` is a value of the result. */
   readonly callTool: (
     server: string,
@@ -124,14 +147,16 @@ export const withPartition: {
 } = CurrentPartition.withPartition
 
 /**
- * The client of the pool in the environment.
+ * The client of the pool in the environment. What it refreshes by itself ends with the scope.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Service, never, McpPool.McpPool> = Effect.gen(function* () {
+export const make: Effect.Effect<Service, never, McpPool.McpPool | Scope.Scope> = Effect.gen(function* () {
   const pool = yield* McpPool.McpPool
-  return bind(pool, yield* CallPath.make(pool), undefined)
+  const path = yield* CallPath.make(pool)
+  const catalogue = yield* Catalogue.make(pool, (server, key) => path.run(server, key, CallPath.listTools))
+  return bind({ pool, path, catalogue }, undefined)
 })
 
 /**
@@ -140,19 +165,33 @@ export const make: Effect.Effect<Service, never, McpPool.McpPool> = Effect.gen(f
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<McpClient, never, McpPool.McpPool> = Layer.effect(McpClient, make)
+export const layer: Layer.Layer<McpClient, never, McpPool.McpPool> = Layer.scoped(McpClient, make)
 
-const bind = (pool: McpPool.Service, path: CallPath.CallPath, bound: Partition | undefined): Service => {
+/** What the clients of one pool share, whatever partition they are for. */
+interface Parts {
+  readonly pool: McpPool.Service
+  readonly path: CallPath.CallPath
+  readonly catalogue: Catalogue.Catalogue
+}
+
+const bind = (parts: Parts, bound: Partition | undefined): Service => {
+  const { catalogue, path, pool } = parts
   const { servers } = pool
 
-  const run = <A>(name: string, call: CallPath.Call<A>): Effect.Effect<A, CallError> => {
+  const keyed = <A, E, I>(
+    name: string,
+    use: (server: Server, key: ServerKey, input: I) => Effect.Effect<A, E>,
+    input: I
+  ): Effect.Effect<A, E | UnknownServer | PartitionMissing> => {
     const server = servers.get(name)
     if (server === undefined) return unknownServer(name)
-    if (server.settings.isolation !== "perPartition") return path.run(server, server.key, call)
+    if (server.settings.isolation !== "perPartition") return use(server, server.key, input)
     if (bound === "") return Effect.fail(new PartitionMissing({ server: name }))
-    if (bound !== undefined) return path.run(server, server.keyOf(bound), call)
-    return Effect.flatMap(pool.keyOf(name), (key) => path.run(server, key, call))
+    if (bound !== undefined) return use(server, server.keyOf(bound), input)
+    return Effect.flatMap(pool.keyOf(name), (key) => use(server, key, input))
   }
+
+  const run = <A>(name: string, call: CallPath.Call<A>): Effect.Effect<A, CallError> => keyed(name, path.run<A>, call)
 
   const unknownServer = (server: string): Effect.Effect<never, UnknownServer> =>
     Effect.fail(new UnknownServer({ server, known: servers.names }))
@@ -170,9 +209,10 @@ const bind = (pool: McpPool.Service, path: CallPath.CallPath, bound: Partition |
         Effect.flatMap(callTool(name, tool.name, encoded, options), (result) => read(server, tool, result))
       )
     },
-    listTools: (name) => run(name, CallPath.listTools),
+    listTools: (name, options) => keyed(name, options?.fresh === true ? catalogue.fresh : catalogue.tools, undefined),
+    catalogue: (name) => keyed(name, (_, key) => Effect.sync(() => catalogue.snapshot(key)), undefined),
     ping: (name) => run(name, CallPath.ping),
-    forPartition: (partition) => bind(pool, path, partition),
+    forPartition: (partition) => bind(parts, partition),
     stats: pool.pool.stats,
     events: pool.pool.events
   }

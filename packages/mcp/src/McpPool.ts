@@ -70,6 +70,11 @@ export interface Service {
   readonly keyOf: (server: string) => Effect.Effect<ServerKey, UnknownServer | PartitionMissing>
   /** The pool as Effect's own `KeyedPool`, by the names of servers; the partition is that of the caller. */
   readonly keyed: KeyedPool.KeyedPool<ServerId, McpConnection.McpConnection, BorrowError>
+  /**
+   * Calls `hook` with each connection that opens, before anybody can borrow it, and at once with those that are open
+   * already. It must not throw. What is given back ends it.
+   */
+  readonly onConnection: (hook: (connection: McpConnection.McpConnection) => void) => () => void
 }
 
 /**
@@ -89,6 +94,7 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
   Effect.gen(function* () {
     const servers = yield* Servers.make(options.servers)
     const all = [...servers.values()]
+    const open = new Open()
     const hasProcesses = all.some((server) => ServerConfig.isStdio(server.config))
     const pool = yield* Pool.make<ServerKey, McpConnection.McpConnection, McpConnectError, McpConnector | Scope.Scope>({
       acquire: (key, handle) =>
@@ -105,6 +111,7 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
               if (event._tag === "Unanswered") handle.suspect()
             })
             connection.onClosed(handle.retire)
+            open.add(connection)
             return Effect.void
           })
         ),
@@ -124,7 +131,13 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
         }
       }
     }).pipe(Effect.mapError(({ field, reason }) => new ConfigError({ path: field, reason })))
-    const service: Service = { pool, servers, keyOf: keyOf(servers), keyed: viewOf(pool, servers) }
+    const service: Service = {
+      pool,
+      servers,
+      keyOf: keyOf(servers),
+      keyed: viewOf(pool, servers),
+      onConnection: open.watch
+    }
     yield* Effect.forEach(all, (server) => warm(pool, server), { discard: true })
     return service
   })
@@ -174,6 +187,25 @@ const keyOf =
         : Effect.succeed(server.keyOf(partition))
     )
   }
+
+/** The connections that are open, and who wants to hear of them. */
+class Open {
+  private readonly connections = new Set<McpConnection.McpConnection>()
+  private readonly hooks = new Set<(connection: McpConnection.McpConnection) => void>()
+
+  add(connection: McpConnection.McpConnection): void {
+    this.connections.add(connection)
+    // First of those who hear of the end, so that who counts what is open counts none that has closed.
+    connection.onClosed(() => this.connections.delete(connection))
+    for (const hook of this.hooks) hook(connection)
+  }
+
+  readonly watch: Service["onConnection"] = (hook) => {
+    this.hooks.add(hook)
+    for (const connection of this.connections) hook(connection)
+    return () => this.hooks.delete(hook)
+  }
+}
 
 const viewOf = (pool: Service["pool"], servers: Servers.Servers): Service["keyed"] => {
   const key = keyOf(servers)

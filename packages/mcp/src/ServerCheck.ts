@@ -6,8 +6,10 @@
  */
 import { PoolConfig } from "@mooring/pool"
 import * as Arr from "effect/Array"
+import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
 import { check, type ConfigIssue, type ConfigPath, didYouMean, found } from "./ConfigIssue.js"
 import * as ServerConfig from "./ServerConfig.js"
 
@@ -88,6 +90,12 @@ export const rules = (config: ServerConfig.ServerConfig): ReadonlyArray<ConfigIs
   if (config.isolation === "exclusive" && (config.concurrency ?? 1) !== 1) {
     const reason = `expected 1, as isolation "exclusive" means, found ${config.concurrency}`
     issues.push({ path: ["concurrency"], reason })
+  }
+  const { catalogueRefresh } = config
+  if (catalogueRefresh !== undefined && !Schedule.isSchedule(catalogueRefresh)) {
+    if (Duration.lessThan(catalogueRefresh, "1 second")) {
+      issues.push({ path: ["catalogueRefresh"], reason: "expected at least 1 second" })
+    }
   }
   const { max, maxIdle, min } = ServerConfig.resolve(config)
   // The pool has the rules of its own settings; our schema has looked at each of them by itself.

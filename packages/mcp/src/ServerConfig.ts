@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { ServerKey } from "./ServerKey.js"
 
@@ -31,6 +32,11 @@ const Span = Schema.declare(
     description: 'a duration (milliseconds, or text like "30 seconds")'
   }
 )
+
+const Timetable = Schema.declare((input): input is Schedule.Schedule<unknown> => Schedule.isSchedule(input), {
+  identifier: "Schedule",
+  description: "a Schedule"
+})
 
 // The description belongs to the field; the schema of its value keeps its own, which error messages quote.
 const doc = <A, I, R>(schema: Schema.Schema<A, I, R>, description: string) =>
@@ -72,6 +78,18 @@ const settings = {
   callTimeout: doc(Span, "How long a call waits for its answer, or for progress. Default 60 s, as the SDK's."),
   totalTimeout: doc(Span, "How long a call may take in all, progress or not. Default 10 minutes."),
   idleTimeToLive: doc(Span, "An idle connection is closed after this. Default: stdio 5 minutes, HTTP 10 minutes."),
+  allowTools: doc(
+    Schema.Array(Schema.NonEmptyString),
+    "The tools that may be listed and called, by name; * stands for any text. Default: all that denyTools does not name."
+  ),
+  denyTools: doc(
+    Schema.Array(Schema.NonEmptyString),
+    "Tools that are not listed, and may not be called, even where allowTools names them; * stands for any text. Default none."
+  ),
+  catalogueRefresh: doc(
+    Schema.Union(Span, Timetable),
+    "How often the list of tools is asked for again while its server is in use; in a program also a Schedule. Default 15 minutes; Infinity for never."
+  ),
   disabled: doc(Schema.Boolean, "Configured, but not to be used. Default false.")
 }
 
@@ -195,6 +213,8 @@ export interface Settings {
   readonly callTimeout: number
   readonly totalTimeout: number
   readonly idleTimeToLive: number
+  /** `undefined` for never. */
+  readonly catalogueRefresh: Schedule.Schedule<unknown> | undefined
 }
 
 const installers = /(^|[\\/])(npx|npm|pnpx|pnpm|bunx|uvx|uv|pipx|docker|podman)(\.cmd|\.exe)?$/
@@ -224,8 +244,15 @@ export const resolve = (config: ServerConfig): Settings => {
     acquireTimeout: ms(config.acquireTimeout, "30 seconds"),
     callTimeout: ms(config.callTimeout, "60 seconds"),
     totalTimeout: ms(config.totalTimeout, "10 minutes"),
-    idleTimeToLive: ms(config.idleTimeToLive, stdio ? "5 minutes" : "10 minutes")
+    idleTimeToLive: ms(config.idleTimeToLive, stdio ? "5 minutes" : "10 minutes"),
+    catalogueRefresh: timetable(config.catalogueRefresh ?? "15 minutes")
   }
+}
+
+const timetable = (input: NonNullable<ServerConfig["catalogueRefresh"]>): Settings["catalogueRefresh"] => {
+  if (Schedule.isSchedule(input)) return input
+  const pause = Duration.decode(input)
+  return Duration.isFinite(pause) ? Schedule.spaced(pause) : undefined
 }
 
 /**

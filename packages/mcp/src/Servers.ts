@@ -14,6 +14,7 @@ import * as Redaction from "./Redaction.js"
 import * as ServerCheck from "./ServerCheck.js"
 import * as ServerConfig from "./ServerConfig.js"
 import * as ServerKey from "./ServerKey.js"
+import * as ToolFilter from "./ToolFilter.js"
 
 /**
  * One server.
@@ -30,6 +31,8 @@ export interface Server {
   readonly key: ServerKey.ServerKey
   /** The key of a partition's connections; the same object while it is among the last 10,000 that were asked for. */
   readonly keyOf: (partition: ServerKey.Partition) => ServerKey.ServerKey
+  /** Whether a tool may be listed and called; absent where all may. */
+  readonly permits: ((tool: string) => boolean) | undefined
   /** Makes text that the server wrote fit to stand in an error. */
   readonly clean: (text: string) => string
 }
@@ -90,6 +93,7 @@ const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
     pool: poolConfig(config, settings),
     key: ServerKey.shared(name),
     keyOf: interned(name),
+    permits: ToolFilter.make(config),
     clean: (text) => Redaction.passage(redaction, text)
   }
 }

@@ -3,6 +3,8 @@ export * as Answer from "./Answer.js"
 /** @since 0.1.0 */
 export * as CarrierErrors from "./CarrierErrors.js"
 /** @since 0.1.0 */
+export * as Catalogue from "./Catalogue.js"
+/** @since 0.1.0 */
 export * as ClientInfo from "./ClientInfo.js"
 /** @since 0.1.0 */
 export * as ConfigIssue from "./ConfigIssue.js"
