@@ -92,6 +92,8 @@ export const hint = (error: KnownError): string => {
         : "Look at the server's state before you call again."
     case "OutcomeUnknown":
       return "Look at the server's state before you call again."
+    case "ToolDenied":
+      return `See: mooring tools ${quoted(error.server)}`
     case "UnsupportedCapability":
       return "Ask the server for something that it offers."
     case "CallTimeout":
@@ -99,6 +101,7 @@ export const hint = (error: KnownError): string => {
     case "PoolClosed":
     case "LeaseRevoked":
     case "PartitionMissing":
+    case "RateLimited":
     case "PoolConfigError":
     case "ConfigError":
     case "ProtocolError":
@@ -131,6 +134,8 @@ const tags: Readonly<Record<KnownError["_tag"], true>> = {
   UnknownServer: true,
   UnsupportedCapability: true,
   PartitionMissing: true,
+  ToolDenied: true,
+  RateLimited: true,
   ConfigError: true,
   AcquireTimeout: true,
   PoolSaturated: true,

@@ -102,6 +102,12 @@ const cases: ReadonlyArray<readonly [ErrorText.KnownError, number, ReadonlyArray
   [new McpError.UnknownServer({ server: "zzzzzz", known: ["a"] }), 2, ['"a"', "mooring servers"]],
   [new McpError.UnsupportedCapability({ server: "files", capability: "tools" }), 1, ["files", "tools"]],
   [new McpError.PartitionMissing({ server: "files" }), 2, ["files", "partition"]],
+  [new McpError.ToolDenied({ server: "files", tool: "drop" }), 2, ["files", "drop", "mooring tools files"]],
+  [
+    new McpError.RateLimited({ server: "files", tool: "read", delivery: "NotSent", retryAfterMs: 40 }),
+    1,
+    ["files", "read", "40 ms"]
+  ],
   [
     new McpError.ConfigError({ file: "/c.json", path: "mcpServers.a", reason: "expected a string" }),
     2,

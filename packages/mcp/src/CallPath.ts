@@ -10,7 +10,14 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { CallLimits, McpConnection } from "./McpConnection.js"
-import { type ConnectionLost, OutcomeUnknown, type RequestError, type UnsupportedCapability } from "./McpError.js"
+import {
+  type ConnectionLost,
+  OutcomeUnknown,
+  type RateLimited,
+  type RequestError,
+  type ToolDenied,
+  type UnsupportedCapability
+} from "./McpError.js"
 import type * as McpPool from "./McpPool.js"
 import * as Retry from "./Retry.js"
 import type { ServerKey } from "./ServerKey.js"
@@ -22,7 +29,13 @@ import type { Server } from "./Servers.js"
  * @since 0.1.0
  * @category errors
  */
-export type CallError = McpPool.BorrowError | RequestError | OutcomeUnknown | UnsupportedCapability
+export type CallError =
+  | McpPool.BorrowError
+  | RequestError
+  | OutcomeUnknown
+  | UnsupportedCapability
+  | ToolDenied
+  | RateLimited
 
 /**
  * What can be said of one call.
@@ -48,6 +61,8 @@ type UseError = RequestError | UnsupportedCapability
  * @category models
  */
 export interface Call<A> {
+  /** The tool that it calls; absent where it calls none. */
+  readonly tool?: string | undefined
   readonly limits: CallLimits | undefined
   readonly mayRunTwice: boolean
   /** Run uninterruptibly, with what restores interruption. */

@@ -14,6 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import * as CallGate from "./CallGate.js"
 import * as CallPath from "./CallPath.js"
 import * as Catalogue from "./Catalogue.js"
 import * as CurrentPartition from "./CurrentPartition.js"
@@ -154,8 +155,9 @@ export const withPartition: {
  */
 export const make: Effect.Effect<Service, never, McpPool.McpPool | Scope.Scope> = Effect.gen(function* () {
   const pool = yield* McpPool.McpPool
-  const path = yield* CallPath.make(pool)
-  const catalogue = yield* Catalogue.make(pool, (server, key) => path.run(server, key, CallPath.listTools))
+  const calls = yield* CallPath.make(pool)
+  const path = CallGate.guard(calls, yield* CallGate.make)
+  const catalogue = yield* Catalogue.make(pool, (server, key) => calls.run(server, key, CallPath.listTools))
   return bind({ pool, path, catalogue }, undefined)
 })
 

@@ -270,6 +270,46 @@ export class InvalidResult extends Schema.TaggedError<InvalidResult>("@mooring/m
 }
 
 /**
+ * The configuration hides this tool (`allowTools`, `denyTools`). Nothing was borrowed or sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ToolDenied extends Schema.TaggedError<ToolDenied>("@mooring/mcp/ToolDenied")("ToolDenied", {
+  server: Schema.String,
+  tool: Schema.String
+}) {
+  override get message(): string {
+    return (
+      `Tool "${this.tool}" on MCP server "${this.server}" may not be called: allowTools or denyTools of the server ` +
+      "keeps it away; listTools gives those that may be called"
+    )
+  }
+}
+
+/**
+ * The server's `rateLimit` leaves no room for this call: now, or, where calls wait for their turn, within the server's
+ * `acquireTimeout`. Nothing was sent, so it is safe to call again.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class RateLimited extends Schema.TaggedError<RateLimited>("@mooring/mcp/RateLimited")("RateLimited", {
+  server: Schema.String,
+  tool: Schema.String,
+  delivery: Schema.Literal("NotSent"),
+  /** After this, a call would find room, unless others come first. Milliseconds. */
+  retryAfterMs: Schema.Number
+}) {
+  override get message(): string {
+    return (
+      `Tool "${this.tool}" on MCP server "${this.server}" was not called: the server's rateLimit is used up. ` +
+      `Call again in ${this.retryAfterMs} ms, or call less.`
+    )
+  }
+}
+
+/**
  * No server of that name is configured. `known` are those that are.
  *
  * @since 0.1.0

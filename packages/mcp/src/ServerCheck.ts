@@ -91,7 +91,13 @@ export const rules = (config: ServerConfig.ServerConfig): ReadonlyArray<ConfigIs
     const reason = `expected 1, as isolation "exclusive" means, found ${config.concurrency}`
     issues.push({ path: ["concurrency"], reason })
   }
-  const { catalogueRefresh } = config
+  const { catalogueRefresh, rateLimit } = config
+  if (
+    rateLimit !== undefined &&
+    !(Duration.toMillis(rateLimit.per) > 0 && Duration.toMillis(rateLimit.per) < Infinity)
+  ) {
+    issues.push({ path: ["rateLimit", "per"], reason: "expected a duration above 0 that ends" })
+  }
   if (catalogueRefresh !== undefined && !Schedule.isSchedule(catalogueRefresh)) {
     if (Duration.lessThan(catalogueRefresh, "1 second")) {
       issues.push({ path: ["catalogueRefresh"], reason: "expected at least 1 second" })

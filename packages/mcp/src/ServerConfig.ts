@@ -48,6 +48,25 @@ const required = <A, I, R>(schema: Schema.Schema<A, I, R>, description: string) 
 const PositiveInt = Schema.Int.pipe(Schema.positive())
 const NonNegativeInt = Schema.Int.pipe(Schema.nonNegative())
 
+/**
+ * How often a server is called at most. Each call of a tool counts once, when its turn comes, whatever becomes of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RateLimit = Schema.Struct({
+  calls: required(PositiveInt, "So many calls …"),
+  per: required(Span, "… in this time, evenly spread but for `burst`."),
+  burst: doc(PositiveInt, "So many may come at once, after a time without any. Default: `calls`."),
+  mode: doc(
+    Schema.Literal("wait", "fail"),
+    "Whether a call that comes too early waits for its turn, as long as that comes within `acquireTimeout` (`wait`, the default), or fails at once (`fail`); both with RateLimited."
+  )
+}).annotations({ identifier: "RateLimit" })
+
+/** @since 0.1.0 @category models */
+export type RateLimit = typeof RateLimit.Type
+
 const settings = {
   isolation: doc(
     Schema.Literal("shared", "perPartition", "exclusive"),
@@ -85,6 +104,10 @@ const settings = {
   denyTools: doc(
     Schema.Array(Schema.NonEmptyString),
     "Tools that are not listed, and may not be called, even where allowTools names them; * stands for any text. Default none."
+  ),
+  rateLimit: doc(
+    RateLimit,
+    "How many tool calls a server is given in a time, over all its connections, for each partition apart. Default: as many as come."
   ),
   catalogueRefresh: doc(
     Schema.Union(Span, Timetable),
@@ -213,6 +236,8 @@ export interface Settings {
   readonly callTimeout: number
   readonly totalTimeout: number
   readonly idleTimeToLive: number
+  /** `undefined` for none. */
+  readonly rateLimit: RateLimit | undefined
   /** `undefined` for never. */
   readonly catalogueRefresh: Schedule.Schedule<unknown> | undefined
 }
@@ -245,6 +270,7 @@ export const resolve = (config: ServerConfig): Settings => {
     callTimeout: ms(config.callTimeout, "60 seconds"),
     totalTimeout: ms(config.totalTimeout, "10 minutes"),
     idleTimeToLive: ms(config.idleTimeToLive, stdio ? "5 minutes" : "10 minutes"),
+    rateLimit: config.rateLimit,
     catalogueRefresh: timetable(config.catalogueRefresh ?? "15 minutes")
   }
 }

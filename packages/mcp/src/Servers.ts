@@ -33,6 +33,8 @@ export interface Server {
   readonly keyOf: (partition: ServerKey.Partition) => ServerKey.ServerKey
   /** Whether a tool may be listed and called; absent where all may. */
   readonly permits: ((tool: string) => boolean) | undefined
+  /** Whether its calls have something to pass before they go: see `CallGate`. */
+  readonly gated: boolean
   /** Makes text that the server wrote fit to stand in an error. */
   readonly clean: (text: string) => string
 }
@@ -86,6 +88,7 @@ const check = (
 const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
   const settings = ServerConfig.resolve(config)
   const redaction = Redaction.make(ServerConfig.secrets(config))
+  const permits = ToolFilter.make(config)
   return {
     name,
     config,
@@ -93,7 +96,8 @@ const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
     pool: poolConfig(config, settings),
     key: ServerKey.shared(name),
     keyOf: interned(name),
-    permits: ToolFilter.make(config),
+    permits,
+    gated: permits !== undefined || settings.rateLimit !== undefined,
     clean: (text) => Redaction.passage(redaction, text)
   }
 }

@@ -76,9 +76,8 @@ describe("Catalogue", () => {
         yield* Fiber.interrupt(first)
         const [end] = listing.server.clients
         const asked = listing.server.received.find((message) => "method" in message && message.method === "tools/list")
-        if (asked !== undefined && "id" in asked) {
-          end?.send({ jsonrpc: "2.0", id: asked.id, result: { tools: [tool("late")] } })
-        }
+        const id = asked !== undefined && "id" in asked ? (asked.id ?? 0) : 0
+        end?.send({ jsonrpc: "2.0", id, result: { tools: [tool("late")] } })
         expect(yield* Fiber.join(second)).toEqual(["late"])
         expect([listing.lists, listing.server.count("notifications/cancelled")]).toEqual([1, 0])
       })
