@@ -29,19 +29,22 @@ export interface Reply<A> {
 
 /**
  * A client with a pool of its own over these servers. Connects nothing before the first call, and tells the first
- * failure, since somebody is waiting at a prompt; closing it ends every connection and process.
+ * failure, since somebody is waiting at a prompt; closing it ends every connection and process. None of the servers is
+ * required: that an application does not start without one does not keep a command from asking another.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layer = (
   servers: ReadonlyMap<string, ServerConfig.ServerConfig>
-): Layer.Layer<McpClient.McpClient, McpError.ConfigError> =>
-  McpClient.layer.pipe(
+): Layer.Layer<McpClient.McpClient, McpError.ConfigError | McpError.ServersUnavailable> => {
+  const entries = [...servers].map(([name, config]) => [name, { ...config, required: false }] as const)
+  return McpClient.layer.pipe(
     // `fromEntries` makes a server called `__proto__` one like any other.
-    Layer.provide(McpPool.layer({ servers: Object.fromEntries(servers), retryConnects: false })),
+    Layer.provide(McpPool.layer({ servers: Object.fromEntries(entries), retryConnects: false })),
     Layer.provide(NodeConnector.layer)
   )
+}
 
 /**
  * Asks the server that the line names, or all, side by side, and shows the replies, in the order of the servers. Fails if not all did: with the error itself where only one server was asked, else with `SomeFailed`, after each error

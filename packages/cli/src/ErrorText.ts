@@ -22,6 +22,7 @@ export type KnownError =
   | McpError.ConfigError
   | McpError.InvalidArguments
   | McpError.InvalidResult
+  | McpError.ServersUnavailable
   | McpError.ToolFailed
   | PoolError.ConnectTimeout
   | PoolError.LeaseRevoked
@@ -106,6 +107,7 @@ export const hint = (error: KnownError): string => {
     case "ConfigError":
     case "ProtocolError":
     case "InvalidResult":
+    case "ServersUnavailable":
     case "ToolFailed":
     case "SomeFailed":
       return ""
@@ -137,6 +139,7 @@ const tags: Readonly<Record<KnownError["_tag"], true>> = {
   ToolDenied: true,
   RateLimited: true,
   ConfigError: true,
+  ServersUnavailable: true,
   AcquireTimeout: true,
   PoolSaturated: true,
   PoolClosed: true,

@@ -102,6 +102,11 @@ const cases: ReadonlyArray<readonly [ErrorText.KnownError, number, ReadonlyArray
   [new McpError.UnknownServer({ server: "zzzzzz", known: ["a"] }), 2, ['"a"', "mooring servers"]],
   [new McpError.UnsupportedCapability({ server: "files", capability: "tools" }), 1, ["files", "tools"]],
   [new McpError.PartitionMissing({ server: "files" }), 2, ["files", "partition"]],
+  [
+    new McpError.ServersUnavailable({ failures: [{ server: "files", cause: new Error("no such command") }] }),
+    1,
+    ["files", "required", "no such command"]
+  ],
   [new McpError.ToolDenied({ server: "files", tool: "drop" }), 2, ["files", "drop", "mooring tools files"]],
   [
     new McpError.RateLimited({ server: "files", tool: "read", delivery: "NotSent", retryAfterMs: 40 }),

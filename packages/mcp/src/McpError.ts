@@ -358,6 +358,24 @@ export class PartitionMissing extends Schema.TaggedError<PartitionMissing>("@moo
 }
 
 /**
+ * Servers that are `required` could not be connected at the start. `cause` is why: an `McpConnectError`, or an error of
+ * the pool.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ServersUnavailable extends Schema.TaggedError<ServersUnavailable>("@mooring/mcp/ServersUnavailable")(
+  "ServersUnavailable",
+  { failures: Schema.NonEmptyArray(Schema.Struct({ server: Schema.String, cause: Schema.Defect })) }
+) {
+  override get message(): string {
+    const names = this.failures.map(({ server }) => `"${server}"`).join(", ")
+    const reasons = this.failures.map(({ cause }) => `\n${cause instanceof Error ? cause.message : String(cause)}`)
+    return `Without MCP server ${names} nothing starts, since its configuration says "required":${reasons.join("")}`
+  }
+}
+
+/**
  * A configuration is wrong. `file` is where it was read (if it came from one), `path` the place in it.
  *
  * @since 0.1.0

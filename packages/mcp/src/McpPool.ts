@@ -6,9 +6,13 @@
  * @since 0.1.0
  */
 import { Pool, type PoolError } from "@mooring/pool"
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import * as KeyedPool from "effect/KeyedPool"
 import * as Layer from "effect/Layer"
@@ -17,7 +21,7 @@ import type * as Scope from "effect/Scope"
 import { CurrentPartition } from "./CurrentPartition.js"
 import * as McpConnection from "./McpConnection.js"
 import type { McpConnector } from "./McpConnector.js"
-import { ConfigError, type McpConnectError, PartitionMissing, UnknownServer } from "./McpError.js"
+import { ConfigError, type McpConnectError, PartitionMissing, ServersUnavailable, UnknownServer } from "./McpError.js"
 import * as ServerConfig from "./ServerConfig.js"
 import type { Partition, ServerId, ServerKey } from "./ServerKey.js"
 import * as Servers from "./Servers.js"
@@ -44,6 +48,12 @@ export interface Options {
    * each), else 256.
    */
   readonly maxTotal?: number | undefined
+  /**
+   * Connections that one partition may have over all servers whose isolation is `perPartition`; what all share counts
+   * for nobody. A partition that has as many gets another in place of an idle one of its own, and else waits. Default:
+   * none but `maxTotal`.
+   */
+  readonly partitionQuota?: number | undefined
   /** How many connections may be opening at once; a process counts for 4. Default 16. */
   readonly maxConnecting?: number | undefined
   /** How long closing waits for calls in flight before it takes their connections away. Default 30 seconds. */
@@ -84,13 +94,19 @@ export interface Service {
 export class McpPool extends Context.Tag("@mooring/mcp/McpPool")<McpPool, Service>() {}
 
 /**
- * Makes the pool. Servers with a `min` above 0 begin to connect at once, in the background: one that is down fails
- * nobody else, and is logged. Fails with `ConfigError` when a configuration is wrong.
+ * Makes the pool. Servers with a `min` above 0 begin to connect at once, side by side, in the background: one that is
+ * down holds nobody up, fails nobody else, and is logged. Those that are `required` are waited for, also side by side.
+ *
+ * Fails with `ConfigError` when a configuration is wrong, and with `ServersUnavailable`, which names them all, when
+ * servers that are required could not be connected: their first failure that another attempt would not mend, or no
+ * connection within `acquireTimeout` (at least the connect timeout).
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options): Effect.Effect<Service, ConfigError, McpConnector | Scope.Scope> =>
+export const make = (
+  options: Options
+): Effect.Effect<Service, ConfigError | ServersUnavailable, McpConnector | Scope.Scope> =>
   Effect.gen(function* () {
     const servers = yield* Servers.make(options.servers)
     const all = [...servers.values()]
@@ -122,6 +138,11 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
       isOpen: (connection) => connection.isOpen(),
       isRetryable: (error) => options.retryConnects !== false && error.retryable,
       describeKey: (key) => key.toString(),
+      group: {
+        of: ({ partition, server }) =>
+          servers.get(server)?.settings.isolation === "perPartition" ? partition : undefined,
+        quota: options.partitionQuota
+      },
       health: {
         probe: (connection) => connection.ping,
         // A remote server that nobody keeps warm is asked before it is used (after 30 s), not over and over.
@@ -130,7 +151,11 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
           return server !== undefined && (ServerConfig.isStdio(server.config) || server.settings.min > 0)
         }
       }
-    }).pipe(Effect.mapError(({ field, reason }) => new ConfigError({ path: field, reason })))
+    }).pipe(
+      Effect.mapError(
+        ({ field, reason }) => new ConfigError({ path: field === "group.quota" ? "partitionQuota" : field, reason })
+      )
+    )
     const service: Service = {
       pool,
       servers,
@@ -138,7 +163,18 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
       keyed: viewOf(pool, servers),
       onConnection: open.watch
     }
-    yield* Effect.forEach(all, (server) => warm(pool, server), { discard: true })
+    // Those that are waited for come first, so that no other that hangs stands in their way under `maxConnecting`.
+    const [others, required] = Arr.partition(all, ({ config }) => config.required === true)
+    const starting = yield* Effect.forEach(required, (server) =>
+      Effect.map(Effect.forkScoped(pool.warm([server.key])), (fiber) => ({ server, fiber }))
+    )
+    yield* Effect.forEach(others, (server) => warm(pool, server), { discard: true })
+    const failures: Array<ServersUnavailable["failures"][number]> = []
+    for (const { fiber, server } of starting) {
+      const exit = yield* Fiber.await(fiber)
+      if (Exit.isFailure(exit)) failures.push({ server: server.name, cause: Cause.squash(exit.cause) })
+    }
+    if (Arr.isNonEmptyArray(failures)) return yield* new ServersUnavailable({ failures })
     return service
   })
 
@@ -148,7 +184,7 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<McpPool, ConfigError, McpConnector> =>
+export const layer = (options: Options): Layer.Layer<McpPool, ConfigError | ServersUnavailable, McpConnector> =>
   Layer.scoped(McpPool, make(options))
 
 /**

@@ -92,6 +92,13 @@ export const rules = (config: ServerConfig.ServerConfig): ReadonlyArray<ConfigIs
     issues.push({ path: ["concurrency"], reason })
   }
   const { catalogueRefresh, rateLimit } = config
+  if (config.required === true && config.isolation === "perPartition") {
+    const reason = 'expected false with isolation "perPartition": at the start there is no partition to connect for'
+    issues.push({ path: ["required"], reason })
+  }
+  if (config.required === true && config.min === 0) {
+    issues.push({ path: ["min"], reason: "expected at least 1, since the server is required, found 0" })
+  }
   if (
     rateLimit !== undefined &&
     !(Duration.toMillis(rateLimit.per) > 0 && Duration.toMillis(rateLimit.per) < Infinity)

@@ -76,7 +76,7 @@ const settings = {
     PositiveInt,
     "Calls side by side on one connection. Default: stdio 1, since not every server can take calls side by side; HTTP 32."
   ),
-  min: doc(NonNegativeInt, "Connections kept ready. Default 0."),
+  min: doc(NonNegativeInt, "Connections kept ready. Default 0; 1 for a server that is `required`."),
   max: doc(
     PositiveInt,
     "Connections at most. Default: stdio 1, since a stdio connection is a process with a state of its own; HTTP 2."
@@ -112,6 +112,10 @@ const settings = {
   catalogueRefresh: doc(
     Schema.Union(Span, Timetable),
     "How often the list of tools is asked for again while its server is in use; in a program also a Schedule. Default 15 minutes; Infinity for never."
+  ),
+  required: doc(
+    Schema.Boolean,
+    "Whether nothing starts without this server: it is connected before the layer is ready, which else fails. It then has a `min` of at least 1. Default false."
   ),
   disabled: doc(Schema.Boolean, "Configured, but not to be used. Default false.")
 }
@@ -254,11 +258,12 @@ export const resolve = (config: ServerConfig): Settings => {
   const ms = (input: Duration.DurationInput | undefined, otherwise: Duration.DurationInput) =>
     Duration.toMillis(input ?? otherwise)
   const stdio = isStdio(config)
-  const max = config.max ?? Math.max(stdio ? 1 : 2, config.min ?? 0)
+  const min = config.min ?? (config.required === true ? 1 : 0)
+  const max = config.max ?? Math.max(stdio ? 1 : 2, min)
   return {
     isolation: config.isolation ?? "shared",
     concurrency: config.concurrency ?? (stdio ? 1 : 32),
-    min: config.min ?? 0,
+    min,
     max,
     maxIdle: config.maxIdle ?? max,
     maxWaiters: config.maxWaiters ?? (stdio ? 256 : 1000),

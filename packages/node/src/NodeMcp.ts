@@ -52,12 +52,15 @@ export interface ConfigFileOptions extends Omit<McpPool.Options, "servers">, Con
 
 /**
  * Client and pool over the servers that the program says. Fails with a `ConfigError` that names what is wrong by its
- * path (`servers.memory.args[0]`): a field of the wrong type, a setting that is not known, an address that is none.
+ * path (`servers.memory.args[0]`): a field of the wrong type, a setting that is not known, an address that is none; and
+ * with `ServersUnavailable` when a server that is `required` could not be connected.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError> =>
+export const layer = (
+  options: Options
+): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError | McpError.ServersUnavailable> =>
   McpClient.layer.pipe(Layer.provideMerge(McpPool.layer(options)), Layer.provide(NodeConnector.layer))
 
 /**
@@ -75,7 +78,7 @@ export const layer = (options: Options): Layer.Layer<McpClient.McpClient | McpPo
 export const layerConfigFile = (
   path: string,
   options: ConfigFileOptions = {}
-): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError> => {
+): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError | McpError.ServersUnavailable> => {
   const { only, ...others } = options
   return ConfigFile.load(path, { only }).pipe(
     // `fromEntries` makes a server called `__proto__` one like any other.
@@ -105,7 +108,7 @@ export const layerConfigFile = (
  */
 export const layerConfig = (
   options: Config.Config.Wrap<Options>
-): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError> =>
+): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError | McpError.ServersUnavailable> =>
   Config.unwrap(options).pipe(
     Effect.mapError(
       (error) => new McpError.ConfigError({ reason: ConfigError.reduceWithContext(error, undefined, problems) })
