@@ -62,7 +62,7 @@ export interface McpConnection {
   readonly isOpen: () => boolean
   /** Calls `hook` once when the connection has ended, at once if it has already. */
   readonly onClosed: (hook: (reason: string) => void) => void
-  /** Calls `hook` whenever the server has answered something. */
+  /** Calls `hook` whenever the server has answered something as MCP has it: a result or an error. */
   readonly onAlive: (hook: () => void) => void
   /** Calls `hook` with every notification that is not progress of a request of this connection. */
   readonly onNotification: (hook: (notification: JSONRPCNotification) => void) => void
