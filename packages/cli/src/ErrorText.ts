@@ -103,6 +103,7 @@ export const hint = (error: KnownError): string => {
     case "LeaseRevoked":
     case "PartitionMissing":
     case "RateLimited":
+    case "OutputSchemaRefused":
     case "PoolConfigError":
     case "ConfigError":
     case "ProtocolError":
@@ -138,6 +139,7 @@ const tags: Readonly<Record<KnownError["_tag"], true>> = {
   PartitionMissing: true,
   ToolDenied: true,
   RateLimited: true,
+  OutputSchemaRefused: true,
   ConfigError: true,
   ServersUnavailable: true,
   AcquireTimeout: true,

@@ -107,6 +107,11 @@ const cases: ReadonlyArray<readonly [ErrorText.KnownError, number, ReadonlyArray
     1,
     ["files", "required", "no such command"]
   ],
+  [
+    new McpError.OutputSchemaRefused({ server: "files", tool: "read", reason: "it uses $dynamicRef" }),
+    1,
+    ["files", "read", "$dynamicRef", "checkOutput"]
+  ],
   [new McpError.ToolDenied({ server: "files", tool: "drop" }), 2, ["files", "drop", "mooring tools files"]],
   [
     new McpError.RateLimited({ server: "files", tool: "read", delivery: "NotSent", retryAfterMs: 40 }),

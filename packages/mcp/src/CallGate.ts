@@ -1,73 +1,109 @@
 /**
- * What stands before the path of each call of a tool: whether the tool may be called at all, and when. A call of a
- * server that has no such settings passes as if there were no gate.
+ * What stands before the path of each call of a tool, and behind it: whether the tool may be called at all, when, and
+ * whether what it gives is what its server declares. A call that has nothing of it to pass goes as if there were no
+ * gate.
  *
  * @since 0.1.0
  */
 import { Deadlines } from "@mooring/pool"
+import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { CallPath } from "./CallPath.js"
+import type { Call, CallError, CallPath } from "./CallPath.js"
 import { CallRate } from "./CallRate.js"
-import { RateLimited, ToolDenied } from "./McpError.js"
+import type { Catalogue } from "./Catalogue.js"
+import { InvalidResult, OutputSchemaRefused, RateLimited, ToolDenied } from "./McpError.js"
+import * as OutputSchema from "./OutputSchema.js"
 import type { Partition, ServerKey } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 
 /**
- * @since 0.1.0
- * @category models
- */
-export interface CallGate {
-  /**
-   * Lets a call of a tool pass: at once, or when its turn comes. Fails with `ToolDenied`, or with `RateLimited`. Not to
-   * be asked where the server is not `gated`.
-   */
-  readonly admit: (server: Server, key: ServerKey, tool: string) => Effect.Effect<void, ToolDenied | RateLimited>
-}
-
-/**
- * The gate of a client. Those who wait at it wait on one timer, which ends with the scope.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Deadlines.make, (deadlines) => {
-  const rates = new Map<Server, Rates>()
-
-  const turn = (server: Server, { partition }: ServerKey): CallRate["turn"] => {
-    const { acquireTimeout, rateLimit } = server.settings
-    if (rateLimit === undefined) return Effect.void
-    let found = rates.get(server)
-    if (found === undefined) {
-      found = new Rates(() => new CallRate(rateLimit, acquireTimeout, deadlines))
-      rates.set(server, found)
-    }
-    return found.of(partition).turn
-  }
-
-  return {
-    admit: (server, key, tool) => {
-      if (server.permits?.(tool) === false) return Effect.fail(new ToolDenied({ server: server.name, tool }))
-      return Effect.mapError(
-        Effect.suspend(() => turn(server, key)),
-        (retryAfterMs) => new RateLimited({ server: key.toString(), tool, delivery: "NotSent", retryAfterMs })
-      )
-    }
-  }
-})
-
-/**
- * A path of calls with a gate before it.
+ * The path of calls of tools through a gate. Those who wait for their turn wait on one timer, which ends with the
+ * scope.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const guard = (path: CallPath, gate: CallGate): CallPath => ({
-  run: (server, key, call) =>
-    call.tool === undefined || !server.gated
-      ? path.run(server, key, call)
-      : Effect.zipRight(gate.admit(server, key, call.tool), path.run(server, key, call))
-})
+export const guard = (path: CallPath, catalogue: Catalogue): Effect.Effect<CallPath, never, Scope.Scope> =>
+  Effect.map(Deadlines.make, (deadlines) => {
+    const turns = new Turns(deadlines)
+    const schemas = new OutputSchema.Cache()
+
+    const schemaOf = (
+      server: Server,
+      key: ServerKey,
+      tool: string
+    ): Effect.Effect<OutputSchema.OutputSchema | undefined, CallError> =>
+      Effect.flatMap(catalogue.tools(server, key), (tools) => {
+        const declared = tools.find(({ name }) => name === tool)?.outputSchema
+        if (declared === undefined) return Effect.succeed(undefined)
+        return Effect.mapError(
+          schemas.of(declared),
+          ({ reason }) => new OutputSchemaRefused({ server: server.name, tool, reason })
+        )
+      })
+
+    const passed = <A>(server: Server, key: ServerKey, call: Call<A>, tool: string): Effect.Effect<A, CallError> => {
+      if (server.permits?.(tool) === false) return Effect.fail(new ToolDenied({ server: server.name, tool }))
+      const called = Effect.zipRight(turns.take(server, key, tool), path.run(server, key, call))
+      if (!(call.limits?.checkOutput ?? server.settings.checkOutput)) return called
+      // Before its turn: what cannot be checked is not called.
+      return Effect.flatMap(schemaOf(server, key, tool), (schema) =>
+        schema === undefined
+          ? called
+          : Effect.tap(called, (given) => checked(server, tool, schema, call.toolResult?.(given)))
+      )
+    }
+
+    return {
+      run: (server, key, call) =>
+        call.tool !== undefined && (server.gated || call.limits?.checkOutput === true)
+          ? passed(server, key, call, call.tool)
+          : path.run(server, key, call)
+    }
+  })
+
+const checked = (
+  server: Server,
+  tool: string,
+  schema: OutputSchema.OutputSchema,
+  result: CallToolResult | undefined
+): Effect.Effect<void, InvalidResult> => {
+  // What went wrong has no shape: https://modelcontextprotocol.io/specification/2025-11-25/server/tools#error-handling
+  if (result === undefined || result.isError === true) return Effect.void
+  const { structuredContent } = result
+  const reason =
+    structuredContent === undefined
+      ? "the result has no structuredContent, and the tool declares an outputSchema"
+      : schema.mismatch(structuredContent)
+  // Places are told by their names, and those are the server's.
+  return reason === undefined
+    ? Effect.void
+    : Effect.fail(new InvalidResult({ server: server.name, tool, reason: server.clean(reason) }))
+}
+
+/** The rates of all servers and partitions. */
+class Turns {
+  private readonly rates = new Map<Server, Rates>()
+
+  constructor(private readonly deadlines: Deadlines.Deadlines) {}
+
+  take(server: Server, key: ServerKey, tool: string): Effect.Effect<void, RateLimited> {
+    const { acquireTimeout, rateLimit } = server.settings
+    if (rateLimit === undefined) return Effect.void
+    return Effect.suspend(() => {
+      let rates = this.rates.get(server)
+      if (rates === undefined) {
+        rates = new Rates(() => new CallRate(rateLimit, acquireTimeout, this.deadlines))
+        this.rates.set(server, rates)
+      }
+      return Effect.mapError(
+        rates.of(key.partition).turn,
+        (retryAfterMs) => new RateLimited({ server: key.toString(), tool, delivery: "NotSent", retryAfterMs })
+      )
+    })
+  }
+}
 
 /** The rates of one server's partitions. One that is not used is as good as none, and goes when there are many. */
 class Rates {

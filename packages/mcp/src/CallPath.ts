@@ -12,7 +12,9 @@ import * as Effect from "effect/Effect"
 import type { CallLimits, McpConnection } from "./McpConnection.js"
 import {
   type ConnectionLost,
+  type InvalidResult,
   OutcomeUnknown,
+  type OutputSchemaRefused,
   type RateLimited,
   type RequestError,
   type ToolDenied,
@@ -36,6 +38,8 @@ export type CallError =
   | UnsupportedCapability
   | ToolDenied
   | RateLimited
+  | OutputSchemaRefused
+  | InvalidResult
 
 /**
  * What can be said of one call.
@@ -49,6 +53,12 @@ export interface CallOptions extends CallLimits {
    * connection (at most twice more) instead of failing with `OutcomeUnknown`. Default false.
    */
   readonly mayRunTwice?: boolean | undefined
+  /**
+   * Whether `structuredContent` is checked against the `outputSchema` that the server declares for the tool: then a
+   * result that does not fit fails with `InvalidResult`, and before anything is sent a schema that cannot be checked
+   * with `OutputSchemaRefused`. Default: the server's `checkOutput` (false).
+   */
+  readonly checkOutput?: boolean | undefined
 }
 
 /** How a request on a borrowed connection can fail. */
@@ -63,8 +73,10 @@ type UseError = RequestError | UnsupportedCapability
 export interface Call<A> {
   /** The tool that it calls; absent where it calls none. */
   readonly tool?: string | undefined
-  readonly limits: CallLimits | undefined
+  readonly limits: CallOptions | undefined
   readonly mayRunTwice: boolean
+  /** What it gives, as the result of a tool; absent where it is none. */
+  readonly toolResult?: ((given: A) => CallToolResult) | undefined
   /** Run uninterruptibly, with what restores interruption. */
   readonly perform: (
     restore: Pool.Restore,
@@ -93,6 +105,10 @@ export class ToolCall implements Call<CallToolResult> {
 
   perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
     return connection.callToolMasked(restore, this.tool, this.args, limits)
+  }
+
+  toolResult(given: CallToolResult): CallToolResult {
+    return given
   }
 
   unknown(key: ServerKey, cause: ConnectionLost): OutcomeUnknown {

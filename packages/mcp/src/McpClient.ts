@@ -156,8 +156,8 @@ export const withPartition: {
 export const make: Effect.Effect<Service, never, McpPool.McpPool | Scope.Scope> = Effect.gen(function* () {
   const pool = yield* McpPool.McpPool
   const calls = yield* CallPath.make(pool)
-  const path = CallGate.guard(calls, yield* CallGate.make)
   const catalogue = yield* Catalogue.make(pool, (server, key) => calls.run(server, key, CallPath.listTools))
+  const path = yield* CallGate.guard(calls, catalogue)
   return bind({ pool, path, catalogue }, undefined)
 })
 

@@ -264,7 +264,7 @@ export class InvalidResult extends Schema.TaggedError<InvalidResult>("@mooring/m
   override get message(): string {
     return (
       `The result of "${this.tool}" on MCP server "${this.server}" is not what was declared: ${this.reason}. ` +
-      "The tool has run; callTool gives the result as the server sent it."
+      "The tool has run; callTool without checkOutput gives the result as the server sent it."
     )
   }
 }
@@ -305,6 +305,25 @@ export class RateLimited extends Schema.TaggedError<RateLimited>("@mooring/mcp/R
     return (
       `Tool "${this.tool}" on MCP server "${this.server}" was not called: the server's rateLimit is used up. ` +
       `Call again in ${this.retryAfterMs} ms, or call less.`
+    )
+  }
+}
+
+/**
+ * A result was to be checked (`checkOutput`) against an `outputSchema` that cannot be: it is not as JSON Schema has it,
+ * or goes beyond what a server's schema may cost. See `OutputSchema`. Nothing was sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class OutputSchemaRefused extends Schema.TaggedError<OutputSchemaRefused>("@mooring/mcp/OutputSchemaRefused")(
+  "OutputSchemaRefused",
+  { server: Schema.String, tool: Schema.String, reason: Schema.String }
+) {
+  override get message(): string {
+    return (
+      `Tool "${this.tool}" on MCP server "${this.server}" was not called, since its result cannot be checked against ` +
+      `its outputSchema: ${this.reason}. Without checkOutput it can be called.`
     )
   }
 }

@@ -105,6 +105,10 @@ const settings = {
     Schema.Array(Schema.NonEmptyString),
     "Tools that are not listed, and may not be called, even where allowTools names them; * stands for any text. Default none."
   ),
+  checkOutput: doc(
+    Schema.Boolean,
+    "Whether structuredContent is checked against the outputSchema that the server declares for the tool; a call may say otherwise. Default false."
+  ),
   rateLimit: doc(
     RateLimit,
     "How many tool calls a server is given in a time, over all its connections, for each partition apart. Default: as many as come."
@@ -240,6 +244,7 @@ export interface Settings {
   readonly callTimeout: number
   readonly totalTimeout: number
   readonly idleTimeToLive: number
+  readonly checkOutput: boolean
   /** `undefined` for none. */
   readonly rateLimit: RateLimit | undefined
   /** `undefined` for never. */
@@ -275,6 +280,7 @@ export const resolve = (config: ServerConfig): Settings => {
     callTimeout: ms(config.callTimeout, "60 seconds"),
     totalTimeout: ms(config.totalTimeout, "10 minutes"),
     idleTimeToLive: ms(config.idleTimeToLive, stdio ? "5 minutes" : "10 minutes"),
+    checkOutput: config.checkOutput ?? false,
     rateLimit: config.rateLimit,
     catalogueRefresh: timetable(config.catalogueRefresh ?? "15 minutes")
   }

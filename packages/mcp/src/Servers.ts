@@ -97,7 +97,7 @@ const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
     key: ServerKey.shared(name),
     keyOf: interned(name),
     permits,
-    gated: permits !== undefined || settings.rateLimit !== undefined,
+    gated: permits !== undefined || settings.rateLimit !== undefined || settings.checkOutput,
     clean: (text) => Redaction.passage(redaction, text)
   }
 }

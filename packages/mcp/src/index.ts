@@ -41,6 +41,8 @@ export * as McpTool from "./McpTool.js"
 /** @since 0.1.0 */
 export * as McpTransport from "./McpTransport.js"
 /** @since 0.1.0 */
+export * as OutputSchema from "./OutputSchema.js"
+/** @since 0.1.0 */
 export * as Redaction from "./Redaction.js"
 /** @since 0.1.0 */
 export * as ServerCheck from "./ServerCheck.js"
