@@ -52,7 +52,16 @@ describe("McpPool", () => {
           [{ url: "http://a", callTimeout: "soon" }, "servers.files.callTimeout", "expected a duration"],
           [{ url: "http://a", min: 5, max: 2 }, "servers.files.min", "must not be above max (2), not 5"],
           [{ url: "http://a", min: 2, maxIdle: 1 }, "servers.files.maxIdle", "must not be below min (2), not 1"],
-          [{ url: "http://a", isolation: "exclusive", concurrency: 2 }, "servers.files.concurrency", "expected 1"]
+          [{ url: "http://a", isolation: "exclusive", concurrency: 2 }, "servers.files.concurrency", "expected 1"],
+          [{ url: "http://a", catalogueRefresh: 5 }, "servers.files.catalogueRefresh", "at least 1 second"],
+          [{ url: "http://a", catalogueRefresh: "often" }, "servers.files.catalogueRefresh", "a duration"],
+          [{ url: "http://a", allowTools: "read" }, "servers.files.allowTools", "expected an array"],
+          [{ url: "http://a", denyTools: [""] }, "servers.files.denyTools[0]", "not empty"],
+          [{ url: "http://a", rateLimit: { calls: 1 } }, "servers.files.rateLimit.per", "found nothing"],
+          [{ url: "http://a", rateLimit: { calls: 0, per: 9 } }, "servers.files.rateLimit.calls", "found 0"],
+          [{ url: "http://a", rateLimit: { calls: 1, per: 0 } }, "servers.files.rateLimit.per", "above 0 that ends"],
+          [{ url: "http://a", rateLimit: { calls: 1, per: Infinity } }, "servers.files.rateLimit.per", "that ends"],
+          [{ url: "http://a", rateLimit: { calls: 1, per: 9, brst: 2 } }, "servers.files.rateLimit.brst", '"burst"']
         ]
         for (const [config, path, reason] of cases) {
           const error = yield* refused(config)
