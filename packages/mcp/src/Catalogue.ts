@@ -32,11 +32,13 @@ import type { Server } from "./Servers.js"
 
 /**
  * How long after a server has said that its tools changed they are asked for: what it says meanwhile is heard with it.
+ * At least `atLeast`, and `times` as long as the last list took (up to `atMost`), so that a server which says so all the
+ * time, or whose list is very long, takes no more than a twentieth of the time.
  *
  * @since 0.1.0
  * @category constants
  */
-export const debounce: Duration.Duration = Duration.millis(500)
+export const debounce = { atLeast: Duration.millis(500), times: 20, atMost: Duration.minutes(5) } as const
 
 /**
  * What is known of one server's tools.
@@ -142,6 +144,9 @@ class Entry {
   noticed = false
   /** What `borrows` was when it was last loaded. */
   borrowed = 0
+  /** When the last load began, and how long the last that ended took. Milliseconds. */
+  beganAt = 0
+  took = 0
   refresher: Fiber.RuntimeFiber<unknown, CallError> | undefined
 
   constructor(
@@ -211,6 +216,7 @@ class Shelf {
       this.settle(entry, load, Exit.interrupt(FiberId.none))
       return load
     }
+    entry.beganAt = this.host.now()
     // Nothing of the caller's goes with it: what it finds is for all.
     const loader = this.host.fork(this.host.load(entry.server, entry.key))
     entry.loader = loader
@@ -221,6 +227,7 @@ class Shelf {
   }
 
   private settle(entry: Entry, load: Load, exit: Exit.Exit<[ReadonlyArray<Tool>, number], CallError>): void {
+    entry.took = this.host.now() - entry.beganAt
     if (Exit.isSuccess(exit)) {
       const [all, borrowed] = exit.value
       const tools = all.filter(({ name }) => entry.server.permits?.(name) !== false)
@@ -267,8 +274,12 @@ class Shelf {
   private notice(entry: Entry): void {
     if (entry.noticed || this.closed || (entry.known === undefined && entry.loading === undefined)) return
     entry.noticed = true
+    const pause = Duration.clamp(Duration.millis(debounce.times * Math.max(0, entry.took)), {
+      minimum: debounce.atLeast,
+      maximum: debounce.atMost
+    })
     this.host.fork(
-      Effect.map(Effect.sleep(debounce), () => {
+      Effect.map(Effect.sleep(pause), () => {
         entry.noticed = false
         if (entry.open === 0) entry.overdue = true
         else this.reload(entry)

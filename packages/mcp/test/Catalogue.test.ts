@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { McpClient, McpPool, ServerKey, type ServerConfig } from "@mooring/mcp"
-import { Effect, Exit, Fiber, Logger, Schedule, Scope, TestClock, Layer } from "effect"
+import { McpClient, type McpMemory, McpPool, ServerKey, type ServerConfig } from "@mooring/mcp"
+import { Effect, Exit, FastCheck as fc, Fiber, Layer, Logger, Schedule, Scope, TestClock } from "effect"
 import { client, http, MemoryServer, nothing, Refusal, stdio, text } from "./MemoryServer.js"
 
 /** A server whose list is numbered: how often it was asked stands in the name of its tool. */
@@ -27,9 +27,13 @@ class Listing {
   })
 
   changed(): void {
-    for (const end of this.server.clients) {
-      if (end.isOpen()) end.send({ jsonrpc: "2.0", method: "notifications/tools/list_changed" })
-    }
+    listChanged(this.server)
+  }
+}
+
+const listChanged = (server: MemoryServer): void => {
+  for (const end of server.clients) {
+    if (end.isOpen()) end.send({ jsonrpc: "2.0", method: "notifications/tools/list_changed" })
   }
 }
 
@@ -118,6 +122,36 @@ describe("Catalogue", () => {
     )
   })
 
+  it.effect("spends no more than a twentieth of the time on a server that says all the time that it changed", () => {
+    const listing = new Listing()
+    const left: Array<() => void> = []
+    const server = new MemoryServer({
+      on: {
+        "tools/list": (_, end, id) => {
+          listing.lists++
+          left.push(() => end.send({ jsonrpc: "2.0", id, result: { tools: [tool(`slow-${listing.lists}`)] } }))
+          return nothing
+        }
+      }
+    })
+    return Effect.gen(function* () {
+      const mcp = yield* McpClient.McpClient
+      const reading = yield* Effect.fork(names(mcp))
+      for (let second = 0; second < 120; second++) {
+        // Each list takes a second or two.
+        const due = left.splice(0)
+        yield* TestClock.adjust("1 second")
+        for (const answer of due) answer()
+        yield* TestClock.adjust(0)
+        listChanged(server)
+        yield* TestClock.adjust(0)
+      }
+      expect(yield* Fiber.join(reading)).toEqual(["slow-1"])
+      expect(listing.lists).toBeGreaterThanOrEqual(3)
+      expect(listing.lists).toBeLessThanOrEqual(7)
+    }).pipe(Effect.provide(client({ a: server }, { a: http })))
+  })
+
   it.effect("asks again for a change that comes while it is asking", () => {
     const listing = new Listing()
     return using(listing, (mcp) =>
@@ -195,14 +229,18 @@ describe("Catalogue", () => {
 
     it.effect("asks a server that is in use every 15 minutes", () => {
       const listing = new Listing()
-      return using(listing, (mcp) =>
-        Effect.gen(function* () {
-          yield* names(mcp)
-          yield* busy(mcp, 60_000, 14)
-          expect(listing.lists).toBe(1)
-          yield* busy(mcp, 60_000, 16)
-          expect(listing.lists).toBe(3)
-        })
+      // A remote connection may just be due to be replaced.
+      return using(
+        listing,
+        (mcp) =>
+          Effect.gen(function* () {
+            yield* names(mcp)
+            yield* busy(mcp, 60_000, 14)
+            expect(listing.lists).toBe(1)
+            yield* busy(mcp, 60_000, 17)
+            expect(listing.lists).toBe(3)
+          }),
+        stdio
       )
     })
 
@@ -279,7 +317,7 @@ describe("Catalogue", () => {
           yield* TestClock.adjust(0)
           expect([yield* ada.catalogue("a"), (yield* bob.catalogue("a"))?.tools.length]).toEqual([undefined, 2])
           yield* TestClock.adjust("1 hour")
-          expect(yield* bob.catalogue("a")).toBe(undefined)
+          expect([yield* bob.catalogue("a"), listing.lists]).toEqual([undefined, 2])
         }),
       { ...http, isolation: "perPartition" }
     )
@@ -320,4 +358,73 @@ describe("Catalogue", () => {
       expect(listing.lists).toBe(2)
     })
   })
+
+  const step = fc.oneof(
+    fc.constantFrom("read", "fresh", "changed", "answer", "answer", "call", "die", "refuse"),
+    fc.constantFrom(100, 500, 70_000, 900_000)
+  )
+
+  it.effect.prop(
+    "has one question open at a time, gives nobody an older list than before, and wakes nobody by itself",
+    [fc.array(step, { minLength: 5, maxLength: 25 })],
+    ([steps]) => {
+      let asked = 0
+      const wrong: Array<string> = []
+      const given: Array<number> = []
+      let open: ReadonlyArray<{ readonly end: McpMemory.ClientEnd; readonly id: unknown; readonly number: number }> = []
+      const server = new MemoryServer({
+        admit: (message, end) => {
+          // A question that was called off is open no more.
+          if ("method" in message && message.method === "notifications/cancelled") {
+            open = open.filter((each) => each.end !== end || each.id !== message.params?.["requestId"])
+          }
+          return undefined
+        },
+        on: {
+          "tools/list": (_, end, id) => {
+            open = [...open.filter((each) => each.end.isOpen()), { end, id, number: ++asked }]
+            if (open.length > 1) wrong.push(`${open.length} questions are open`)
+            return nothing
+          },
+          "tools/call": () => text("done")
+        }
+      })
+      const answer = (good: boolean) => {
+        const [first, ...rest] = open
+        open = rest
+        const result = { tools: [tool(String(first?.number))] }
+        const error = { code: -32603, message: "not now" }
+        first?.end.send({ jsonrpc: "2.0", id: Number(first.id), ...(good ? { result } : { error }) })
+      }
+      const read = (mcp: McpClient.Service, fresh: boolean) =>
+        Effect.suspend(() => {
+          const before = asked
+          return Effect.map(names(mcp, { fresh }), ([name]) => {
+            const number = Number(name)
+            if (fresh && number <= before) wrong.push(`${number} is given as fresh, and was asked for before`)
+            if (number < Math.max(...given)) wrong.push(`${number} is given after a newer one`)
+            given.push(number)
+          })
+        })
+      return Effect.gen(function* () {
+        const mcp = yield* McpClient.McpClient
+        const readers: Array<Fiber.RuntimeFiber<unknown, unknown>> = []
+        for (const next of [...steps, ...Array.from({ length: 6 }, () => "answer")]) {
+          const [connects, waiting] = [server.clients.length, open.length]
+          if (next === "read" || next === "fresh") readers.push(yield* Effect.fork(read(mcp, next === "fresh")))
+          else if (next === "call") readers.push(yield* Effect.fork(mcp.callTool("a", "x")))
+          else if (next === "answer" || next === "refuse") answer(next === "answer")
+          else if (next === "die") for (const end of server.clients) end.close("it died")
+          else if (next === "changed") listChanged(server)
+          else yield* TestClock.adjust(Number(next))
+          yield* TestClock.adjust(0)
+          // What nobody asks for is asked only of a server that is awake.
+          if (typeof next === "number" && waiting === 0) expect(server.clients.length).toBe(connects)
+        }
+        yield* Fiber.interruptAll(readers)
+        expect(wrong).toEqual([])
+      }).pipe(Effect.provide(client({ a: server }, { a: { ...http, concurrency: 8, max: 1 } })))
+    },
+    { fastCheck: { numRuns: 25 } }
+  )
 })
