@@ -69,7 +69,8 @@ export interface ListOptions {
  * over. The time in all counts over all tries, waiting for a connection not included. Arguments that cannot be sent
  * (not JSON, or longer than `Limits` allow) fail with `InvalidArguments` before anything is sent; an answer that was
  * refused (too deep, or not what MCP says that it is) with `ProtocolError` after the call may have run. Neither is
- * tried again.
+ * tried again. A tool that the server's configuration hides fails with `ToolDenied`, and one that its `rateLimit` has no
+ * room for with `RateLimited`, before anything is borrowed.
  *
  * @since 0.1.0
  * @category models

@@ -225,8 +225,11 @@ const arrays = (reads: Reader): Array<Check> => {
   ]
 }
 
+/** `names` are those of the object's members. */
+type ObjectCheck = (value: Json, names: ReadonlyArray<string>, run: Run) => Failure | undefined
+
 const objects = (reads: Reader): Array<Check> => {
-  const checks: Array<(value: Json, names: ReadonlyArray<string>, run: Run) => Failure | undefined> = []
+  const checks: Array<ObjectCheck> = []
   const [least, most] = [reads.count("minProperties") ?? 0, reads.count("maxProperties") ?? Infinity]
   if (least > 0 || most < Infinity) {
     checks.push((_, { length }) =>
@@ -250,8 +253,6 @@ const objects = (reads: Reader): Array<Check> => {
     }
   ]
 }
-
-type ObjectCheck = (value: Json, names: ReadonlyArray<string>, run: Run) => Failure | undefined
 
 const missing = (value: Json, required: ReadonlyArray<string>, run: Run): Failure | undefined => {
   run.spend(required.length)
