@@ -265,6 +265,24 @@ describe("Catalogue", () => {
       )
     })
 
+    it.effect("does not wake a server that has said that it changed and then went away", () => {
+      const listing = new Listing()
+      return using(listing, (mcp) =>
+        Effect.gen(function* () {
+          yield* names(mcp)
+          listing.changed()
+          yield* TestClock.adjust("100 millis")
+          listing.server.clients[0]?.close("it left")
+          yield* TestClock.adjust("1 minute")
+          expect([listing.lists, listing.server.clients.length]).toEqual([1, 1])
+          // Who reads then gets the old one, and it is asked behind him.
+          expect(yield* names(mcp)).toEqual(["shared-1"])
+          yield* TestClock.adjust(0)
+          expect(yield* names(mcp)).toEqual(["shared-2"])
+        })
+      )
+    })
+
     it.effect("goes by a Schedule of the program's, or never", () => {
       const listing = new Listing()
       const never = new Listing()

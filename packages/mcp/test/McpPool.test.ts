@@ -246,6 +246,29 @@ describe("McpPool", () => {
     )
   })
 
+  it.effect(
+    "tells of each connection that opens before anybody has it, and of those that are open, until it is told not to",
+    () => {
+      const server = new MemoryServer()
+      return Effect.gen(function* () {
+        const { onConnection, pool } = yield* McpPool.McpPool
+        const told: Array<McpConnection.McpConnection> = []
+        const use = (key: ServerKey.ServerKey) =>
+          pool.use(key, (connection) => Effect.sync(() => [connection, told.includes(connection)] as const))
+        const [early] = yield* use(ServerKey.shared("a"))
+        const [gone] = yield* use(ServerKey.shared("b"))
+        yield* pool.invalidate(gone)
+        const unhook = onConnection((connection) => void told.push(connection))
+        expect(told).toEqual([early])
+        const [late, before] = yield* use(ServerKey.shared("b"))
+        expect([told, before]).toEqual([[early, late], true])
+        unhook()
+        yield* use(ServerKey.shared("c"))
+        expect(told).toHaveLength(2)
+      }).pipe(Effect.provide(poolOf({ a: server, b: server, c: server }, { a: stdio, b: stdio, c: http })))
+    }
+  )
+
   it.effect("closes every connection with its layer", () =>
     Effect.gen(function* () {
       const server = new MemoryServer()
