@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { McpClient, McpMemory, McpPool, McpTool, type ServerConfig } from "@mooring/mcp"
-import { Clock, Effect, Exit, FastCheck as fc, Fiber, TestClock } from "effect"
+import { Clock, Effect, Exit, FastCheck as fc, Fiber, Layer, TestClock } from "effect"
 import { client, MemoryServer, text } from "./MemoryServer.js"
 
 const serving = () =>
@@ -180,10 +180,13 @@ describe("the rate limit", () => {
       for (let n = 0; n < 1050; n++) expect((yield* called(`p${n}`))._tag).toBe("McpConnectError")
       for (const partition of ["p0", "p999", "p1049"]) expect((yield* called(partition))._tag).toBe("RateLimited")
     }).pipe(
-      Effect.provide(McpClient.layer),
-      Effect.provide(McpPool.layer({ servers: { a: config } })),
-      // A connection for each would take long, and a call counts whatever becomes of it.
-      Effect.provide(McpMemory.layer({ a: McpMemory.refusing("nobody is there", { retryable: false }) }))
+      Effect.provide(
+        McpClient.layer.pipe(
+          Layer.provide(McpPool.layer({ servers: { a: config } })),
+          // A connection for each would take long, and a call counts whatever becomes of it.
+          Layer.provide(McpMemory.layer({ a: McpMemory.refusing("nobody is there", { retryable: false }) }))
+        )
+      )
     )
   })
 
