@@ -258,6 +258,7 @@ describe("McpPool", () => {
         const [early] = yield* use(ServerKey.shared("a"))
         const [gone] = yield* use(ServerKey.shared("b"))
         yield* pool.invalidate(gone)
+        yield* TestClock.adjust(0)
         const unhook = onConnection((connection) => void told.push(connection))
         expect(told).toEqual([early])
         const [late, before] = yield* use(ServerKey.shared("b"))
