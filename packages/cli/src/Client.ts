@@ -30,7 +30,8 @@ export interface Reply<A> {
 /**
  * A client with a pool of its own over these servers, for one partition if one is said. Connects nothing before the
  * first call, and tells the first failure, since somebody is waiting at a prompt; closing it ends every connection and
- * process.
+ * process. None of the servers is required: that an application does not start without one does not keep a command from
+ * asking another.
  *
  * @since 0.1.0
  * @category layers
@@ -38,17 +39,17 @@ export interface Reply<A> {
 export const layer = (
   servers: ReadonlyMap<string, ServerConfig.ServerConfig>,
   partition: Option.Option<string>
-): Layer.Layer<McpClient.McpClient, McpError.ConfigError> =>
-  Layer.effect(
-    McpClient.McpClient,
-    Effect.map(McpClient.make, (client) =>
-      Option.match(partition, { onNone: () => client, onSome: (name) => client.forPartition(name) })
-    )
-  ).pipe(
+): Layer.Layer<McpClient.McpClient, McpError.ConfigError | McpError.ServersUnavailable> => {
+  const entries = [...servers].map(([name, config]) => [name, { ...config, required: false }] as const)
+  const client = Effect.map(McpClient.make, (made) =>
+    Option.match(partition, { onNone: () => made, onSome: (name) => made.forPartition(name) })
+  )
+  return Layer.scoped(McpClient.McpClient, client).pipe(
     // `fromEntries` makes a server called `__proto__` one like any other.
-    Layer.provide(McpPool.layer({ servers: Object.fromEntries(servers), retryConnects: false })),
+    Layer.provide(McpPool.layer({ servers: Object.fromEntries(entries), retryConnects: false })),
     Layer.provide(NodeConnector.layer)
   )
+}
 
 /**
  * Asks the server that the line names, or all, side by side, and shows the replies, in the order of the servers. Fails if not all did: with the error itself where only one server was asked, else with `SomeFailed`, after each error

@@ -22,6 +22,7 @@ export type KnownError =
   | McpError.ConfigError
   | McpError.InvalidArguments
   | McpError.InvalidResult
+  | McpError.ServersUnavailable
   | McpError.ToolFailed
   | PoolError.ConnectTimeout
   | PoolError.LeaseRevoked
@@ -92,6 +93,8 @@ export const hint = (error: KnownError): string => {
         : "Look at the server's state before you call again."
     case "OutcomeUnknown":
       return "Look at the server's state before you call again."
+    case "ToolDenied":
+      return `See: mooring tools ${quoted(error.server)}`
     case "UnsupportedCapability":
       return "Ask the server for something that it offers."
     case "PartitionMissing":
@@ -100,10 +103,13 @@ export const hint = (error: KnownError): string => {
     case "PoolSuspended":
     case "PoolClosed":
     case "LeaseRevoked":
+    case "RateLimited":
+    case "OutputSchemaRefused":
     case "PoolConfigError":
     case "ConfigError":
     case "ProtocolError":
     case "InvalidResult":
+    case "ServersUnavailable":
     case "ToolFailed":
     case "SomeFailed":
       return ""
@@ -132,7 +138,11 @@ const tags: Readonly<Record<KnownError["_tag"], true>> = {
   UnknownServer: true,
   UnsupportedCapability: true,
   PartitionMissing: true,
+  ToolDenied: true,
+  RateLimited: true,
+  OutputSchemaRefused: true,
   ConfigError: true,
+  ServersUnavailable: true,
   AcquireTimeout: true,
   PoolSaturated: true,
   PoolClosed: true,

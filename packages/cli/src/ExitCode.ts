@@ -22,6 +22,7 @@ const usageTags = new Set([
   "UnknownServer",
   "InvalidArguments",
   "PartitionMissing",
+  "ToolDenied",
   "ConfigError",
   "PoolConfigError",
   "ValidationError"

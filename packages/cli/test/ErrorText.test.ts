@@ -103,6 +103,22 @@ const cases: ReadonlyArray<readonly [ErrorText.KnownError, number, ReadonlyArray
   [new McpError.UnsupportedCapability({ server: "files", capability: "tools" }), 1, ["files", "tools"]],
   [new McpError.PartitionMissing({ server: "files" }), 2, ["files", "--partition NAME"]],
   [
+    new McpError.ServersUnavailable({ failures: [{ server: "files", cause: new Error("no such command") }] }),
+    1,
+    ["files", "required", "no such command"]
+  ],
+  [
+    new McpError.OutputSchemaRefused({ server: "files", tool: "read", reason: "it uses $dynamicRef" }),
+    1,
+    ["files", "read", "$dynamicRef", "checkOutput"]
+  ],
+  [new McpError.ToolDenied({ server: "files", tool: "drop" }), 2, ["files", "drop", "mooring tools files"]],
+  [
+    new McpError.RateLimited({ server: "files", tool: "read", delivery: "NotSent", retryAfterMs: 40 }),
+    1,
+    ["files", "read", "40 ms"]
+  ],
+  [
     new McpError.ConfigError({ file: "/c.json", path: "mcpServers.a", reason: "expected a string" }),
     2,
     ["/c.json", "mcpServers.a", "expected a string"]

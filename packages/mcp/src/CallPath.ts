@@ -15,9 +15,13 @@ import type { CallLimits, McpConnection } from "./McpConnection.js"
 import {
   type CallTimeout,
   type ConnectionLost,
+  type InvalidResult,
   OutcomeUnknown,
+  type OutputSchemaRefused,
+  type RateLimited,
   type RequestError,
   type SessionLost,
+  type ToolDenied,
   type UnsupportedCapability
 } from "./McpError.js"
 import type * as McpPool from "./McpPool.js"
@@ -43,7 +47,15 @@ export type SourceError = McpPool.BorrowError | SessionLost
  * @since 0.1.0
  * @category errors
  */
-export type CallError<E = McpPool.BorrowError> = E | RequestError | OutcomeUnknown | UnsupportedCapability
+export type CallError<E = McpPool.BorrowError> =
+  | E
+  | RequestError
+  | OutcomeUnknown
+  | UnsupportedCapability
+  | ToolDenied
+  | RateLimited
+  | OutputSchemaRefused
+  | InvalidResult
 
 /**
  * What can be said of one call.
@@ -58,10 +70,16 @@ export interface CallOptions extends CallLimits {
    * settings for the tool, then its hints where `trustHints` is set, then false.
    */
   readonly mayRunTwice?: boolean | undefined
+  /**
+   * Whether `structuredContent` is checked against the `outputSchema` that the server declares for the tool: then a
+   * result that does not fit fails with `InvalidResult`, and before anything is sent a schema that cannot be checked
+   * with `OutputSchemaRefused`. Default: the server's `checkOutput` (false).
+   */
+  readonly checkOutput?: boolean | undefined
 }
 
 /** How a request on a connection can fail. */
-type UseError = RequestError | UnsupportedCapability
+type UseError = RequestError | UnsupportedCapability | InvalidResult
 
 /**
  * Runs calls on one server, for one partition or in one session.
@@ -78,9 +96,11 @@ export type Run<E> = <A>(call: Call<A>) => Effect.Effect<A, CallError<E>>
  * @category models
  */
 export interface Call<A> extends CallSpan.Called {
-  readonly limits: CallLimits | undefined
+  readonly limits: CallOptions | undefined
   /** `undefined`: as the server's hints have it, where they are trusted. */
   readonly mayRunTwice: boolean | undefined
+  /** What it gives, as the result of a tool; absent where it is none. */
+  readonly toolResult?: ((given: A) => CallToolResult | undefined) | undefined
   /** Run uninterruptibly, with what restores interruption. */
   readonly perform: (
     restore: Pool.Restore,
@@ -88,7 +108,7 @@ export interface Call<A> extends CallSpan.Called {
     limits: CallLimits | undefined
   ) => Effect.Effect<A, UseError>
   /** The error of a call that may have run. Absent where it does not matter whether it has: a list, a ping. */
-  readonly unknown?: ((key: ServerKey, failure: ConnectionLost | CallTimeout) => OutcomeUnknown) | undefined
+  readonly unknown?: ((key: ServerKey, failure: ConnectionLost | CallTimeout) => OutcomeUnknown | undefined) | undefined
   /** Finds out what became of a call whose outcome is unknown; `run` makes calls to the same server. */
   readonly reconcile?:
     | ((failure: OutcomeUnknown, run: Run<SourceError>) => Effect.Effect<Reconciled<A>, unknown>)
@@ -117,6 +137,10 @@ export class ToolCall implements Call<CallToolResult> {
 
   perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
     return connection.callToolMasked(restore, this.tool, this.args, limits)
+  }
+
+  toolResult(given: CallToolResult): CallToolResult {
+    return given
   }
 
   unknown(key: ServerKey, cause: ConnectionLost | CallTimeout): OutcomeUnknown {
@@ -164,6 +188,10 @@ export class TypedCall implements Call<Answered> {
 
   perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
     return Effect.map(this.call.perform(restore, connection, limits), (result) => new Answered(result, connection))
+  }
+
+  toolResult({ result }: Answered): CallToolResult | undefined {
+    return result
   }
 
   unknown(key: ServerKey, cause: ConnectionLost | CallTimeout): OutcomeUnknown {
@@ -227,7 +255,7 @@ export const settings: Effect.Effect<Settings> = Effect.zipWith(
 export const make = <E extends SourceError>({ nowMs, policy }: Settings, source: Source<E>): CallPath<E> => {
   const areHarmless = ToolHints.make(source)
 
-  const totalMs = (server: Server, call: Call<unknown>): number =>
+  const totalMs = (server: Server, call: { readonly limits: CallLimits | undefined }): number =>
     Duration.toMillis(call.limits?.totalTimeout ?? server.settings.totalTimeout)
 
   /** Runs what counts against the time of the call, and is interrupted when that is over. */
@@ -295,11 +323,10 @@ export const make = <E extends SourceError>({ nowMs, policy }: Settings, source:
     restore: Pool.Restore,
     server: Server,
     key: ServerKey,
-    call: Call<unknown>,
+    { mayRunTwice, tool }: Pick<Call<never>, "mayRunTwice" | "tool">,
     tries: Retry.Tries,
     error: ConnectionLost
   ): Effect.Effect<boolean> => {
-    const { mayRunTwice, tool } = call
     if (mayRunTwice !== undefined || tool === undefined || error.delivery === "NotSent") {
       return Effect.succeed(mayRunTwice === true)
     }

@@ -13,7 +13,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as CallGate from "./CallGate.js"
 import * as CallPath from "./CallPath.js"
+import * as Catalogue from "./Catalogue.js"
 import * as CurrentPartition from "./CurrentPartition.js"
 import {
   type InvalidResult,
@@ -26,7 +28,7 @@ import * as McpPool from "./McpPool.js"
 import * as McpSession from "./McpSession.js"
 import type * as McpTool from "./McpTool.js"
 import * as ServerCalls from "./ServerCalls.js"
-import type { Partition, ServerKey } from "./ServerKey.js"
+import { type Partition, type ServerKey, withoutAffinity } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 import type * as ServerStatus from "./ServerStatus.js"
 
@@ -55,6 +57,17 @@ export type CallError = CallPath.CallError
 export interface CallOptions extends CallPath.CallOptions {}
 
 /**
+ * What can be said of a list.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ListOptions {
+  /** Asks the server, also when its tools are known. Default false. */
+  readonly fresh?: boolean | undefined
+}
+
+/**
  * The client's methods. `McpClient` is the tag.
  *
  * What happens to a call whose connection is lost: if it was certainly not sent, it is sent again on an open
@@ -64,7 +77,8 @@ export interface CallOptions extends CallPath.CallOptions {}
  * in all counts over all tries, waiting for a connection not included. Arguments that cannot be sent
  * (not JSON, or longer than `Limits` allow) fail with `InvalidArguments` before anything is sent; an answer that was
  * refused (too deep, or not what MCP says that it is) with `ProtocolError` after the call may have run. Neither is
- * tried again.
+ * tried again. A tool that the server's configuration hides fails with `ToolDenied`, and one that its `rateLimit` has no
+ * room for with `RateLimited`, before anything is borrowed.
  *
  * @since 0.1.0
  * @category models
@@ -72,8 +86,16 @@ export interface CallOptions extends CallPath.CallOptions {}
 export interface Service<Name extends string = string> {
   /** The names of the configured servers, in the order of the configuration; disabled ones left out. */
   readonly servers: ReadonlyArray<Name>
-  /** Every tool of the server: all pages, within `Limits` (100 pages and 1,000 tools). */
-  readonly listTools: (server: Name) => Effect.Effect<ReadonlyArray<Tool>, CallError>
+  /**
+   * Every tool of the server that the configuration does not hide: all pages, within `Limits` (100 pages and 1,000
+   * tools). The server is asked once for all callers; see `Catalogue` for when it is asked again.
+   */
+  readonly listTools: (server: Name, options?: ListOptions) => Effect.Effect<ReadonlyArray<Tool>, CallError>
+  /**
+   * What is known of the server's tools, how old it is, and whether it could be refreshed: `undefined` when nobody has
+   * asked for them yet. Asks the server nothing.
+   */
+  readonly catalogue: (server: Name) => Effect.Effect<Catalogue.Snapshot | undefined, UnknownServer | PartitionMissing>
   /** Calls a tool as MCP has it: `isError` is a value of the result. */
   readonly callTool: (
     server: Name,
@@ -193,17 +215,27 @@ export const withPartition: {
 } = CurrentPartition.withPartition
 
 /**
- * The client of the pool in the environment.
+ * The client of the pool in the environment. What it refreshes by itself ends with the scope.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Service, never, McpPool.McpPool> = Effect.gen(function* () {
+export const make: Effect.Effect<Service, never, McpPool.McpPool | Scope.Scope> = Effect.gen(function* () {
   const pool = yield* McpPool.McpPool
   const settings = yield* CallPath.settings
-  const calls = CallPath.make<BorrowError>(settings, pool.pool)
-  const sessions = McpSession.make(pool.pool, (source) => CallPath.make(settings, source))
-  return bind({ pool, calls, sessions }, undefined)
+  const ungated = CallPath.make<BorrowError>(settings, pool.pool)
+  const catalogue = yield* Catalogue.make(pool, (server, key) => ungated.run(server, key, CallPath.listTools))
+  const gate = yield* CallGate.make
+  const calls = gate.guard(ungated, catalogue.tools)
+  const sessions = McpSession.make(pool.pool, (source) => {
+    const path = CallPath.make(settings, source)
+    // Not from the catalogue if it would have to borrow: this session may hold all that there is.
+    return gate.guard(path, (server, key) => {
+      const known = catalogue.snapshot(withoutAffinity(key))
+      return known === undefined ? path.run(server, key, CallPath.listTools) : Effect.succeed(known.tools)
+    })
+  })
+  return bind({ pool, calls, catalogue, sessions }, undefined)
 })
 
 /**
@@ -212,17 +244,18 @@ export const make: Effect.Effect<Service, never, McpPool.McpPool> = Effect.gen(f
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<McpClient, never, McpPool.McpPool> = Layer.effect(McpClient, make)
+export const layer: Layer.Layer<McpClient, never, McpPool.McpPool> = Layer.scoped(McpClient, make)
 
 /** What all partitions have in common. */
 interface Parts {
   readonly pool: McpPool.Service
   readonly calls: CallPath.CallPath<BorrowError>
+  readonly catalogue: Catalogue.Catalogue
   readonly sessions: McpSession.Sessions
 }
 
 const bind = (parts: Parts, bound: Partition | undefined): Service => {
-  const { calls, pool, sessions } = parts
+  const { calls, catalogue, pool, sessions } = parts
   const { servers } = pool
 
   const run = <A>(server: Server, call: CallPath.Call<A>): Effect.Effect<A, CallError> => {
@@ -233,6 +266,15 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
 
   const keyOf = (name: string): Effect.Effect<ServerKey, UnknownServer | PartitionMissing> =>
     bound === undefined ? pool.keyOf(name) : CurrentPartition.withPartition(pool.keyOf(name), bound)
+
+  /** For what is no call. */
+  const on = <A, E, R>(
+    name: string,
+    use: (server: Server, key: ServerKey) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | UnknownServer | PartitionMissing, R> => {
+    const server = servers.get(name)
+    return server === undefined ? unknown(name) : Effect.flatMap(keyOf(name), (key) => use(server, key))
+  }
 
   const unknown = (name: string): Effect.Effect<never, UnknownServer> =>
     Effect.fail(new UnknownServer({ server: name, known: servers.names }))
@@ -251,20 +293,13 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
         ? unknown(name)
         : ServerCalls.typed(server, tool, args, options, (call) => run(server, call))
     },
-    listTools: (name) => {
-      const server = servers.get(name)
-      return server === undefined ? unknown(name) : run(server, CallPath.listTools)
-    },
+    listTools: (name, options) => on(name, options?.fresh === true ? catalogue.fresh : catalogue.tools),
+    catalogue: (name) => on(name, (_, key) => Effect.sync(() => catalogue.snapshot(key))),
     ping: (name) => {
       const server = servers.get(name)
       return server === undefined ? unknown(name) : run(server, CallPath.ping)
     },
-    session: (name, options) => {
-      const server = servers.get(name)
-      return server === undefined
-        ? unknown(name)
-        : Effect.flatMap(keyOf(server.name), (key) => sessions.open(server, key, options))
-    },
+    session: (name, options) => on(name, (server, key) => sessions.open(server, key, options)),
     forPartition: (partition) => bind(parts, partition),
     status: (name) => Effect.flatMap(keyOf(name), pool.status),
     statuses: Effect.flatMap(CurrentPartition.CurrentPartition, (current) => pool.statuses(bound ?? current)),

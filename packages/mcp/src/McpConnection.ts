@@ -70,7 +70,7 @@ export interface McpConnection {
   readonly clean: (text: string) => string
   /** Calls `hook` once when the connection has ended, at once if it has already. */
   readonly onClosed: (hook: (reason: string) => void) => void
-  /** Calls `hook` whenever the server has answered something. */
+  /** Calls `hook` whenever the server has answered something as MCP has it: a result or an error. */
   readonly onAlive: (hook: () => void) => void
   /** Calls `hook` with every notification that is not progress of a request of this connection. */
   readonly onNotification: (hook: (notification: JSONRPCNotification) => void) => void

@@ -314,7 +314,66 @@ export class InvalidResult extends Schema.TaggedError<InvalidResult>("@mooring/m
   override get message(): string {
     return (
       `The result of "${this.tool}" on MCP server "${this.server}" is not what was declared: ${this.reason}. ` +
-      "The tool has run; callTool gives the result as the server sent it."
+      "The tool has run; callTool without checkOutput gives the result as the server sent it."
+    )
+  }
+}
+
+/**
+ * The configuration hides this tool (`allowTools`, `denyTools`). Nothing was borrowed or sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ToolDenied extends Schema.TaggedError<ToolDenied>("@mooring/mcp/ToolDenied")("ToolDenied", {
+  server: Schema.String,
+  tool: Schema.String
+}) {
+  override get message(): string {
+    return (
+      `Tool "${this.tool}" on MCP server "${this.server}" may not be called: allowTools or denyTools of the server ` +
+      "keeps it away; listTools gives those that may be called"
+    )
+  }
+}
+
+/**
+ * The server's `rateLimit` leaves no room for this call: now, or, where calls wait for their turn, within the server's
+ * `acquireTimeout`. Nothing was sent, so it is safe to call again.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class RateLimited extends Schema.TaggedError<RateLimited>("@mooring/mcp/RateLimited")("RateLimited", {
+  server: Schema.String,
+  tool: Schema.String,
+  delivery: Schema.Literal("NotSent"),
+  /** After this, a call would find room, unless others come first. Milliseconds. */
+  retryAfterMs: Schema.Number
+}) {
+  override get message(): string {
+    return (
+      `Tool "${this.tool}" on MCP server "${this.server}" was not called: the server's rateLimit is used up. ` +
+      `Call again in ${this.retryAfterMs} ms, or call less.`
+    )
+  }
+}
+
+/**
+ * A result was to be checked (`checkOutput`) against an `outputSchema` that cannot be: it is not as JSON Schema has it,
+ * or goes beyond what a server's schema may cost. See `OutputSchema`. Nothing was sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class OutputSchemaRefused extends Schema.TaggedError<OutputSchemaRefused>("@mooring/mcp/OutputSchemaRefused")(
+  "OutputSchemaRefused",
+  { server: Schema.String, tool: Schema.String, reason: Schema.String }
+) {
+  override get message(): string {
+    return (
+      `Tool "${this.tool}" on MCP server "${this.server}" was not called, since its result cannot be checked against ` +
+      `its outputSchema: ${this.reason}. Without checkOutput it can be called.`
     )
   }
 }
@@ -364,6 +423,24 @@ export class PartitionMissing extends Schema.TaggedError<PartitionMissing>("@moo
       `MCP server "${this.server}" has a connection for each partition, and none was said: ` +
       "wrap the call in McpClient.withPartition, or use client.forPartition"
     )
+  }
+}
+
+/**
+ * Servers that are `required` could not be connected at the start. `cause` is why: an `McpConnectError`, or an error of
+ * the pool.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ServersUnavailable extends Schema.TaggedError<ServersUnavailable>("@mooring/mcp/ServersUnavailable")(
+  "ServersUnavailable",
+  { failures: Schema.NonEmptyArray(Schema.Struct({ server: Schema.String, cause: Schema.Defect })) }
+) {
+  override get message(): string {
+    const names = this.failures.map(({ server }) => `"${server}"`).join(", ")
+    const reasons = this.failures.map(({ cause }) => `\n${cause instanceof Error ? cause.message : String(cause)}`)
+    return `Without MCP server ${names} nothing starts, since its configuration says "required":${reasons.join("")}`
   }
 }
 

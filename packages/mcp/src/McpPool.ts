@@ -6,9 +6,13 @@
  * @since 0.1.0
  */
 import { Pool, type PoolError } from "@mooring/pool"
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import * as KeyedPool from "effect/KeyedPool"
 import * as Layer from "effect/Layer"
@@ -18,7 +22,7 @@ import type * as Stream from "effect/Stream"
 import { CurrentPartition } from "./CurrentPartition.js"
 import * as McpConnection from "./McpConnection.js"
 import type { McpConnector } from "./McpConnector.js"
-import { ConfigError, type McpConnectError, PartitionMissing, UnknownServer } from "./McpError.js"
+import { ConfigError, type McpConnectError, PartitionMissing, ServersUnavailable, UnknownServer } from "./McpError.js"
 import * as PoolGauges from "./PoolGauges.js"
 import * as ServerConfig from "./ServerConfig.js"
 import { logAnnotations, type Partition, type ServerId, type ServerKey } from "./ServerKey.js"
@@ -48,6 +52,12 @@ export interface Options {
    * each), else 256.
    */
   readonly maxTotal?: number | undefined
+  /**
+   * Connections that one partition may have over all servers whose isolation is `perPartition`; what all share counts
+   * for nobody. A partition that has as many gets another in place of an idle one of its own, and else waits. Default:
+   * none but `maxTotal`.
+   */
+  readonly partitionQuota?: number | undefined
   /** How many connections may be opening at once; a process counts for 4. Default 16. */
   readonly maxConnecting?: number | undefined
   /** How long closing waits for calls in flight before it takes their connections away. Default 30 seconds. */
@@ -85,6 +95,11 @@ export interface Service {
   readonly statuses: (partition?: Partition) => Effect.Effect<ReadonlyArray<ServerStatus.ServerStatus>>
   /** The status of a key now, and whenever it has changed since. See `McpClient`. */
   readonly changes: (key: ServerKey) => Stream.Stream<ServerStatus.ServerStatus>
+  /**
+   * Calls `hook` with each connection that opens, before anybody can borrow it, and at once with those that are open
+   * already. It must not throw. What is given back ends it.
+   */
+  readonly onConnection: (hook: (connection: McpConnection.McpConnection) => void) => () => void
 }
 
 /**
@@ -94,16 +109,23 @@ export interface Service {
 export class McpPool extends Context.Tag("@mooring/mcp/McpPool")<McpPool, Service>() {}
 
 /**
- * Makes the pool. Servers with a `min` above 0 begin to connect at once, in the background: one that is down fails
- * nobody else, and is logged. Fails with `ConfigError` when a configuration is wrong.
+ * Makes the pool. Servers with a `min` above 0 begin to connect at once, side by side, in the background: one that is
+ * down holds nobody up, fails nobody else, and is logged. Those that are `required` are waited for, also side by side.
+ *
+ * Fails with `ConfigError` when a configuration is wrong, and with `ServersUnavailable`, which names them all, when
+ * servers that are required could not be connected: their first failure that another attempt would not mend, or no
+ * connection within `acquireTimeout` (at least the connect timeout).
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options): Effect.Effect<Service, ConfigError, McpConnector | Scope.Scope> =>
+export const make = (
+  options: Options
+): Effect.Effect<Service, ConfigError | ServersUnavailable, McpConnector | Scope.Scope> =>
   Effect.gen(function* () {
     const servers = yield* Servers.make(options.servers)
     const all = [...servers.values()]
+    const open = new Open()
     const hasProcesses = all.some((server) => ServerConfig.isStdio(server.config))
     const clock = yield* Effect.clock
     const watches = new Watches(servers, {
@@ -136,6 +158,7 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
               if (event._tag === "Unanswered") handle.suspect()
             })
             connection.onClosed(handle.retire)
+            open.add(connection)
             return Effect.void
           })
         ),
@@ -154,6 +177,11 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
         watches.hear(event)
         if (event._tag === "Connecting") gauges.wake()
       },
+      group: {
+        of: ({ partition, server }) =>
+          servers.get(server)?.settings.isolation === "perPartition" ? partition : undefined,
+        quota: options.partitionQuota
+      },
       health: {
         probe: (connection) => connection.ping,
         // A remote server that nobody keeps warm is asked before it is used (after 30 s), not over and over.
@@ -162,7 +190,11 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
           return server !== undefined && (ServerConfig.isStdio(server.config) || server.settings.min > 0)
         }
       }
-    }).pipe(Effect.mapError(({ field, reason }) => new ConfigError({ path: field, reason })))
+    }).pipe(
+      Effect.mapError(
+        ({ field, reason }) => new ConfigError({ path: field === "group.quota" ? "partitionQuota" : field, reason })
+      )
+    )
     yield* gauges.show(pool)
     const service: Service = {
       pool,
@@ -171,9 +203,21 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
       keyed: viewOf(pool, servers),
       status: (key) => watches.status(key, pool),
       statuses: (partition) => watches.statuses(pool, (key) => partition === undefined || key.partition === partition),
-      changes: (key) => watches.changes(key, pool)
+      changes: (key) => watches.changes(key, pool),
+      onConnection: open.watch
     }
-    yield* Effect.forEach(all, (server) => warm(pool, server), { discard: true })
+    // Those that are waited for come first, so that no other that hangs stands in their way under `maxConnecting`.
+    const [others, required] = Arr.partition(all, ({ config }) => config.required === true)
+    const starting = yield* Effect.forEach(required, (server) =>
+      Effect.map(Effect.forkScoped(pool.warm([server.key])), (fiber) => ({ server, fiber }))
+    )
+    yield* Effect.forEach(others, (server) => warm(pool, server), { discard: true })
+    const failures: Array<ServersUnavailable["failures"][number]> = []
+    for (const { fiber, server } of starting) {
+      const exit = yield* Fiber.await(fiber)
+      if (Exit.isFailure(exit)) failures.push({ server: server.name, cause: Cause.squash(exit.cause) })
+    }
+    if (Arr.isNonEmptyArray(failures)) return yield* new ServersUnavailable({ failures })
     return service
   })
 
@@ -183,7 +227,7 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, McpC
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<McpPool, ConfigError, McpConnector> =>
+export const layer = (options: Options): Layer.Layer<McpPool, ConfigError | ServersUnavailable, McpConnector> =>
   Layer.scoped(McpPool, make(options))
 
 /**
@@ -222,6 +266,25 @@ const keyOf =
         : Effect.succeed(server.keyOf(partition))
     )
   }
+
+/** The connections that are open, and who wants to hear of them. */
+class Open {
+  private readonly connections = new Set<McpConnection.McpConnection>()
+  private readonly hooks = new Set<(connection: McpConnection.McpConnection) => void>()
+
+  add(connection: McpConnection.McpConnection): void {
+    this.connections.add(connection)
+    // First of those who hear of the end, so that who counts what is open counts none that has closed.
+    connection.onClosed(() => this.connections.delete(connection))
+    for (const hook of this.hooks) hook(connection)
+  }
+
+  readonly watch: Service["onConnection"] = (hook) => {
+    this.hooks.add(hook)
+    for (const connection of this.connections) hook(connection)
+    return () => this.hooks.delete(hook)
+  }
+}
 
 const viewOf = (pool: Service["pool"], servers: Servers.Servers): Service["keyed"] => {
   const key = keyOf(servers)

@@ -102,6 +102,8 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
   private length = 0
   private sent = false
   private outcome: Outcome | undefined
+  /** What came as its answer is not MCP. */
+  isMisread = false
   private waiter: ((outcome: Outcome) => void) | undefined
 
   constructor(
@@ -172,8 +174,9 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     }
   }
 
-  /** The server's error came. */
+  /** The server's error came, or that of a transport which could not read the answer. */
   refuse(code: number, reason: string, data: unknown): void {
+    if (code === malformedCode) this.isMisread = true
     if (this.holder.release(this, true)) this.fail(this.protocolError(code, reason, data))
   }
 
@@ -241,6 +244,7 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
   }
 
   private malformed(reason: string): ProtocolError {
+    this.isMisread = true
     // Places are told by their names, and of those some are the server's.
     return this.protocolError(malformedCode, `its answer is not MCP: ${this.holder.clean(reason)}`, undefined)
   }

@@ -46,11 +46,20 @@ export interface ServerCalls<out E> {
  * @category constructors
  */
 export const make = <E>(server: Server, run: CallPath.Run<E>): ServerCalls<E> => ({
-  listTools: run(CallPath.listTools),
+  listTools: Effect.map(run(CallPath.listTools), (tools) => permitted(server, tools)),
   callTool: (tool, args, options) => run(toolCall(server, tool, args, undefined, options)),
   call: (tool, args, options) => typed(server, tool, args, options, run),
   ping: run(CallPath.ping)
 })
+
+/**
+ * Those of a server's tools that its configuration does not hide.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const permitted = ({ permits }: Server, tools: ReadonlyArray<Tool>): ReadonlyArray<Tool> =>
+  permits === undefined ? tools : tools.filter(({ name }) => permits(name))
 
 /**
  * A call of a tool, with what is said of it by the call itself, by the tool (`own`) and by the server's configuration,
@@ -76,7 +85,8 @@ const firstOf = (
   return {
     timeout: first.timeout ?? otherwise.timeout,
     totalTimeout: first.totalTimeout ?? otherwise.totalTimeout,
-    mayRunTwice: first.mayRunTwice ?? otherwise.mayRunTwice
+    mayRunTwice: first.mayRunTwice ?? otherwise.mayRunTwice,
+    checkOutput: first.checkOutput ?? otherwise.checkOutput
   }
 }
 
@@ -124,6 +134,10 @@ class ReconcilingCall<A> extends CallPath.TypedCall implements CallPath.Call<Cal
       Effect.map(ask(failure, run), (found) =>
         found._tag === "Ran" ? Reconciled.Ran({ result: new Found(found.result) }) : found
       )
+  }
+
+  override toolResult(ended: CallPath.Answered | Found<A>): CallToolResult | undefined {
+    return ended instanceof Found ? undefined : super.toolResult(ended)
   }
 }
 

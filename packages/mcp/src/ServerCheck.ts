@@ -6,8 +6,10 @@
  */
 import { PoolConfig } from "@mooring/pool"
 import * as Arr from "effect/Array"
+import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
 import { check, type ConfigIssue, type ConfigPath, didYouMean, found } from "./ConfigIssue.js"
 import * as ServerConfig from "./ServerConfig.js"
 
@@ -88,6 +90,25 @@ export const rules = (config: ServerConfig.ServerConfig): ReadonlyArray<ConfigIs
   if (config.isolation === "exclusive" && (config.concurrency ?? 1) !== 1) {
     const reason = `expected 1, as isolation "exclusive" means, found ${config.concurrency}`
     issues.push({ path: ["concurrency"], reason })
+  }
+  const { catalogueRefresh, rateLimit } = config
+  if (config.required === true && config.isolation === "perPartition") {
+    const reason = 'expected false with isolation "perPartition": at the start there is no partition to connect for'
+    issues.push({ path: ["required"], reason })
+  }
+  if (config.required === true && config.min === 0) {
+    issues.push({ path: ["min"], reason: "expected at least 1, since the server is required, found 0" })
+  }
+  if (
+    rateLimit !== undefined &&
+    !(Duration.toMillis(rateLimit.per) > 0 && Duration.toMillis(rateLimit.per) < Infinity)
+  ) {
+    issues.push({ path: ["rateLimit", "per"], reason: "expected a duration above 0 that ends" })
+  }
+  if (catalogueRefresh !== undefined && !Schedule.isSchedule(catalogueRefresh)) {
+    if (Duration.lessThan(catalogueRefresh, "1 second")) {
+      issues.push({ path: ["catalogueRefresh"], reason: "expected at least 1 second" })
+    }
   }
   const { max, maxIdle, min } = ServerConfig.resolve(config)
   // The pool has the rules of its own settings; our schema has looked at each of them by itself.

@@ -9,6 +9,7 @@ import type * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { ServerKey } from "./ServerKey.js"
 
@@ -33,6 +34,11 @@ const Span = Schema.declare(
   }
 )
 
+const Timetable = Schema.declare((input): input is Schedule.Schedule<unknown> => Schedule.isSchedule(input), {
+  identifier: "Schedule",
+  description: "a Schedule"
+})
+
 const PositiveInt = Schema.Int.pipe(Schema.positive())
 const NonNegativeInt = Schema.Int.pipe(Schema.nonNegative())
 
@@ -54,6 +60,29 @@ export const ToolConfig = Schema.Struct({
 /** @since 0.1.0 @category models */
 export type ToolConfig = typeof ToolConfig.Type
 
+/**
+ * How often a server is called at most. Each call of a tool counts once, when its turn comes, whatever becomes of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RateLimit = Schema.Struct({
+  /** So many calls … */
+  calls: PositiveInt,
+  /** … in this time, evenly spread but for `burst`. */
+  per: Span,
+  /** So many may come at once, after a time without any. Default: `calls`. */
+  burst: Schema.optional(PositiveInt),
+  /**
+   * Whether a call that comes too early waits for its turn, as long as that comes within `acquireTimeout` (`wait`, the
+   * default), or fails at once (`fail`); both with `RateLimited`.
+   */
+  mode: Schema.optional(Schema.Literal("wait", "fail"))
+}).annotations({ identifier: "RateLimit" })
+
+/** @since 0.1.0 @category models */
+export type RateLimit = typeof RateLimit.Type
+
 const settings = {
   /**
    * Who shares a connection: any caller (`shared`, the default), callers of one partition (`perPartition`), or one
@@ -62,7 +91,7 @@ const settings = {
   isolation: Schema.optional(Schema.Literal("shared", "perPartition", "exclusive")),
   /** Calls side by side on one connection. Default: stdio 1, since not every server can take that; HTTP 32. */
   concurrency: Schema.optional(PositiveInt),
-  /** Connections kept ready. Default 0. */
+  /** Connections kept ready. Default 0; 1 for a server that is `required`. */
   min: Schema.optional(NonNegativeInt),
   /** Connections at most. Default: stdio 1, since a stdio connection is a process with a state of its own; HTTP 2. */
   max: Schema.optional(PositiveInt),
@@ -90,6 +119,33 @@ const settings = {
   trustHints: Schema.optional(Schema.Boolean),
   /** An idle connection is closed after this. Default: stdio 5 minutes, HTTP 10 minutes. */
   idleTimeToLive: Schema.optional(Span),
+  /** The tools that may be listed and called, by name; * stands for any text. Default: all that `denyTools` does not name. */
+  allowTools: Schema.optional(Schema.Array(Schema.NonEmptyString)),
+  /**
+   * Tools that are not listed, and may not be called, even where `allowTools` names them; * stands for any text. Default
+   * none.
+   */
+  denyTools: Schema.optional(Schema.Array(Schema.NonEmptyString)),
+  /**
+   * Whether `structuredContent` is checked against the `outputSchema` that the server declares for the tool; a call may
+   * say otherwise. Default false.
+   */
+  checkOutput: Schema.optional(Schema.Boolean),
+  /**
+   * How many tool calls a server is given in a time, over all its connections, for each partition apart. Default: as
+   * many as come.
+   */
+  rateLimit: Schema.optional(RateLimit),
+  /**
+   * How often the list of tools is asked for again while its server is in use; in a program also a `Schedule`. Default
+   * 15 minutes; `Infinity` for never.
+   */
+  catalogueRefresh: Schema.optional(Schema.Union(Span, Timetable)),
+  /**
+   * Whether nothing starts without this server: it is connected before the layer is ready, which else fails. It then has
+   * a `min` of at least 1. Default false.
+   */
+  required: Schema.optional(Schema.Boolean),
   /** Configured, but not to be used. Default false. */
   disabled: Schema.optional(Schema.Boolean)
 }
@@ -233,6 +289,11 @@ export interface Settings {
   readonly totalTimeout: number
   readonly trustHints: boolean
   readonly idleTimeToLive: number
+  readonly checkOutput: boolean
+  /** `undefined` for none. */
+  readonly rateLimit: RateLimit | undefined
+  /** `undefined` for never. */
+  readonly catalogueRefresh: Schedule.Schedule<unknown> | undefined
 }
 
 const installers = /(^|[\\/])(npx|npm|pnpx|pnpm|bunx|uvx|uv|pipx|docker|podman)(\.cmd|\.exe)?$/
@@ -247,11 +308,12 @@ export const resolve = (config: ServerConfig): Settings => {
   const ms = (input: Duration.DurationInput | undefined, otherwise: Duration.DurationInput) =>
     Duration.toMillis(input ?? otherwise)
   const stdio = isStdio(config)
-  const max = config.max ?? Math.max(stdio ? 1 : 2, config.min ?? 0)
+  const min = config.min ?? (config.required === true ? 1 : 0)
+  const max = config.max ?? Math.max(stdio ? 1 : 2, min)
   return {
     isolation: config.isolation ?? "shared",
     concurrency: config.concurrency ?? (stdio ? 1 : 32),
-    min: config.min ?? 0,
+    min,
     max,
     maxIdle: config.maxIdle ?? max,
     maxWaiters: config.maxWaiters ?? (stdio ? 256 : 1000),
@@ -263,8 +325,17 @@ export const resolve = (config: ServerConfig): Settings => {
     callTimeout: ms(config.callTimeout, "60 seconds"),
     totalTimeout: ms(config.totalTimeout, "10 minutes"),
     trustHints: config.trustHints ?? false,
-    idleTimeToLive: ms(config.idleTimeToLive, stdio ? "5 minutes" : "10 minutes")
+    idleTimeToLive: ms(config.idleTimeToLive, stdio ? "5 minutes" : "10 minutes"),
+    checkOutput: config.checkOutput ?? false,
+    rateLimit: config.rateLimit,
+    catalogueRefresh: timetable(config.catalogueRefresh ?? "15 minutes")
   }
+}
+
+const timetable = (input: NonNullable<ServerConfig["catalogueRefresh"]>): Settings["catalogueRefresh"] => {
+  if (Schedule.isSchedule(input)) return input
+  const pause = Duration.decode(input)
+  return Duration.isFinite(pause) ? Schedule.spaced(pause) : undefined
 }
 
 /**

@@ -76,6 +76,15 @@ export const withAffinity = ({ partition, server }: ServerKey, affinity: Affinit
   new ServerKey({ server, partition, affinity })
 
 /**
+ * The key of all connections of the same server and partition that no affinity sets apart.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withoutAffinity = (key: ServerKey): ServerKey =>
+  key.affinity === undefined ? key : new ServerKey({ server: key.server, partition: key.partition })
+
+/**
  * The key of a server whose connections every caller may share.
  *
  * @since 0.1.0

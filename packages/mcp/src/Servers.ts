@@ -14,6 +14,7 @@ import type { ConfigError } from "./McpError.js"
 import * as ServerCheck from "./ServerCheck.js"
 import * as ServerConfig from "./ServerConfig.js"
 import * as ServerKey from "./ServerKey.js"
+import * as ToolFilter from "./ToolFilter.js"
 
 /**
  * One server.
@@ -36,6 +37,10 @@ export interface Server {
   readonly keyOf: (partition: ServerKey.Partition) => ServerKey.ServerKey
   /** Where it is, by the names of OpenTelemetry: `server.address` and `server.port`. Empty for a process. */
   readonly address: Readonly<Record<string, string | number>>
+  /** Whether a tool may be listed and called; absent where all may. */
+  readonly permits: ((tool: string) => boolean) | undefined
+  /** Whether its calls have something to pass before they go: see `CallGate`. */
+  readonly gated: boolean
 }
 
 /**
@@ -87,6 +92,7 @@ const check = (
 const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
   const settings = ServerConfig.resolve(config)
   const pool = poolConfig(config, settings)
+  const permits = ToolFilter.make(config)
   return {
     name,
     config,
@@ -96,7 +102,9 @@ const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
     affinePool: { ...pool, min: 0, max: 1, maxIdle: 1, maxLifetime: undefined },
     key: ServerKey.shared(name),
     keyOf: interned(name),
-    address: addressOf(config)
+    address: addressOf(config),
+    permits,
+    gated: permits !== undefined || settings.rateLimit !== undefined || settings.checkOutput
   }
 }
 

@@ -77,7 +77,7 @@ export interface Listener {
   readonly notification?: ((notification: JSONRPCNotification) => void) | undefined
   /** The server sent something that it should not; it was counted and dropped. */
   readonly event?: ((event: SessionEvent.SessionEvent) => void) | undefined
-  /** Something was answered: the server is there. */
+  /** Something was answered as MCP has it: the server is there. */
   readonly alive?: (() => void) | undefined
   /** The connection has ended. Called once; at once when it has ended already. */
   readonly closed?: ((reason: string, cause: unknown) => void) | undefined
@@ -400,6 +400,7 @@ class Live implements Session, Holder, Host {
       // `isInteger` has proved it a number, which its type does not say.
       request.refuse(error["code"] as number, this.clean(error["message"]), ErrorData.clean(error["data"], this.clean))
     } else request.misread("its error has no code or no message")
+    if (request.isMisread) return
     for (const listener of this.listeners) {
       if (listener.alive !== undefined) this.guard("an answer", () => listener.alive?.())
     }

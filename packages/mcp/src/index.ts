@@ -3,6 +3,8 @@ export * as Answer from "./Answer.js"
 /** @since 0.1.0 */
 export * as CarrierErrors from "./CarrierErrors.js"
 /** @since 0.1.0 */
+export * as Catalogue from "./Catalogue.js"
+/** @since 0.1.0 */
 export * as ClientInfo from "./ClientInfo.js"
 /** @since 0.1.0 */
 export * as ConfigIssue from "./ConfigIssue.js"
@@ -40,6 +42,8 @@ export * as McpSession from "./McpSession.js"
 export * as McpTool from "./McpTool.js"
 /** @since 0.1.0 */
 export * as McpTransport from "./McpTransport.js"
+/** @since 0.1.0 */
+export * as OutputSchema from "./OutputSchema.js"
 /** @since 0.1.0 */
 export * as Reconciled from "./Reconciled.js"
 /** @since 0.1.0 */

@@ -69,7 +69,16 @@ describe("McpPool", () => {
           [{ command: "a", trustHints: "yes" }, "servers.files.trustHints", 'found "yes"'],
           [{ url: "http://a", min: 5, max: 2 }, "servers.files.min", "must not be above max (2), not 5"],
           [{ url: "http://a", min: 2, maxIdle: 1 }, "servers.files.maxIdle", "must not be below min (2), not 1"],
-          [{ url: "http://a", isolation: "exclusive", concurrency: 2 }, "servers.files.concurrency", "expected 1"]
+          [{ url: "http://a", isolation: "exclusive", concurrency: 2 }, "servers.files.concurrency", "expected 1"],
+          [{ url: "http://a", catalogueRefresh: 5 }, "servers.files.catalogueRefresh", "at least 1 second"],
+          [{ url: "http://a", catalogueRefresh: "often" }, "servers.files.catalogueRefresh", "a duration"],
+          [{ url: "http://a", allowTools: "read" }, "servers.files.allowTools", "expected an array"],
+          [{ url: "http://a", denyTools: [""] }, "servers.files.denyTools[0]", "not empty"],
+          [{ url: "http://a", rateLimit: { calls: 1 } }, "servers.files.rateLimit.per", "found nothing"],
+          [{ url: "http://a", rateLimit: { calls: 0, per: 9 } }, "servers.files.rateLimit.calls", "found 0"],
+          [{ url: "http://a", rateLimit: { calls: 1, per: 0 } }, "servers.files.rateLimit.per", "above 0 that ends"],
+          [{ url: "http://a", rateLimit: { calls: 1, per: Infinity } }, "servers.files.rateLimit.per", "that ends"],
+          [{ url: "http://a", rateLimit: { calls: 1, per: 9, brst: 2 } }, "servers.files.rateLimit.brst", '"burst"']
         ]
         for (const [config, path, reason] of cases) {
           const error = yield* refused(config)
@@ -283,6 +292,30 @@ describe("McpPool", () => {
       })
     )
   })
+
+  it.effect(
+    "tells of each connection that opens before anybody has it, and of those that are open, until it is told not to",
+    () => {
+      const server = new MemoryServer()
+      return Effect.gen(function* () {
+        const { onConnection, pool } = yield* McpPool.McpPool
+        const told: Array<McpConnection.McpConnection> = []
+        const use = (key: ServerKey.ServerKey) =>
+          pool.use(key, (connection) => Effect.sync(() => [connection, told.includes(connection)] as const))
+        const [early] = yield* use(ServerKey.shared("a"))
+        const [gone] = yield* use(ServerKey.shared("b"))
+        yield* pool.invalidate(gone)
+        yield* TestClock.adjust(0)
+        const unhook = onConnection((connection) => void told.push(connection))
+        expect(told).toEqual([early])
+        const [late, before] = yield* use(ServerKey.shared("b"))
+        expect([told, before]).toEqual([[early, late], true])
+        unhook()
+        yield* use(ServerKey.shared("c"))
+        expect(told).toHaveLength(2)
+      }).pipe(Effect.provide(poolOf({ a: server, b: server, c: server }, { a: stdio, b: stdio, c: http })))
+    }
+  )
 
   it.effect("closes every connection with its layer", () =>
     Effect.gen(function* () {

@@ -39,7 +39,11 @@ type CallError =
   | McpError.RequestError
   | McpError.OutcomeUnknown
   | McpError.UnsupportedCapability
-type TypedError = CallError | McpError.InvalidResult | McpError.ToolFailed
+  | McpError.ToolDenied
+  | McpError.RateLimited
+  | McpError.OutputSchemaRefused
+  | McpError.InvalidResult
+type TypedError = CallError | McpError.ToolFailed
 
 declare const mcp: McpClient.Service
 
@@ -124,7 +128,7 @@ describe("the types of McpClient", () => {
       // @ts-expect-error: what opens connections is missing
       Effect.runPromise(Effect.provide(program, withPool))
       expectTypeOf(withPool).toEqualTypeOf<
-        Layer.Layer<McpClient.McpClient, McpError.ConfigError, McpConnector.McpConnector>
+        Layer.Layer<McpClient.McpClient, McpError.ConfigError | McpError.ServersUnavailable, McpConnector.McpConnector>
       >()
     })
   })

@@ -65,12 +65,15 @@ interface FixedOptions extends Omit<Options, "servers"> {
 
 /**
  * Client and pool over the servers that the program says. Fails with a `ConfigError` that names what is wrong by its
- * path (`servers.memory.args[0]`): a field of the wrong type, a setting that is not known, an address that is none.
+ * path (`servers.memory.args[0]`): a field of the wrong type, a setting that is not known, an address that is none; and
+ * with `ServersUnavailable` when a server that is `required` could not be connected.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError> =>
+export const layer = (
+  options: Options
+): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError | McpError.ServersUnavailable> =>
   McpClient.layer.pipe(Layer.provideMerge(McpPool.layer(options)), Layer.provide(NodeConnector.layer))
 
 /**
@@ -88,7 +91,7 @@ export const layer = (options: Options): Layer.Layer<McpClient.McpClient | McpPo
 export const layerConfigFile = (
   path: string,
   options: ConfigFileOptions = {}
-): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError> => {
+): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError | McpError.ServersUnavailable> => {
   const { only, ...others } = options
   return ConfigFile.load(path, { only }).pipe(
     // `fromEntries` makes a server called `__proto__` one like any other.
@@ -124,7 +127,7 @@ export const layerConfigFile = (
  */
 export const layerConfig = (
   options: ConfigOptions
-): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError> =>
+): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError | McpError.ServersUnavailable> =>
   // What has fixed headers is one of `Options`, which a type that is taken apart field by field does not show.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   Config.unwrap<Options>(options as Config.Config.Wrap<Options>).pipe(

@@ -110,6 +110,32 @@ describe("the forms that people have", () => {
         }
       }
     ],
+    [
+      "what may be called, how often, and what must be there",
+      one({
+        url: "https://a.b",
+        mooring: {
+          allowTools: ["read_*"],
+          denyTools: ["read_secrets"],
+          rateLimit: { calls: 60, per: "1 minute", burst: 5, mode: "fail" },
+          checkOutput: true,
+          catalogueRefresh: "1 hour",
+          required: true
+        }
+      }),
+      {
+        memory: {
+          url: "https://a.b",
+          headers: {},
+          allowTools: ["read_*"],
+          denyTools: ["read_secrets"],
+          rateLimit: { calls: 60, per: "1 minute", burst: 5, mode: "fail" },
+          checkOutput: true,
+          catalogueRefresh: "1 hour",
+          required: true
+        }
+      }
+    ],
     ["no servers", { mcpServers: {} }, {}],
     [
       "an old server",

@@ -172,6 +172,21 @@ describe("what is refused", () => {
       one({ command: "x", mooring: { min: 2, maxIdle: 1 } }),
       ["memory.mooring.maxIdle: must not be below min (2), not 1"]
     ],
+    [
+      "a limit that is none",
+      one({ command: "x", mooring: { rateLimit: { calls: 2.5, per: "1 minute", mod: "fail" } } }),
+      ["memory.mooring.rateLimit.calls: expected", 'rateLimit.mod: is not a known setting; did you mean "mode"?']
+    ],
+    [
+      "one that is required for each partition",
+      one({ command: "x", mooring: { required: true, isolation: "perPartition" } }),
+      ['memory.mooring.required: expected false with isolation "perPartition"']
+    ],
+    [
+      "a list of tools that is refreshed all the time",
+      one({ command: "x", mooring: { catalogueRefresh: "1 millis" } }),
+      ["memory.mooring.catalogueRefresh: expected at least 1 second"]
+    ],
     ["inputs that are no list", { inputs: {}, servers: {} }, ["inputs: expected an array, found an object"]],
     [
       "a variable that is not set",

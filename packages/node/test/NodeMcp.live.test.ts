@@ -6,6 +6,7 @@ import { NodeMcp } from "@mooring/node"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { createRequire } from "node:module"
 import process from "node:process"
@@ -124,5 +125,33 @@ describe("real servers", () => {
       expect(error._tag).toBe("McpConnectError")
       expect(error.message).toContain("no-such-command-here")
     })
+  )
+
+  it.scopedLive(
+    "a server that is required is connected by the layer, and fails it by its name where it cannot be",
+    () =>
+      Effect.gen(function* () {
+        const { folder, fs } = yield* temporary
+        const file = `${folder}/mcp.json`
+        const write = (command: string) =>
+          fs.writeFileString(
+            file,
+            JSON.stringify({
+              mcpServers: {
+                everything: { command, args: [Everything.main, "stdio"], mooring: { required: true } },
+                gone: { command: "no-such-command-here" }
+              }
+            })
+          )
+        yield* write(process.execPath)
+        const stats = yield* Effect.flatMap(McpClient.McpClient, (mcp) => mcp.stats).pipe(
+          Effect.provide(NodeMcp.layerConfigFile(file))
+        )
+        expect(stats).toMatchObject({ open: 1, connects: 1 })
+        yield* write("no-such-node-here")
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(NodeMcp.layerConfigFile(file))))
+        expect(error).toMatchObject({ _tag: "ServersUnavailable", failures: [{ server: "everything" }] })
+        expect(error.message).toContain("no-such-node-here")
+      })
   )
 })

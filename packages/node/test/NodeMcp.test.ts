@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 
-const refusal = <A>(layer: Layer.Layer<A, McpError.ConfigError>) =>
+const refusal = <A>(layer: Layer.Layer<A, McpError.ConfigError | McpError.ServersUnavailable>) =>
   Effect.scoped(Layer.build(layer)).pipe(
     Effect.flip,
     Effect.map((error) => error.message)

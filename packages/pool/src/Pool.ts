@@ -78,8 +78,11 @@ export interface PoolOptions<in K, in out A, in out E, out R> {
   readonly health?: HealthCheck<A, R> | undefined
   /** Brings an item back to a clean state when its last lease has ended, before it is lent again. Default: nothing. */
   readonly reset?: Reset<A, R> | undefined
-  /** The group a key counts for, and how many items a group may hold. Default: none. */
-  readonly group?: { readonly of: (key: K) => string; readonly quota?: number | undefined } | undefined
+  /**
+   * The group a key counts for, and how many items a group may hold. A key that has none is a group by itself, and no
+   * quota binds it. Room under `maxTotal` is made first in the group that holds most. Default: no groups.
+   */
+  readonly group?: { readonly of: (key: K) => string | undefined; readonly quota?: number | undefined } | undefined
   /**
    * Whether callers who wait should wait for another attempt after this failure. If not, they get it at once.
    * Default: always.

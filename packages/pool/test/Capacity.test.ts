@@ -237,6 +237,42 @@ describe("places in the pool", () => {
   })
 })
 
+describe("who makes room under maxTotal", () => {
+  it("is the group itself that wants more, as long as no other holds more than it would", () => {
+    withKeys({}, { group: { of: firstLetter }, maxTotal: 5 }, (bench, { closing }) => {
+      for (const key of ["b1", "b2", "b3", "a1", "a2"]) serve(bench.stage, bench.pool, key)
+      serve(bench.stage, bench.pool, "a3")
+      expect(closing).toEqual(["a1"])
+      serve(bench.stage, bench.pool, "c1")
+      expect(closing).toEqual(["a1", "b1"])
+      serve(bench.stage, bench.pool, "a4")
+      expect(closing).toEqual(["a1", "b1", "a2"])
+    })
+  })
+
+  it("is another where that holds more, and then neither takes from the other again", () => {
+    withKeys({}, { group: { of: firstLetter }, maxTotal: 4 }, (bench, { closing }) => {
+      for (const key of ["b1", "b2", "b3", "a1", "a2"]) serve(bench.stage, bench.pool, key)
+      expect(closing).toEqual(["b1"])
+      for (const key of ["a3", "b4", "a4", "b5"]) serve(bench.stage, bench.pool, key)
+      expect(closing).toEqual(["b1", "a1", "b2", "a2", "b3"])
+    })
+  })
+
+  it("leaves keys without a group to themselves, each as a group of its own that no quota binds", () => {
+    const group = { of: (key: string) => (key.startsWith("s") ? undefined : key.slice(0, 1)), quota: 2 }
+    withKeys({}, { group, maxTotal: 6, config: { max: 3 } }, (bench, { closing }) => {
+      const busy = ["s1", "s1", "s1"].map((key) => hold(bench, key))
+      for (const key of ["s2", "a1", "a2"]) serve(bench.stage, bench.pool, key)
+      for (const release of busy) release()
+      for (const key of ["a3", "a4"]) serve(bench.stage, bench.pool, key)
+      expect(closing).toEqual(["a1", "a2"])
+      serve(bench.stage, bench.pool, "b1")
+      expect(closing).toEqual(["a1", "a2", "s1"])
+    })
+  })
+})
+
 describe("a group's quota", () => {
   const grouped = { group: { of: firstLetter, quota: 2 } }
 

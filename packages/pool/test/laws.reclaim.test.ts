@@ -52,6 +52,47 @@ describe("the pool makes room", () => {
   )
 
   property(
+    "L13: who wants room counts with what he wants and gives way at a tie, so two groups never take turns",
+    fc.record({
+      groups: fc.array(fc.constantFrom("a", "b", "c"), { minLength: 2, maxLength: 8 }),
+      wants: fc.array(fc.constantFrom("a", "b", "c", "d"), { minLength: 1, maxLength: 6 })
+    }),
+    { runs: 200, offset: 513 },
+    ({ groups, wants }) => {
+      const open = new Map<string, number>()
+      const count = (key: string, by: number) => open.set(key.slice(0, 1), (open.get(key.slice(0, 1)) ?? 0) + by)
+      onBench(
+        () => ({
+          acquire: (key: string) =>
+            Effect.acquireRelease(
+              Effect.sync(() => count(key, 1)),
+              () => Effect.sync(() => count(key, -1))
+            ),
+          config: { max: 1, idleTimeToLive: 3_600_000 },
+          maxTotal: groups.length,
+          group: { of: (key) => key.slice(0, 1) }
+        }),
+        ({ stage, pool }) => {
+          const use = (key: string) => stage.run(pool.use(key, () => Effect.void))
+          for (const [index, group] of groups.entries()) use(`${group}${index}`)
+          for (const [index, group] of wants.entries()) {
+            const before = new Map(open)
+            use(`${group}-newcomer${index}`)
+            const own = before.get(group) ?? 0
+            const others = [...before].filter(([name]) => name !== group)
+            const most = Math.max(0, ...others.map(([, held]) => held))
+            // Where another holds more than who wants would then, the one that holds most gives.
+            const givers = most > own + 1 ? others.filter(([, held]) => held === most).map(([name]) => name) : [group]
+            const gave = [...open].filter(([name, held]) => held < (before.get(name) ?? 0)).map(([name]) => name)
+            if (own === 0 && most <= 1) expect(gave).toHaveLength(1)
+            else expect(givers).toContain(gave[0] ?? group)
+          }
+        }
+      )
+    }
+  )
+
+  property(
     "L13: a group at its quota takes room from itself, never from another group",
     fc.record({ quota: fc.integer({ min: 1, max: 4 }), others: fc.integer({ min: 1, max: 4 }) }),
     { runs: 50, offset: 313 },

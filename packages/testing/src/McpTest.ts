@@ -150,7 +150,7 @@ export const layer = <const Servers extends ReadonlyArray<TestServer.TestServer<
   ...options
 }: Options<Servers>): Layer.Layer<
   McpClient.McpClient | McpPool.McpPool | McpConnector.McpConnector | McpTest,
-  McpError.ConfigError,
+  McpError.ConfigError | McpError.ServersUnavailable,
   TestServer.Context<Servers[number]>
 > => {
   // `fromEntries` makes a server called `__proto__` one like any other.

@@ -33,7 +33,7 @@ describe("the types of McpTest", () => {
     expectTypeOf(McpTest.layer({ servers: [one, two, none] })).toEqualTypeOf<
       Layer.Layer<
         McpClient.McpClient | McpPool.McpPool | McpConnector.McpConnector | McpTest.McpTest,
-        McpError.ConfigError,
+        McpError.ConfigError | McpError.ServersUnavailable,
         Database | Mailer
       >
     >()

@@ -14,11 +14,15 @@ export class Group<in out K, in out A, in out E> {
   total = 0
   closing = 0
 
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string | symbol,
+    /** Items at most. */
+    readonly quota: number
+  ) {}
 }
 
 export class Capacity<in out K, in out A, in out E> {
-  readonly groups = new Map<string, Group<K, A, E>>()
+  readonly groups = new Map<string | symbol, Group<K, A, E>>()
   private readonly starvedOfTotal = new Set<KeyState<K, A, E>>()
   private readonly starvedOfConnects = new Set<KeyState<K, A, E>>()
   private starvedOfQuota = 0
@@ -48,11 +52,13 @@ export class Capacity<in out K, in out A, in out E> {
     return this.starvedOfTotal.size > 0 || this.starvedOfConnects.size > 0 || this.starvedOfQuota > 0
   }
 
-  join(name: string): Group<K, A, E> {
-    let group = this.groups.get(name)
+  /** The group of that name; without a name one for this key alone, which no quota binds. */
+  join(name: string | undefined): Group<K, A, E> {
+    const id = name ?? Symbol("alone")
+    let group = this.groups.get(id)
     if (group === undefined) {
-      group = new Group(name)
-      this.groups.set(name, group)
+      group = new Group(id, name === undefined ? Infinity : this.limits.quota)
+      this.groups.set(id, group)
     }
     group.keys++
     return group
@@ -89,7 +95,7 @@ export class Capacity<in out K, in out A, in out E> {
   /** The queue that the key has to wait in before it may connect; `undefined` when it may now. */
   private obstacle(key: KeyState<K, A, E>): Set<KeyState<K, A, E>> | undefined {
     const { group } = key
-    if (group.total >= this.limits.quota || isBehind(group.starved, key)) return group.starved
+    if (group.total >= group.quota || isBehind(group.starved, key)) return group.starved
     if (this.total >= this.limits.maxTotal || isBehind(this.starvedOfTotal, key)) return this.starvedOfTotal
     const tooMany = this.connecting > 0 && this.connecting + key.config.connectWeight > this.limits.maxConnecting
     if (tooMany || isBehind(this.starvedOfConnects, key)) return this.starvedOfConnects
@@ -159,18 +165,30 @@ export class Capacity<in out K, in out A, in out E> {
     const { group } = key
     const quotaIsShort = queue === group.starved && this.placesWithin(group) < group.starved.size
     if (!quotaIsShort && this.limits.maxTotal - this.total + this.closing >= this.placesWanted()) return
-    const groups = quotaIsShort ? [group] : [...this.groups.values()].sort((a, b) => b.total - a.total)
-    for (const { idle } of groups) {
-      const item = idle.first(mayGo)
+    const item = quotaIsShort ? group.idle.first(mayGo) : this.leastNeeded(group, mayGo)
+    if (item !== undefined) this.host.reclaim(item)
+  }
+
+  /**
+   * An idle item of the group that holds most. The group that wants one more counts with that one, and gives way at a
+   * tie: it takes from others only where they would still hold as much as it does, so no two groups ever take turns.
+   */
+  private leastNeeded(wanting: Group<K, A, E>, mayGo: (item: Item<K, A, E>) => boolean): Item<K, A, E> | undefined {
+    let found: Item<K, A, E> | undefined
+    let most = -Infinity
+    for (const group of this.groups.values()) {
+      const holds = group === wanting ? group.total + 1.5 : group.total
+      const item = holds > most ? group.idle.first(mayGo) : undefined
       if (item === undefined) continue
-      this.host.reclaim(item)
-      return
+      found = item
+      most = holds
     }
+    return found
   }
 
   /** How many items a group may open when all that is closing in it has closed. */
   private placesWithin(group: Group<K, A, E>): number {
-    return this.limits.quota - group.total + group.closing
+    return group.quota - group.total + group.closing
   }
 
   /** How many places in the pool those who wait will take: of those who wait for a quota, as many as that lets pass. */

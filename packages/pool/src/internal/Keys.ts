@@ -17,7 +17,7 @@ import { KeyTable } from "./KeyTable.js"
 
 export interface KeysOptions<K> {
   readonly config: (key: K) => Config.PoolConfig
-  readonly groupOf: (key: K) => string
+  readonly groupOf: (key: K) => string | undefined
   readonly describeKey: (key: K) => string
   /** Whether keys are known to watch for leaks before the first of them is used. */
   readonly watchesLeaks: boolean

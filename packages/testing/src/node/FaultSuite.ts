@@ -49,7 +49,7 @@ export interface Subject<out E> {
  * @since 0.1.0
  * @category constructors
  */
-export const mooring: Subject<McpError.ConfigError> = {
+export const mooring: Subject<McpError.ConfigError | McpError.ServersUnavailable> = {
   client: (servers) =>
     McpClient.layer.pipe(
       Layer.provideMerge(McpPool.layer({ servers })),

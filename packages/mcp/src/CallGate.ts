@@ -1,0 +1,201 @@
+/**
+ * What stands before the path of each call of a tool, and behind it: whether the tool may be called at all, when, and
+ * whether what it gives is what its server declares. A call that has nothing of it to pass goes as if there were no
+ * gate.
+ *
+ * @since 0.1.0
+ */
+import { Deadlines, type Pool } from "@mooring/pool"
+import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Call, CallError, CallPath, Run, SourceError } from "./CallPath.js"
+import { CallRate } from "./CallRate.js"
+import type { CallLimits, McpConnection } from "./McpConnection.js"
+import { InvalidResult, OutputSchemaRefused, RateLimited, ToolDenied } from "./McpError.js"
+import * as OutputSchema from "./OutputSchema.js"
+import type { Partition, ServerKey } from "./ServerKey.js"
+import type { Server } from "./Servers.js"
+
+/**
+ * One gate for all paths of a client: that of its calls, and those of its sessions.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CallGate {
+  /** The path through the gate. `tools` are what a server says of them, for those whose results are checked. */
+  readonly guard: <E extends SourceError>(
+    path: CallPath<E>,
+    tools: (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError<E>>
+  ) => CallPath<E>
+}
+
+/**
+ * Those who wait for their turn wait on one timer, which ends with the scope.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Deadlines.make, (deadlines) => {
+  const turns = new Turns(deadlines)
+  const schemas = new OutputSchema.Cache()
+
+  const guard: CallGate["guard"] = <E extends SourceError>(
+    path: CallPath<E>,
+    toolsOf: (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError<E>>
+  ) => {
+    const schemaOf = (server: Server, key: ServerKey, tool: string) =>
+      Effect.flatMap(toolsOf(server, key), (tools) => {
+        const declared = tools.find(({ name }) => name === tool)?.outputSchema
+        if (declared === undefined) return Effect.succeed(undefined)
+        return Effect.mapError(
+          schemas.of(declared),
+          ({ reason }) => new OutputSchemaRefused({ server: server.name, tool, reason })
+        )
+      })
+
+    const passed = <A, F extends SourceError>(
+      server: Server,
+      key: ServerKey,
+      call: Call<A>,
+      tool: string,
+      run: Run<F>
+    ): Effect.Effect<A, CallError<E | F>> => {
+      if (server.permits?.(tool) === false) return Effect.fail(new ToolDenied({ server: server.name, tool }))
+      const called = (check?: Check<A>) => {
+        const gated =
+          check === undefined && call.reconcile === undefined
+            ? call
+            : new GatedCall(call, check, (again) => (other) => through(server, key, other, again))
+        return Effect.zipRight(turns.take(server, key, tool), run(gated))
+      }
+      if (!(call.limits?.checkOutput ?? server.settings.checkOutput)) return called()
+      // Before its turn: what cannot be checked is not called.
+      return Effect.flatMap(schemaOf(server, key, tool), (schema) =>
+        schema === undefined
+          ? called()
+          : called((connection, given) => checked(server, tool, schema, connection, call.toolResult?.(given)))
+      )
+    }
+
+    const through = <A, F extends SourceError>(
+      server: Server,
+      key: ServerKey,
+      call: Call<A>,
+      run: Run<F>
+    ): Effect.Effect<A, CallError<E | F>> =>
+      call.tool !== undefined && (server.gated || call.limits?.checkOutput === true)
+        ? passed(server, key, call, call.tool, run)
+        : run(call)
+
+    return { run: (server, key, call) => through(server, key, call, (other) => path.run(server, key, other)) }
+  }
+
+  return { guard }
+})
+
+/** Looks at what a call gives, while it still has its connection. */
+type Check<A> = (connection: McpConnection, given: A) => Effect.Effect<void, InvalidResult>
+
+/** A call whose result is checked, and whose own calls (see `reconcile`) pass the gate as well. */
+class GatedCall<A> implements Call<A> {
+  readonly unknown: Call<A>["unknown"]
+  readonly reconcile: Call<A>["reconcile"]
+
+  constructor(
+    private readonly call: Call<A>,
+    private readonly check: Check<A> | undefined,
+    gated: (run: Run<SourceError>) => Run<SourceError>
+  ) {
+    const { reconcile } = call
+    this.unknown = (key, failure) => call.unknown?.(key, failure)
+    this.reconcile = reconcile && ((failure, run) => reconcile(failure, gated(run)))
+  }
+
+  get method() {
+    return this.call.method
+  }
+
+  get tool() {
+    return this.call.tool
+  }
+
+  get limits() {
+    return this.call.limits
+  }
+
+  get mayRunTwice() {
+    return this.call.mayRunTwice
+  }
+
+  perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
+    const performed = this.call.perform(restore, connection, limits)
+    const { check } = this
+    return check === undefined ? performed : Effect.tap(performed, (given) => check(connection, given))
+  }
+}
+
+const checked = (
+  server: Server,
+  tool: string,
+  schema: OutputSchema.OutputSchema,
+  connection: McpConnection,
+  result: CallToolResult | undefined
+): Effect.Effect<void, InvalidResult> => {
+  // What went wrong has no shape: https://modelcontextprotocol.io/specification/2025-11-25/server/tools#error-handling
+  if (result === undefined || result.isError === true) return Effect.void
+  const { structuredContent } = result
+  const reason =
+    structuredContent === undefined
+      ? "the result has no structuredContent, and the tool declares an outputSchema"
+      : schema.mismatch(structuredContent)
+  // Places are told by their names, and those are the server's.
+  return reason === undefined
+    ? Effect.void
+    : Effect.fail(new InvalidResult({ server: server.name, tool, reason: connection.clean(reason) }))
+}
+
+/** The rates of all servers and partitions. */
+class Turns {
+  private readonly rates = new Map<Server, Rates>()
+
+  constructor(private readonly deadlines: Deadlines.Deadlines) {}
+
+  take(server: Server, key: ServerKey, tool: string): Effect.Effect<void, RateLimited> {
+    const { acquireTimeout, rateLimit } = server.settings
+    if (rateLimit === undefined) return Effect.void
+    return Effect.suspend(() => {
+      let rates = this.rates.get(server)
+      if (rates === undefined) {
+        rates = new Rates(() => new CallRate(rateLimit, acquireTimeout, this.deadlines))
+        this.rates.set(server, rates)
+      }
+      return Effect.mapError(
+        rates.of(key.partition).turn,
+        (retryAfterMs) => new RateLimited({ server: key.toString(), tool, delivery: "NotSent", retryAfterMs })
+      )
+    })
+  }
+}
+
+/** The rates of one server's partitions. One that is not used is as good as none, and goes when there are many. */
+class Rates {
+  private readonly rates = new Map<Partition, CallRate>()
+  private most = 1000
+
+  constructor(private readonly make: () => CallRate) {}
+
+  of(partition: Partition): CallRate {
+    const found = this.rates.get(partition)
+    if (found !== undefined) return found
+    if (this.rates.size >= this.most) {
+      for (const [name, rate] of this.rates) if (rate.isUnused) this.rates.delete(name)
+      // Looked through again only when they have doubled, so that it costs each call little.
+      this.most = Math.max(1000, 2 * this.rates.size)
+    }
+    const rate = this.make()
+    this.rates.set(partition, rate)
+    return rate
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * How often calls may go, as one number: the instant at which nothing of the limit will be used any more (GCRA, the
+ * generic cell rate algorithm). Who comes too early waits in a queue, first come, first served; there is a timer only
+ * while somebody waits. It is exact on any clock: a call goes at its instant, or on a clock that counts milliseconds at
+ * the first one after it.
+ *
+ * @since 0.1.0
+ */
+import type { Deadlines } from "@mooring/pool"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { RateLimit } from "./ServerConfig.js"
+
+/**
+ * The calls of one partition of one server.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class CallRate implements Deadlines.Deadline {
+  deadlineAt = Infinity
+  heapIndex = -1
+  /** Between two calls, in the long run. Nanoseconds, as all times here. */
+  private readonly interval: number
+  /** How much earlier than evenly spread a call may go. */
+  private readonly tolerance: number
+  private readonly longestWait: number
+  /** When the next call would go, were they evenly spread; behind that, nothing is used. */
+  private fullAt = -Infinity
+  private readonly waiting = new Set<() => void>()
+
+  /** `longestWait` is in milliseconds. */
+  constructor(
+    limit: RateLimit,
+    longestWait: number,
+    private readonly deadlines: Deadlines.Deadlines
+  ) {
+    this.interval = (Duration.toMillis(limit.per) * 1e6) / limit.calls
+    this.tolerance = ((limit.burst ?? limit.calls) - 1) * this.interval
+    this.longestWait = limit.mode === "fail" ? 0 : longestWait * 1e6
+  }
+
+  /**
+   * Takes the turn of a call: at once, later, or, if it would wait for too long, with the milliseconds until then as
+   * the error. Who is interrupted while he waits takes none; those behind him go so much sooner.
+   */
+  readonly turn: Effect.Effect<void, number> = Effect.suspend(() => {
+    const wait = this.waitOf(this.waiting.size)
+    // Nobody overtakes those whose turn has come just now.
+    if (wait <= 0 && this.waiting.size === 0) {
+      this.count(this.deadlines.now())
+      return Effect.void
+    }
+    return wait > this.longestWait ? Effect.fail(Math.ceil(wait / 1e6)) : this.queued
+  })
+
+  /** Whether it says no more than a new one would. */
+  get isUnused(): boolean {
+    return this.waiting.size === 0 && this.fullAt <= this.deadlines.now()
+  }
+
+  onDeadline(): void {
+    for (const go of this.waiting) {
+      if (this.waitOf(0) > 0) break
+      this.waiting.delete(go)
+      // A timer is at most a millisecond late. What is later than that (a process that stood still) is not made up for:
+      // it would let more through at once than may go.
+      this.count(this.deadlines.now() - 1e6)
+      go()
+    }
+    this.arm()
+  }
+
+  private readonly queued: Effect.Effect<void> = Effect.async((resume) => {
+    const go = () => resume(Effect.void)
+    this.waiting.add(go)
+    if (this.waiting.size === 1) this.arm()
+    return Effect.sync(() => {
+      if (this.waiting.delete(go) && this.waiting.size === 0) this.deadlines.remove(this)
+    })
+  })
+
+  /** How long a call waits that has so many before it. */
+  private waitOf(before: number): number {
+    return this.fullAt + before * this.interval - this.tolerance - this.deadlines.now()
+  }
+
+  private count(now: number): void {
+    this.fullAt = Math.max(this.fullAt, now) + this.interval
+  }
+
+  private arm(): void {
+    if (this.waiting.size > 0) this.deadlines.add(this, this.fullAt - this.tolerance)
+  }
+}
