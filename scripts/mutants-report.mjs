@@ -99,7 +99,7 @@ const left = files.flatMap(({ mutants, name, source }) => {
 const introduction = `# Mutants of the pool
 
 \`npm run mutants\` changes the engine's sources in one small place at a time (StrykerJS) and runs the pool's tests against
-each change: unit tests first, then the laws over a tenth of their lists, then gates and interruptions. A mutant that no
+each change: unit tests first, then the laws over three in a hundred of their lists, then gates and interruptions. A mutant that no
 test notices says that a line may be wrong unseen.
 
 How to read the table: **killed** mutants made a test fail. A **timeout** ran into the time limit, or went through its

@@ -195,7 +195,9 @@ describe("the span of a call", () => {
     })
     return withClient(server, (mcp) =>
       Effect.gen(function* () {
-        yield* mcp.callTool("a", "find")
+        const call = yield* Effect.fork(mcp.callTool("a", "find"))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(call)
         expect(named("tools/call find")[0]?.events.map(([, of]) => of)).toEqual([
           { "mcp.connection": 1 },
           { "mcp.connection": 2 },
