@@ -39,7 +39,7 @@ export const serve =
   <R>(server: RunningServer<R>, runtime: Runtime.Runtime<R>): McpMemory.Serve =>
   (client) =>
     Effect.gen(function* () {
-      const { fault = ConnectFault.None(), latency } = server.connects.shift() ?? {}
+      const { fault = ConnectFault.None(), latency } = server.nextConnect()
       server.ledger.count("connects")
       if (latency !== undefined) yield* Effect.provide(Effect.sleep(latency), runtime)
       if (fault._tag === "Hang") return yield* Effect.never
@@ -87,7 +87,7 @@ class Session<R> implements McpMemory.ServerEnd {
   // The script is read here, so that a fault can strike before the message is handed over.
   readonly admit = (message: JSONRPCMessage): McpTransport.TransportFailure | undefined => {
     if (!("method" in message && "id" in message && message.method === "tools/call")) return undefined
-    this.script = this.server.calls.shift() ?? {}
+    this.script = this.server.nextCall()
     if (this.script.fault?._tag === "CrashBefore") this.crash()
     return this.script.fault?._tag === "Refuse"
       ? { reason: "the server refused the message", delivery: "NotSent", fatal: false }
