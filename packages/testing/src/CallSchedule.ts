@@ -93,7 +93,9 @@ export const arbitrary = <What = undefined>(
   })
   return FastCheck.array(call, {
     minLength: constraints.minCalls ?? 0,
-    maxLength: constraints.maxCalls ?? 20
+    maxLength: constraints.maxCalls ?? 20,
+    // Else only a few are generated, however many there may be.
+    size: "max"
   }).map((calls) => calls.map((call, id): PlannedCall<What> => ({ id, ...call })))
 }
 
