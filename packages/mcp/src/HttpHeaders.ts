@@ -7,7 +7,6 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Encoding from "effect/Encoding"
 import * as Redaction from "./Redaction.js"
 import * as ServerCheck from "./ServerCheck.js"
 import * as ServerConfig from "./ServerConfig.js"
@@ -42,10 +41,9 @@ export class HttpHeaders {
     url: URL,
     private readonly acceptEncoding: string
   ) {
-    const [user, password] = [decode(url.username), decode(url.password)]
-    const basic = user === "" && password === "" ? "" : Encoding.encodeBase64(`${user}:${password}`)
-    this.basic = basic === "" ? [] : ["authorization", `Basic ${basic}`]
-    this.secrets = [...ServerConfig.secrets(config), ...url.searchParams.values(), password, basic]
+    const basic = ServerConfig.basicCredentials(url)
+    this.basic = basic === undefined ? [] : ["authorization", `Basic ${basic}`]
+    this.secrets = ServerConfig.secrets(config)
     this.redaction = Redaction.make(this.secrets)
     this.configured = typeof config.headers === "function" ? undefined : this.list(config.headers ?? {})
   }
@@ -145,11 +143,3 @@ const ours = new Set([
   "transfer-encoding",
   "expect"
 ])
-
-const decode = (text: string): string => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}

@@ -18,6 +18,7 @@ import * as CurrentPartition from "./CurrentPartition.js"
 import { InvalidArguments, InvalidResult, PartitionMissing, ToolFailed, UnknownServer } from "./McpError.js"
 import * as McpPool from "./McpPool.js"
 import * as McpTool from "./McpTool.js"
+import * as ResultText from "./ResultText.js"
 import * as SchemaReason from "./SchemaReason.js"
 import type { Partition } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
@@ -194,14 +195,15 @@ const read = <Args, A>(
   tool: McpTool.McpTool<Args, A>,
   result: CallToolResult
 ): Effect.Effect<A, ToolFailed | InvalidResult> => {
+  const clean = (text: string) => ResultText.cleanOf(result, server.clean)(text)
   if (result.isError === true) {
-    const said = server.clean(McpTool.textOf(result))
+    const said = clean(McpTool.textOf(result))
     const content = said === "" ? "it said nothing" : said
     return Effect.fail(new ToolFailed({ server: server.name, tool: tool.name, content }))
   }
   return Effect.mapError(tool.success.decode(result), (error) => {
     // Places are told by their names, and those are the server's.
-    const reason = server.clean(SchemaReason.format(error))
+    const reason = clean(SchemaReason.format(error))
     return new InvalidResult({ server: server.name, tool: tool.name, reason })
   })
 }

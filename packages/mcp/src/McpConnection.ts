@@ -26,6 +26,7 @@ import { malformedCode, McpConnectError, ProtocolError, type RequestError, Unsup
 import type { McpTransport } from "./McpTransport.js"
 import type { RequestOptions } from "./PendingRequest.js"
 import * as Redaction from "./Redaction.js"
+import * as ResultText from "./ResultText.js"
 import * as ServerConfig from "./ServerConfig.js"
 import type { ServerKey } from "./ServerKey.js"
 import * as Session from "./Session.js"
@@ -176,7 +177,8 @@ const connect = (
     const beside = ClientTransport.make(session, (version) => transport.setProtocolVersion?.(version))
     const isProcess = ServerConfig.isStdio(config)
     yield* handshake(client, beside, session, (cause) => refused(server, isProcess, transport, clean, cause))
-    return new Live(key, settings, transport, session, client, beside.protocolVersion())
+    const own = transport.clean === undefined ? undefined : clean
+    return new Live(key, settings, transport, session, client, beside.protocolVersion(), own)
   })
 
 const handshake = (
@@ -248,7 +250,9 @@ class Live implements McpConnection {
     transport: McpTransport,
     private readonly session: Session.Session,
     client: Client,
-    readonly protocolVersion: string
+    readonly protocolVersion: string,
+    /** What cleans the text of results, where the configuration alone does not say what to hide. */
+    private readonly clean: ResultText.Clean | undefined
   ) {
     const { callTimeout: timeoutMs, totalTimeout: totalTimeoutMs } = settings
     this.capabilities = client.getServerCapabilities() ?? {}
@@ -312,8 +316,10 @@ class Live implements McpConnection {
     limits?: CallLimits
   ): Effect.Effect<CallToolResult, RequestError | UnsupportedCapability> {
     if (this.capabilities.tools === undefined) return this.withoutTools
+    const { clean } = this
     const params = new ToolParams(tool, args)
-    return this.session.requestMasked(restore, "tools/call", params, Answer.callTool, this.limited(limits))
+    const answered = this.session.requestMasked(restore, "tools/call", params, Answer.callTool, this.limited(limits))
+    return clean === undefined ? answered : Effect.map(answered, (result) => ResultText.cleanedBy(result, clean))
   }
 
   private limited(limits: CallLimits | undefined): RequestOptions {

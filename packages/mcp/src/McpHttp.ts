@@ -21,7 +21,7 @@
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
-import type { HttpClientError } from "@effect/platform/HttpClientError"
+import { type HttpClientError, isHttpClientError } from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -29,6 +29,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -87,7 +88,7 @@ const refuse = (server: string): Effect.Effect<never, McpConnectError> => {
 /** One request on a fiber of its own, which holds all that it takes. */
 class Flight implements HttpFlight {
   private over = false
-  private readonly fiber: Fiber.RuntimeFiber<void, HttpClientError>
+  private readonly fiber: Fiber.RuntimeFiber<Exit.Exit<void, HttpClientError>>
 
   constructor(
     client: HttpClient.HttpClient.With<HttpClientError, Scope.Scope>,
@@ -96,8 +97,10 @@ class Flight implements HttpFlight {
     request: HttpRequest,
     private readonly sink: HttpSink
   ) {
-    this.fiber = Runtime.runFork(runtime)(this.fly(client, origin, request))
-    this.fiber.addObserver((exit) => this.land(exit))
+    // Effect logs what fibers fail with, this one and those of streams, and here that holds the headers and the query.
+    const flight = Effect.withUnhandledErrorLogLevel(this.fly(client, origin, request), Option.none())
+    this.fiber = Runtime.runFork(runtime)(Effect.exit(flight))
+    this.fiber.addObserver((exit) => this.land(Exit.flatten(exit)))
   }
 
   abort(): void {
@@ -143,11 +146,15 @@ class Flight implements HttpFlight {
     if (!this.over) {
       this.over = true
       if (Exit.isSuccess(exit)) this.sink.end()
-      else this.sink.failed(CarrierErrors.whenever(Cause.squash(exit.cause)))
+      else this.sink.failed(CarrierErrors.whenever(bare(Cause.squash(exit.cause))))
     }
     this.sink.gone()
   }
 }
+
+/** The error without its request: headers and query hold credentials. */
+const bare = (error: unknown): unknown =>
+  isHttpClientError(error) ? (error.cause ?? new Error(`${error.reason} error`)) : error
 
 const pairs = (list: ReadonlyArray<string>): Record<string, string> => {
   const headers: Array<readonly [string, string]> = []

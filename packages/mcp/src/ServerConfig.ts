@@ -6,6 +6,7 @@
  */
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import * as Encoding from "effect/Encoding"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -229,14 +230,42 @@ export const resolve = (config: ServerConfig): Settings => {
 }
 
 /**
- * Every value of the configuration that must not be shown: of environment variables and headers. Those that are
- * computed are not known here; the transport hides them.
+ * Every value of the configuration that must not be shown: of environment variables, of headers, and in the URL of the
+ * query and the password, as it is and as HTTP sends it. Headers that are computed are not known here; the transport
+ * hides them.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const secrets = (config: ServerConfig): ReadonlyArray<string> =>
-  Object.values((isStdio(config) ? config.env : configuredHeaders(config)) ?? {}).map(reveal)
+  isStdio(config)
+    ? Object.values(config.env ?? {}).map(reveal)
+    : [...Object.values(configuredHeaders(config)).map(reveal), ...secretsOfUrl(config.url)]
+
+const secretsOfUrl = (text: string): ReadonlyArray<string> => {
+  if (!URL.canParse(text)) return []
+  const url = new URL(text)
+  return [...url.searchParams.values(), decoded(url.password), basicCredentials(url) ?? ""]
+}
+
+/**
+ * User and password of a URL as the header `authorization` has them behind `Basic`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const basicCredentials = (url: URL): string | undefined => {
+  const [user, password] = [decoded(url.username), decoded(url.password)]
+  return user === "" && password === "" ? undefined : Encoding.encodeBase64(`${user}:${password}`)
+}
+
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
 
 /**
  * The headers that stand in the configuration; none when they are computed.

@@ -227,17 +227,16 @@ class Session<R> implements McpMemory.ServerEnd {
       const given = request.params?.["arguments"]
       const args = Predicate.isReadonlyRecord(given) ? given : {}
       const { connection, key } = this.client
-      const ended = this.server.ledger.began({
-        tool: tool.definition.name,
-        args,
-        connection,
-        partition: key.partition,
-        startedAt: yield* Clock.currentTimeMillis
-      })
-      const exit = yield* Effect.exit(
-        Effect.onExit(tool.run(args, this.context(request)), (exit) =>
-          Effect.map(Clock.currentTimeMillis, (now) => ended(outcome(exit), now))
-        )
+      const startedAt = yield* Clock.currentTimeMillis
+      // What has begun is noted to have ended, wherever a cancellation lands.
+      const exit = yield* Effect.uninterruptibleMask((restore) =>
+        Effect.suspend(() => {
+          const run = { tool: tool.definition.name, args, connection, partition: key.partition, startedAt }
+          const ended = this.server.ledger.began(run)
+          return Effect.tap(Effect.exit(restore(tool.run(args, this.context(request)))), (exit) =>
+            Effect.map(Clock.currentTimeMillis, (now) => ended(outcome(exit), now))
+          )
+        })
       )
       return () => this.settle(request.id, exit)
     })

@@ -152,7 +152,8 @@ export const worlds = (scene: Scene = {}): fc.Arbitrary<World> =>
 const callerRef = FiberRef.unsafeMake("nobody")
 class CallerService extends Context.Tag("@mooring/testing/test/CallerService")<CallerService, string>() {}
 
-const asCaller =
+/** Runs an effect with everything set that must be seen nowhere but at its caller's. */
+export const asCaller =
   (who: string) =>
   <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     effect.pipe(
@@ -168,7 +169,7 @@ const asCaller =
     )
 
 /** What of a caller can be seen from here. */
-const callerSeen: Effect.Effect<ReadonlyArray<string>> = Effect.gen(function* () {
+export const callerSeen: Effect.Effect<ReadonlyArray<string>> = Effect.gen(function* () {
   const ref = yield* FiberRef.get(callerRef)
   const service = Context.getOption(yield* Effect.context<never>(), CallerService)
   const span = yield* Effect.serviceOption(Tracer.ParentSpan)
