@@ -132,14 +132,16 @@ const everywhere = (operation: Operation, before: Before, budget: number, step: 
         if (early) fiber.unsafeInterruptAsFork(FiberId.none)
         yield* atRest
         expect(fiber.unsafePoll(), `${where}: goes on`).not.toBeNull()
+        // At once, before any time passes: the server was told.
+        const others = before === "a busy connection" ? 1 : 0
+        expect((yield* test.stats("web")).inFlight, `${where}: calls at the server`).toBe(others)
+        const running = (yield* test.calls("web")).filter(({ outcome }) => outcome === "running")
+        expect(running.length, `${where}: handlers`).toBe(others)
         yield* TestClock.adjust(1000)
         expect(held.unsafePoll(), `${where}: the other call goes on`).not.toBeNull()
 
         const { leases, waiting } = yield* mcp.stats
         expect({ leases, waiting }, where).toEqual({ leases: 0, waiting: 0 })
-        expect((yield* test.stats("web")).inFlight, `${where}: calls at the server`).toBe(0)
-        const running = (yield* test.calls("web")).filter(({ outcome }) => outcome === "running")
-        expect(running, `${where}: handlers`).toEqual([])
         expect(spans.open, `${where}: spans`).toBe(0)
         // The one slot of the one connection is free.
         expect(yield* mcp.call("web", Work, { takes: 0 }), where).toBe("done")
