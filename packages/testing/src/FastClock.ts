@@ -1,6 +1,6 @@
 /**
- * A `TestClock` that costs some microseconds where Effect's own costs five milliseconds: for each instant at which
- * somebody wakes, Effect's looks through all fibers of the test, twice, with turns of the host's timers in between. This
+ * A `TestClock` at a fraction of the cost. For each instant at which somebody wakes, Effect's own looks through all
+ * fibers of the test, several times, with turns of the host's timers in between, which takes some five milliseconds. This
  * one comes with a scheduler that knows when its fibers are at rest. All of Effect's functions for the `TestClock` work
  * on it. It holds the sleeps of whoever uses it, and nothing else.
  *

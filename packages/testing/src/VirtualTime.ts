@@ -1,7 +1,7 @@
 /**
  * Runs a program on a `TestClock` without saying how long it takes: the clock jumps to the next thing that anybody
  * sleeps for, as often as it must. For programs with retries, backoffs and deadlines, whose time a test wants to
- * measure and not to prescribe. `fast` makes that clock a hundred times faster.
+ * measure and not to prescribe. `fast` gives them a clock that costs a fraction.
  *
  * @since 0.1.0
  */
