@@ -80,7 +80,8 @@ export interface Service {
   readonly call: <Args, A>(
     server: string,
     tool: McpTool.McpTool<Args, A>,
-    args: Args,
+    // The tool alone says what its arguments are: else a choice of texts, written in place, would be any text.
+    args: NoInfer<Args>,
     options?: CallOptions
   ) => Effect.Effect<A, CallError | InvalidResult | ToolFailed>
   /** Asks the server whether it is there; any well-formed answer counts. Gives the round trip, without the connect. */
