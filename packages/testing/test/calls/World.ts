@@ -40,9 +40,11 @@ export interface Work {
 
 export type PlannedCall = CallSchedule.PlannedCall<Work>
 
+type Times = "connectTimeout" | "acquireTimeout" | "callTimeout" | "totalTimeout" | "idleTimeToLive"
+
 export interface ServerPlan extends Fault.Script {
   readonly name: string
-  readonly config: Omit<ServerConfig.Settings, "maxIdle">
+  readonly config: Pick<ServerConfig.Settings, "isolation" | "concurrency" | "min" | "max" | "maxWaiters" | Times>
 }
 
 export interface World {
