@@ -5,7 +5,6 @@
  */
 import { McpClient, McpConnector, McpPool, McpTool, type ServerConfig, type ServerKey } from "@mooring/mcp"
 import { CallSchedule, Fault, type Ledger, McpTest, VirtualTime } from "@mooring/testing"
-import type { PoolStats } from "@mooring/pool"
 import {
   Chunk,
   Context,
@@ -279,7 +278,7 @@ export interface Played {
   /** The runs of each server, and its numbers, once all calls had ended and all was quiet. */
   readonly runs: ReadonlyMap<string, ReadonlyArray<Ledger.Call>>
   readonly quiet: ReadonlyMap<string, Ledger.ServerStats>
-  readonly pool: PoolStats.PoolStats
+  readonly pool: Effect.Effect.Success<McpClient.Service["stats"]>
   /** The keys of all connections that were begun. */
   readonly opened: ReadonlyArray<ServerKey.ServerKey>
   /** What was seen of callers where nothing of theirs should be. */
