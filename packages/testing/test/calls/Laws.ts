@@ -3,7 +3,8 @@
  * server ran, never with what the client says elsewhere.
  */
 import { Cause, Exit, Option } from "effect"
-import type { Ended, Played, ServerPlan } from "./World.js"
+import type { Ended, Played } from "./Play.js"
+import type { ServerPlan } from "./World.js"
 
 interface Violation {
   readonly law: string

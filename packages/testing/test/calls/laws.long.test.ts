@@ -2,7 +2,8 @@ import { expect, it } from "@effect/vitest"
 import { VirtualTime } from "@mooring/testing"
 import { Effect, FastCheck as fc } from "effect"
 import { mustHold } from "./Laws.js"
-import { play, worlds } from "./World.js"
+import { play } from "./Play.js"
+import { worlds } from "./World.js"
 
 /**
  * How many faults are to be met in all: scripted ones, connections killed, callers who give up. 500 unless

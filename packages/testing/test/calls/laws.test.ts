@@ -6,7 +6,8 @@ import { afterAll, describe, expect, it } from "@effect/vitest"
 import { VirtualTime } from "@mooring/testing"
 import { Effect, FastCheck as fc } from "effect"
 import { laws, mustHold, outcomeOf, violations } from "./Laws.js"
-import { play, type Played, type Scene, worlds } from "./World.js"
+import { play, type Played } from "./Play.js"
+import { type Scene, worlds } from "./World.js"
 
 /** What makes it hard for a law to hold; without more, anything goes. */
 const scenes: Readonly<Record<string, Scene>> = {

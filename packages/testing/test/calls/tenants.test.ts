@@ -4,7 +4,8 @@ import { describe, it } from "@effect/vitest"
 import { McpClient, McpHttp, McpPool } from "@mooring/mcp"
 import { CallSchedule, VirtualTime } from "@mooring/testing"
 import { Effect, Exit, FastCheck as fc, Layer, Logger, LogLevel, Schema } from "effect"
-import { asCaller, callers, callerSeen } from "./World.js"
+import { asCaller, callerSeen } from "./Caller.js"
+import { callers } from "./World.js"
 
 const Message = Schema.parseJson(
   Schema.Struct({
