@@ -97,10 +97,13 @@ describe("a call whose server is killed runs at most once, and its caller is tol
       yield* server.ended
     }).pipe(Effect.scoped)
 
-  it.live("after so many bytes of its answer", () =>
-    Effect.forEach(answered, (bytes) => killed({ victim: "server", answered: bytes }), { discard: true }).pipe(
-      Resources.givenBack()
-    )
+  it.live(
+    "after so many bytes of its answer",
+    () =>
+      Effect.forEach(answered, (bytes) => killed({ victim: "server", answered: bytes }), { discard: true }).pipe(
+        Resources.givenBack()
+      ),
+    600_000
   )
 
   it.live("after it has read so much of the call, a part or all of it", () =>

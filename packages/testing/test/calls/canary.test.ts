@@ -150,7 +150,7 @@ describe("a secret that was configured is never seen in an error, a log or a spa
       const pool = McpPool.layer({ servers: { eve: { command: "eve", env, ...settings } } })
       return Effect.map(search(plan, Layer.provide(pool, McpMemory.layer({ eve: serve })), reached), mustBeNothing)
     },
-    { fastCheck: { numRuns: 30 }, timeout: 120_000 }
+    { fastCheck: { numRuns: 30 }, timeout: 300_000 }
   )
 
   type Headers = (secret: string) => { readonly url: string; readonly headers?: ServerConfig.HttpServer["headers"] }
@@ -238,7 +238,7 @@ describe("a secret that was configured is never seen in an error, a log or a spa
       const layer = Layer.provide(pool, McpHttp.layer).pipe(Layer.provide(Layer.succeed(HttpClient.HttpClient, client)))
       return Effect.map(search(plan, layer, reached), mustBeNothing)
     },
-    { fastCheck: { numRuns: 30 }, timeout: 120_000 }
+    { fastCheck: { numRuns: 30 }, timeout: 300_000 }
   )
 
   afterAll(() => {

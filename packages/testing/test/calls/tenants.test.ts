@@ -143,6 +143,6 @@ describe("tenants over HTTP", () => {
         VirtualTime.fast
       )
     },
-    { fastCheck: { numRuns: 30 }, timeout: 120_000 }
+    { fastCheck: { numRuns: 30 }, timeout: 300_000 }
   )
 })
