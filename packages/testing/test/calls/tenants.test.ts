@@ -77,7 +77,9 @@ class Tenants {
       const who = message.params?.arguments?.who ?? tenant
       this.note(who !== tenant, `a call of ${who} came with a token of ${tenant}`)
       this.served++
-      const result = { content: [{ type: "text", text: tenant }] }
+      // Each tenant is offered tools of its own.
+      const tools = [{ name: `tool-of-${tenant}`, inputSchema: { type: "object" } }]
+      const result = message.method === "tools/list" ? { tools } : { content: [{ type: "text", text: tenant }] }
       return what === "cut" ? respond(200, "half an ans") : respond(200, answer(result))
     })
   )
@@ -89,10 +91,16 @@ class Tenants {
 
 describe("tenants over HTTP", () => {
   it.effect.prop(
-    "never meet: not in a token, a session, an answer, or what a credential is computed with",
+    "never meet: not in a token, a session, an answer, a list of tools, or what a credential is computed with",
     {
       accidents: fc.array(accidents, { maxLength: 25, size: "max" }),
-      schedule: CallSchedule.arbitrary({ who: callers, minCalls: 3, maxCalls: 25, within: "2 seconds" }),
+      schedule: CallSchedule.arbitrary({
+        who: callers,
+        what: fc.constantFrom("call", "call", "list"),
+        minCalls: 3,
+        maxCalls: 25,
+        within: "2 seconds"
+      }),
       concurrency: fc.integer({ min: 1, max: 3 })
     },
     ({ accidents, concurrency, schedule }) => {
@@ -118,16 +126,19 @@ describe("tenants over HTTP", () => {
       return Effect.gen(function* () {
         const mcp = yield* McpClient.McpClient
         const ended = yield* VirtualTime.run(
-          CallSchedule.run(schedule, ({ id, timeout, who }) =>
-            mcp
-              .callTool("tenants", "whoami", { id, who }, { timeout })
-              .pipe(McpClient.withPartition(who), asCaller(who))
-          )
+          CallSchedule.run(schedule, ({ id, timeout, what, who }) => {
+            const call =
+              what === "list"
+                ? Effect.map(mcp.listTools("tenants"), (tools) => tools.map(({ name }) => name.replace("tool-of-", "")))
+                : Effect.map(mcp.callTool("tenants", "whoami", { id, who }, { timeout }), ({ content }) =>
+                    content.flatMap((block) => (block.type === "text" ? [block.text] : []))
+                  )
+            return call.pipe(McpClient.withPartition(who), asCaller(who))
+          })
         )
         const foreign = ended.flatMap(({ call, exit }) => {
-          const [first] = Exit.isSuccess(exit) ? exit.value.content : []
-          const text = first?.type === "text" ? first.text : call.who
-          return text === call.who ? [] : [`${call.who} got the answer of ${text}`]
+          const [owner] = Exit.isSuccess(exit) ? exit.value : [call.who]
+          return owner === call.who ? [] : [`${call.who} got what is ${owner}'s (${call.what})`]
         })
         const wrong = [...tenants.wrong, ...foreign]
         if (wrong.length > 0) throw new Error(wrong.join("\n"))
