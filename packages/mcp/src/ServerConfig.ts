@@ -245,7 +245,9 @@ export const secrets = (config: ServerConfig): ReadonlyArray<string> =>
 const secretsOfUrl = (text: string): ReadonlyArray<string> => {
   if (!URL.canParse(text)) return []
   const url = new URL(text)
-  return [...url.searchParams.values(), decoded(url.password), basicCredentials(url) ?? ""]
+  return [...url.searchParams.values(), decoded(url.password), basicCredentials(url) ?? ""].filter(
+    (secret) => secret !== ""
+  )
 }
 
 /**
