@@ -6,7 +6,7 @@ import { McpClient, McpConnector, McpPool, McpTool, type ServerKey } from "@moor
 import { CallSchedule, type Ledger, McpTest, VirtualTime } from "@mooring/testing"
 import { Chunk, Context, Effect, Exit, Layer, Logger, LogLevel, Metric, Random, Schema, Scope, TestClock } from "effect"
 import { asCaller, callerSeen } from "./Caller.js"
-import type { PlannedCall, Work, World } from "./World.js"
+import type { PlannedCall, ServerPlan, Work, World } from "./World.js"
 
 const Answer = Schema.Struct({
   id: Schema.Int,
@@ -151,7 +151,7 @@ export const play = (world: World): Effect.Effect<Played, unknown> =>
     const [runs, quiet, pool] = yield* Effect.all([ofEach((name) => test.calls(name)), ofEach(test.stats), mcp.stats])
 
     const dead: Array<string> = []
-    for (const { name } of world.servers) if (!(yield* serves(mcp, name))) dead.push(name)
+    for (const plan of world.servers) if (!(yield* serves(mcp, plan))) dead.push(plan.name)
     const stats = yield* ofEach(test.stats)
 
     const closing = yield* Effect.clock
@@ -174,13 +174,16 @@ export const play = (world: World): Effect.Effect<Played, unknown> =>
 const seenByTool = ({ exit }: Ended): ReadonlyArray<string> =>
   Exit.isSuccess(exit) && exit.value.kind === "tool" ? exit.value.value.seen.map((what) => `a tool saw ${what}`) : []
 
-/** Whether the server answers once its script is used up. Pauses outlast those of its breaker. */
-const serves = (mcp: McpClient.Service, server: string): Effect.Effect<boolean, VirtualTime.OutOfTime> => {
-  const ask = mcp.forPartition("ada").callTool(server, "run", { id: -1, takes: 0, progress: false })
+/** Whether the server answers once its script is used up. The pauses outlast those of its breaker. */
+const serves = (
+  mcp: McpClient.Service,
+  { calls = [], connects = [], name }: ServerPlan
+): Effect.Effect<boolean, VirtualTime.OutOfTime> => {
+  const ask = mcp.forPartition("ada").callTool(name, "run", { id: -1, takes: 0, progress: false })
   const again = (tries: number): Effect.Effect<boolean> =>
     Effect.matchEffect(ask, {
       onSuccess: (answer) => (answer.isError === true && tries > 0 ? again(tries - 1) : Effect.succeed(true)),
       onFailure: () => (tries > 0 ? Effect.delay(again(tries - 1), "40 seconds") : Effect.succeed(false))
     })
-  return VirtualTime.run(again(25))
+  return VirtualTime.run(again(calls.length + connects.length + 1))
 }
