@@ -33,5 +33,5 @@ it.effect.prop(
       }
     }).pipe(Effect.provide(McpTest.layer({ servers: [bank] })), VirtualTime.fast)
   },
-  { fastCheck: { numRuns: 50 }, timeout: 60_000 }
+  { fastCheck: { numRuns: 50 }, timeout: 120_000 }
 )

@@ -33,7 +33,7 @@ it.effect.prop(
       const server = yield* McpTest.McpTest
       expect((yield* server.stats("dictionary")).maxInFlight).toBeLessThanOrEqual(3)
     }).pipe(Effect.provide(McpTest.layer({ servers: [dictionary] })), VirtualTime.fast),
-  { fastCheck: { numRuns: 25 }, timeout: 60_000 }
+  { fastCheck: { numRuns: 25 }, timeout: 120_000 }
 )
 
 it.effect.prop(
@@ -54,5 +54,5 @@ it.effect.prop(
         expect(endedAt - startedAt).toBeLessThan(30_000)
       }
     }).pipe(Effect.provide(McpTest.layer({ servers: [dictionary] })), VirtualTime.fast),
-  { fastCheck: { numRuns: 25 }, timeout: 60_000 }
+  { fastCheck: { numRuns: 25 }, timeout: 120_000 }
 )
