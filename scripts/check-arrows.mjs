@@ -17,7 +17,8 @@ const arrows = {
   testing: { packages: ["mcp", "pool"], node: false },
   "testing/node": { packages: ["node", "mcp", "pool"], node: true },
   cli: { packages: ["node", "mcp", "pool"], node: true },
-  bench: { packages: ["testing", "node", "mcp", "pool"], node: true }
+  bench: { packages: ["testing", "node", "mcp", "pool"], node: true },
+  examples: { packages: ["testing", "node", "mcp", "pool"], node: true }
 }
 
 /** @param {string} specifier `@scope/name/path` → `@scope/name` */

@@ -110,7 +110,7 @@ export interface Service<Name extends string = string> {
   readonly call: <Args, A>(
     server: Name,
     tool: McpTool.McpTool<Args, A>,
-    args: Args,
+    args: NoInfer<Args>,
     options?: CallOptions
   ) => Effect.Effect<A, CallError | InvalidResult | ToolFailed>
   /** Asks the server whether it is there; any well-formed answer counts. Gives the round trip, without the connect. */

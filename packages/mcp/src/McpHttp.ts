@@ -29,6 +29,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -96,8 +97,9 @@ class Flight implements HttpFlight {
     request: HttpRequest,
     private readonly sink: HttpSink
   ) {
-    // As a value: Effect logs a failure that nobody waits for, and this one has the request on it, headers included.
-    this.fiber = Runtime.runFork(runtime)(Effect.exit(this.fly(client, origin, request)))
+    // Effect logs what fibers fail with, this one and those of streams, and here that holds the headers and the query.
+    const flight = Effect.withUnhandledErrorLogLevel(this.fly(client, origin, request), Option.none())
+    this.fiber = Runtime.runFork(runtime)(Effect.exit(flight))
     this.fiber.addObserver((exit) => this.land(Exit.flatten(exit)))
   }
 

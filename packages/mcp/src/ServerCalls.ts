@@ -34,7 +34,7 @@ export interface ServerCalls<out E> {
   /** See `McpClient.Service`. */
   readonly call: <Args, A>(
     tool: McpTool.McpTool<Args, A>,
-    args: Args,
+    args: NoInfer<Args>,
     options?: CallPath.CallOptions
   ) => Effect.Effect<A, CallPath.CallError<E> | InvalidResult | ToolFailed>
   /** See `McpClient.Service`. */

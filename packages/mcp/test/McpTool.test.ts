@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { McpTool } from "@mooring/mcp"
+import { type McpClient, McpTool } from "@mooring/mcp"
 import { Context, Effect, FastCheck, Schema } from "effect"
 import { expectTypeOf } from "vitest"
 
@@ -76,5 +76,20 @@ describe("McpTool", () => {
     const needing = Schema.String as Schema.Schema<string, string, Needed>
     // @ts-expect-error a schema that needs a service cannot be used
     McpTool.make("x", { parameters: { a: needing }, success: McpTool.text })
+  })
+})
+
+describe("the types of a typed call", () => {
+  const City = McpTool.make("weather", {
+    parameters: { city: Schema.Literal("Paris", "Rome") },
+    success: McpTool.text
+  })
+
+  it("arguments written in place fit a tool that leaves a choice", () => {
+    const call = (mcp: McpClient.Service) => mcp.call("web", City, { city: "Rome" })
+    expectTypeOf(call).returns.toExtend<Effect.Effect<string, unknown>>()
+    // @ts-expect-error: Bonn is not among them
+    const wrong = (mcp: McpClient.Service) => mcp.call("web", City, { city: "Bonn" })
+    expectTypeOf(wrong).not.toBeAny()
   })
 })

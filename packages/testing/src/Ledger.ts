@@ -52,6 +52,8 @@ export interface ServerStats {
   readonly cancelled: number
   /** Pings answered. */
   readonly pings: number
+  /** Faults of its script, of calls and of connections, that the server has met. */
+  readonly faults: number
 }
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
@@ -71,7 +73,8 @@ export class Ledger {
     inFlight: 0,
     maxInFlight: 0,
     cancelled: 0,
-    pings: 0
+    pings: 0,
+    faults: 0
   }
   private readonly waiting = new Set<() => void>()
 
@@ -83,7 +86,7 @@ export class Ledger {
     return this.runs.map((run) => ({ ...run }))
   }
 
-  count(what: "connects" | "opened" | "received" | "cancelled" | "pings"): void {
+  count(what: "connects" | "opened" | "received" | "cancelled" | "pings" | "faults"): void {
     this.numbers[what]++
     this.changed()
   }

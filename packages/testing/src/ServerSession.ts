@@ -39,7 +39,7 @@ export const serve =
   <R>(server: RunningServer<R>, runtime: Runtime.Runtime<R>): McpMemory.Serve =>
   (client) =>
     Effect.gen(function* () {
-      const { fault = ConnectFault.None(), latency } = server.connects.shift() ?? {}
+      const { fault = ConnectFault.None(), latency } = server.nextConnect()
       server.ledger.count("connects")
       if (latency !== undefined) yield* Effect.provide(Effect.sleep(latency), runtime)
       if (fault._tag === "Hang") return yield* Effect.never
@@ -87,7 +87,7 @@ class Session<R> implements McpMemory.ServerEnd {
   // The script is read here, so that a fault can strike before the message is handed over.
   readonly admit = (message: JSONRPCMessage): McpTransport.TransportFailure | undefined => {
     if (!("method" in message && "id" in message && message.method === "tools/call")) return undefined
-    this.script = this.server.calls.shift() ?? {}
+    this.script = this.server.nextCall()
     if (this.script.fault?._tag === "CrashBefore") this.crash()
     return this.script.fault?._tag === "Refuse"
       ? { reason: "the server refused the message", delivery: "NotSent", fatal: false }
@@ -227,17 +227,16 @@ class Session<R> implements McpMemory.ServerEnd {
       const given = request.params?.["arguments"]
       const args = Predicate.isReadonlyRecord(given) ? given : {}
       const { connection, key } = this.client
-      const ended = this.server.ledger.began({
-        tool: tool.definition.name,
-        args,
-        connection,
-        partition: key.partition,
-        startedAt: yield* Clock.currentTimeMillis
-      })
-      const exit = yield* Effect.exit(
-        Effect.onExit(tool.run(args, this.context(request)), (exit) =>
-          Effect.map(Clock.currentTimeMillis, (now) => ended(outcome(exit), now))
-        )
+      const startedAt = yield* Clock.currentTimeMillis
+      // What has begun is noted to have ended, wherever a cancellation lands.
+      const exit = yield* Effect.uninterruptibleMask((restore) =>
+        Effect.suspend(() => {
+          const run = { tool: tool.definition.name, args, connection, partition: key.partition, startedAt }
+          const ended = this.server.ledger.began(run)
+          return Effect.tap(Effect.exit(restore(tool.run(args, this.context(request)))), (exit) =>
+            Effect.map(Clock.currentTimeMillis, (now) => ended(outcome(exit), now))
+          )
+        })
       )
       return () => this.settle(request.id, exit)
     })

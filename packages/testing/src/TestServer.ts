@@ -105,6 +105,21 @@ export class RunningServer<out R = never> {
     this.connects = [...(server.connects ?? [])]
   }
 
+  /** How the next call goes. */
+  nextCall(): CallScript {
+    return this.met(this.calls.shift() ?? {})
+  }
+
+  /** How the next connection goes. */
+  nextConnect(): ConnectScript {
+    return this.met(this.connects.shift() ?? {})
+  }
+
+  private met<Script extends CallScript | ConnectScript>(script: Script): Script {
+    if (script.fault !== undefined && script.fault._tag !== "None") this.ledger.count("faults")
+    return script
+  }
+
   /** The tools of the page that begins at `offset`, and where the next one begins. */
   page(offset: number): { readonly tools: Array<Tool>; readonly next: number | undefined } {
     const end = offset + this.server.pageSize

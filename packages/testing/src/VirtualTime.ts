@@ -1,7 +1,7 @@
 /**
  * Runs a program on a `TestClock` without saying how long it takes: the clock jumps to the next thing that anybody
  * sleeps for, as often as it must. For programs with retries, backoffs and deadlines, whose time a test wants to
- * measure and not to prescribe.
+ * measure and not to prescribe. `fast` gives them a clock that costs a fraction.
  *
  * @since 0.1.0
  */
@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
+import { FastClock } from "./FastClock.js"
 
 /**
  * The program did not end within its limit of virtual time (`stuck: false`), or waits while nobody sleeps, so that no
@@ -76,6 +77,35 @@ export const run = <A, E, R>(
       yield* TestClock.setTime(next)
     }
     return yield* Fiber.join(fiber)
+  })
+
+/**
+ * Gives the program a `FastClock` of its own, which all of `TestClock` works on, and `VirtualTime.run`, too: for property
+ * tests, in which Effect's own clock takes most of the time. What the program uses must be made in it, layers included.
+ *
+ * @example
+ * ```ts
+ * import { McpClient } from "@mooring/mcp"
+ * import { McpTest, VirtualTime } from "@mooring/testing"
+ * import { Effect } from "effect"
+ *
+ * const test = Effect.gen(function* () {
+ *   const mcp = yield* McpClient.McpClient
+ *   return yield* VirtualTime.run(mcp.listTools("web"))
+ * }).pipe(Effect.provide(McpTest.layer({ servers: [McpTest.server("web")] })), VirtualTime.fast)
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const fast = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    const clock = new FastClock()
+    // The fiber goes on under the new scheduler from its next step on.
+    return Effect.zipRight(Effect.yieldNow(), program).pipe(
+      Effect.withClock(clock),
+      Effect.withScheduler(clock.scheduler)
+    )
   })
 
 const idleTurns = 20

@@ -1,4 +1,6 @@
 /** @since 0.1.0 */
+export * as CallSchedule from "./CallSchedule.js"
+/** @since 0.1.0 */
 export * as ConnectionContract from "./ConnectionContract.js"
 /** @since 0.1.0 */
 export * as Contract from "./Contract.js"
@@ -8,6 +10,8 @@ export * as ContractServer from "./ContractServer.js"
 export * as EchoServer from "./EchoServer.js"
 /** @since 0.1.0 */
 export * as Fault from "./Fault.js"
+/** @since 0.1.0 */
+export * as FastClock from "./FastClock.js"
 /** @since 0.1.0 */
 export * as Ledger from "./Ledger.js"
 /** @since 0.1.0 */

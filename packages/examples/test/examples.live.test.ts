@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest"
+import { execFile } from "node:child_process"
+import { readdirSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
+
+/** What each example prints. They run as they are built, from this package's folder, where npx finds their servers. */
+const printed: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "first-call": ["[ { type: 'text', text: 'Echo: hello' } ]", "true"],
+  "typed-tools": [
+    "The sum of 20 and 22 is 42.",
+    "Light rain / drizzle, 36 degrees",
+    "get-structured-content gives no forecast"
+  ],
+  pipeline: ["3 notes are remembered"],
+  session: ["the sums are 6 and 30", "the conversation is at 11"],
+  tenants: ["Bearer token-of-ada", "Bearer token-of-bob"],
+  retry: [
+    "perhaps paid: look at the account",
+    "the balance was read",
+    "the balance was read, the second time in time",
+    "the bank has paid 1 time"
+  ],
+  reconcile: ["receipt of seven", "receipt of eight", "payments made: 2"]
+}
+
+const examples = readdirSync(path("../src"))
+  .filter((file) => file.endsWith(".ts"))
+  .map((file) => file.replace(".ts", ""))
+
+describe("the examples", () => {
+  it("are all run here, and named in the README", () => {
+    expect(Object.keys(printed).toSorted()).toEqual(examples.toSorted())
+    const readme = readFileSync(path("../README.md"), "utf8")
+    expect(examples.filter((name) => !readme.includes(`src/${name}.ts`))).toEqual([])
+  })
+
+  it("are short", () => {
+    const files = [...examples.map((name) => `../src/${name}.ts`), "your-own-code.test.ts"]
+    for (const file of files) expect(readFileSync(path(file), "utf8").split("\n").length, file).toBeLessThanOrEqual(60)
+  })
+
+  for (const [name, lines] of Object.entries(printed)) {
+    it(`${name} prints what it should, and ends well`, async () => {
+      const options = { cwd: path("../") }
+      const { stdout } = await promisify(execFile)(process.execPath, [path(`../dist/${name}.js`)], options)
+      expect(stdout.trim().split("\n")).toEqual(lines)
+    })
+  }
+})

@@ -1,0 +1,189 @@
+/**
+ * Runs a world over the real client and pool, waits until all is quiet, sees that every server serves again, closes
+ * everything, and says what was seen from outside.
+ */
+import { McpClient, McpConnector, McpPool, McpTool, type ServerKey } from "@mooring/mcp"
+import { CallSchedule, type Ledger, McpTest, VirtualTime } from "@mooring/testing"
+import { Chunk, Context, Effect, Exit, Layer, Logger, LogLevel, Metric, Random, Schema, Scope, TestClock } from "effect"
+import { asCaller, callerSeen } from "./Caller.js"
+import type { PlannedCall, ServerPlan, Work, World } from "./World.js"
+
+const Answer = Schema.Struct({
+  id: Schema.Int,
+  partition: Schema.String,
+  connection: Schema.Int,
+  /** What the tool sees of callers. */
+  seen: Schema.Array(Schema.String)
+})
+
+const Run = McpTool.make("run", {
+  parameters: { id: Schema.Int, takes: Schema.Int, progress: Schema.Boolean },
+  success: McpTool.structured(Answer)
+})
+
+const run = McpTest.tool(Run, ({ id, progress, takes }, { connection, partition, progress: say }) =>
+  Effect.gen(function* () {
+    yield* Effect.sleep(takes / 2)
+    if (progress) yield* say(1, 2)
+    yield* Effect.sleep(takes / 2)
+    return { id, partition, connection, seen: yield* callerSeen }
+  })
+)
+
+/** The client over the servers, with a connector that notes for whom it opens, and what it sees of callers. */
+const layer = (world: World, opened: Array<ServerKey.ServerKey>, seen: Array<string>) => {
+  const servers = world.servers.map((plan) => McpTest.server(plan.name, { ...plan, tools: [run] }))
+  const watched = Layer.effect(
+    McpConnector.McpConnector,
+    Effect.map(McpConnector.McpConnector, (connector): McpConnector.McpConnector["Type"] => ({
+      open: (key, config) =>
+        Effect.flatMap(callerSeen, (found) => {
+          opened.push(key)
+          seen.push(...found.map((what) => `connecting ${key.toString()} saw ${what}`))
+          return connector.open(key, config)
+        })
+    }))
+  )
+  const pool = McpPool.make({
+    servers: Object.fromEntries(servers.map(({ config, name }) => [name, config])),
+    maxTotal: world.maxTotal,
+    shutdownTimeout: "1 second"
+  })
+  return McpClient.layer.pipe(
+    Layer.provide(Layer.scoped(McpPool.McpPool, Effect.withRandom(pool, Random.make(world.seed)))),
+    Layer.provide(watched),
+    Layer.provideMerge(McpTest.layerConnector(servers))
+  )
+}
+
+export type Result =
+  | { readonly kind: "tool"; readonly value: typeof Answer.Type }
+  | { readonly kind: "isError" }
+  | { readonly kind: "other" }
+
+const decoded = Schema.decodeUnknownSync(Schema.Struct({ structuredContent: Answer }))
+
+const make =
+  (mcp: McpClient.Service) =>
+  ({ id, timeout, what, who }: PlannedCall) => {
+    const { kind, mayRunTwice, progress, server, takes } = what
+    const args = { id, takes, progress }
+    const options = { timeout, mayRunTwice }
+    const other: Result = { kind: "other" }
+    const result = (): Effect.Effect<Result, CallError> => {
+      switch (kind) {
+        case "call":
+          return Effect.map(mcp.call(server, Run, args, options), (value) => ({ kind: "tool", value }))
+        case "callTool":
+          return Effect.map(mcp.callTool(server, "run", args, options), (answer) =>
+            answer.isError === true ? { kind: "isError" } : { kind: "tool", value: decoded(answer).structuredContent }
+          )
+        case "listTools":
+          return Effect.as(mcp.listTools(server), other)
+        case "ping":
+          return Effect.as(mcp.ping(server), other)
+      }
+    }
+    return Effect.suspend(result).pipe(McpClient.withPartition(who), asCaller(who))
+  }
+
+export type CallError = Effect.Effect.Error<ReturnType<McpClient.Service["call"]>>
+export type Ended = CallSchedule.Ended<Work, Result, CallError>
+
+/** What was seen of a world. */
+export interface Played {
+  readonly world: World
+  readonly ended: ReadonlyArray<Ended>
+  /** The runs of each server, and its numbers, once all calls had ended and all was quiet. */
+  readonly runs: ReadonlyMap<string, ReadonlyArray<Ledger.Call>>
+  readonly quiet: ReadonlyMap<string, Ledger.ServerStats>
+  readonly pool: Effect.Effect.Success<McpClient.Service["stats"]>
+  /** The keys of all connections that were begun. */
+  readonly opened: ReadonlyArray<ServerKey.ServerKey>
+  /** What was seen of callers where nothing of theirs should be. */
+  readonly leaked: ReadonlyArray<string>
+  /** Servers that did not serve again. */
+  readonly dead: ReadonlyArray<string>
+  /** What there was after everything was closed. */
+  readonly left: {
+    readonly stats: ReadonlyMap<string, Ledger.ServerStats>
+    readonly sleeps: number
+    readonly fibers: number
+    readonly tookMs: number
+  }
+  /** How many faults were met: of scripts, by kills, and by callers who gave up. */
+  readonly faults: number
+}
+
+/** The fibers that are alive in this process, by Effect's own count. */
+const activeFibers = Effect.map(Metric.value(Metric.counter("effect_fiber_active")), ({ count }) => count)
+
+/** No call may ever take as long. */
+const limit = "10 minutes"
+
+export const play = (world: World): Effect.Effect<Played, unknown> =>
+  Effect.gen(function* () {
+    const before = yield* activeFibers
+    const opened: Array<ServerKey.ServerKey> = []
+    const seen: Array<string> = []
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(layer(world, opened, seen), scope)
+    const mcp = Context.get(context, McpClient.McpClient)
+    const test = Context.get(context, McpTest.McpTest)
+    const ofEach = <A>(f: (server: string) => Effect.Effect<A>): Effect.Effect<ReadonlyMap<string, A>> =>
+      Effect.map(
+        Effect.forEach(world.servers, ({ name }) => Effect.map(f(name), (found) => [name, found] as const)),
+        (all) => new Map(all)
+      )
+
+    let killed = 0
+    const kill = ({ at, server }: World["kills"][number]) =>
+      Effect.delay(
+        Effect.map(test.kill(server), (open) => (killed += open)),
+        at
+      )
+    const kills = Effect.forEach(world.kills, kill, { concurrency: "unbounded", discard: true })
+    const [ended] = yield* VirtualTime.run(
+      Effect.all([CallSchedule.run(world.calls, make(mcp)), kills], { concurrency: "unbounded" }),
+      { limit }
+    )
+    yield* TestClock.adjust(0)
+    const [runs, quiet, pool] = yield* Effect.all([ofEach((name) => test.calls(name)), ofEach(test.stats), mcp.stats])
+
+    const dead: Array<string> = []
+    for (const plan of world.servers) if (!(yield* serves(mcp, plan))) dead.push(plan.name)
+    const stats = yield* ofEach(test.stats)
+
+    const closing = yield* Effect.clock
+    const from = closing.unsafeCurrentTimeMillis()
+    yield* VirtualTime.run(Scope.close(scope, Exit.void), { limit })
+    yield* TestClock.adjust(0)
+    const left = {
+      stats: yield* ofEach(test.stats),
+      sleeps: Chunk.size(yield* TestClock.sleeps()),
+      fibers: (yield* activeFibers) - before,
+      tookMs: closing.unsafeCurrentTimeMillis() - from
+    }
+    const scripted = [...stats.values()].reduce((sum, { faults }) => sum + faults, 0)
+    const givenUp = ended.filter(({ exit }) => Exit.isInterrupted(exit)).length
+    const leaked = [...seen, ...ended.flatMap(seenByTool)]
+    return { world, ended, runs, quiet, pool, opened, leaked, dead, left, faults: scripted + killed + givenUp }
+    // What it logs of servers that are down is right, and much.
+  }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
+
+const seenByTool = ({ exit }: Ended): ReadonlyArray<string> =>
+  Exit.isSuccess(exit) && exit.value.kind === "tool" ? exit.value.value.seen.map((what) => `a tool saw ${what}`) : []
+
+/** Whether the server answers once its script is used up. The pauses outlast those of its breaker. */
+const serves = (
+  mcp: McpClient.Service,
+  { calls = [], connects = [], name }: ServerPlan
+): Effect.Effect<boolean, VirtualTime.OutOfTime> => {
+  const ask = mcp.forPartition("ada").callTool(name, "run", { id: -1, takes: 0, progress: false })
+  const again = (tries: number): Effect.Effect<boolean> =>
+    Effect.matchEffect(ask, {
+      onSuccess: (answer) => (answer.isError === true && tries > 0 ? again(tries - 1) : Effect.succeed(true)),
+      onFailure: () => (tries > 0 ? Effect.delay(again(tries - 1), "40 seconds") : Effect.succeed(false))
+    })
+  return VirtualTime.run(again(calls.length + connects.length + 1))
+}
