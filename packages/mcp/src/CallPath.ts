@@ -179,7 +179,8 @@ export const make = ({ pool }: McpPool.Service): Effect.Effect<CallPath> =>
         const decision = Retry.decide(error, tries, totalMs - (nowMs() - startedAt), call.mayRunTwice)
         if (decision._tag === "GiveUp") return Effect.fail(givenUp(call, key, error))
         // Between two tries it can be interrupted.
-        const again = Effect.zipRight(restore(Effect.void), attempt(restore, server, key, call, trace, decision.tries))
+        const pause = decision.waitMs > 0 ? Effect.sleep(decision.waitMs) : Effect.void
+        const again = Effect.zipRight(restore(pause), attempt(restore, server, key, call, trace, decision.tries))
         return error.delivery === "NotSent" ? again : remembering(call, key, error, again)
       })
     }

@@ -219,7 +219,7 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
     let done = false
     const stop = this.link.run(
       Effect.map(
-        Effect.either(this.link.headers.compute(this.order.purpose, this.link.times.acknowledge)),
+        Effect.either(this.link.headers.compute(this.order.purpose, this.link.times.headers)),
         (computed) => {
           done = true
           this.stopComputing = undefined
@@ -263,6 +263,7 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
         session: this.session,
         lastingCredential: !headers.computes,
         where: address.shown,
+        location: Redaction.excerpt(headers.redaction, Address.shownFrom(address, this.path, head.header("location"))),
         retryAfterMs: HttpFailure.retryAfter(head.header("retry-after"), wallMillis())
       })
     )

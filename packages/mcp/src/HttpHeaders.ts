@@ -97,7 +97,10 @@ export class HttpHeaders {
     const { headers } = this.config
     if (typeof headers !== "function") return Effect.sync(() => this.fixed(purpose) ?? [])
     return Effect.suspend(() => headers(this.key)).pipe(
-      Effect.timeout(Duration.nanos(BigInt(withinNanos))),
+      Effect.timeoutFail({
+        duration: Duration.nanos(BigInt(Math.ceil(withinNanos))),
+        onTimeout: () => new NotInTime()
+      }),
       Effect.flatMap((values) => {
         const [wrong] = ServerCheck.headers(values)
         if (wrong !== undefined) return Effect.fail(new Unusable(wrong.reason))
@@ -150,8 +153,11 @@ class Unusable {
   constructor(readonly reason: string) {}
 }
 
+class NotInTime {}
+
 /** Shows the tag or the name of an error. What it says may quote a credential that is not known here. */
 const whyNot = (error: unknown): string => {
+  if (error instanceof NotInTime) return "its headers were not computed in time"
   if (error instanceof Unusable) return `a computed header is not usable: ${error.reason}`
   const kind = Predicate.hasProperty(error, "_tag") ? error._tag : error instanceof Error ? error.name : typeof error
   const shown = typeof kind === "string" && /^[\w@/.-]{1,80}$/.test(kind) ? kind : "error"

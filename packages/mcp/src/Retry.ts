@@ -45,24 +45,29 @@ export const none: Tries = { unsent: 0, reruns: 0, leftMs: undefined }
  * @category models
  */
 export type Decision = Data.TaggedEnum<{
-  Again: { readonly tries: Tries }
+  /** After `waitMs`, which are taken off what is left of its time already. */
+  Again: { readonly tries: Tries; readonly waitMs: number }
   GiveUp: {}
 }>
 
 const { Again, GiveUp } = Data.taggedEnum<Decision>()
 
 /**
- * Decides about a call that was lost. `leftMs` is what is left of its time.
+ * Decides about a call that was lost. `leftMs` is what is left of its time. Nothing is run again before the server wants
+ * it (`retryAfterMs`), and not at all what it refused for its credential (401): a transport that could find another has
+ * tried that.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const decide = (lost: ConnectionLost, tries: Tries, leftMs: number, mayRunTwice: boolean): Decision => {
-  if (leftMs <= 0) return GiveUp()
+  const waitMs = lost.retryAfterMs ?? 0
+  const left = { ...tries, leftMs: leftMs - waitMs }
+  if (left.leftMs <= 0 || lost.status === 401) return GiveUp()
   if (lost.delivery === "NotSent") {
-    return tries.unsent < limits.unsent ? Again({ tries: { ...tries, unsent: tries.unsent + 1, leftMs } }) : GiveUp()
+    return tries.unsent < limits.unsent ? Again({ tries: { ...left, unsent: tries.unsent + 1 }, waitMs }) : GiveUp()
   }
   return mayRunTwice && tries.reruns < limits.reruns
-    ? Again({ tries: { ...tries, reruns: tries.reruns + 1, leftMs } })
+    ? Again({ tries: { ...left, reruns: tries.reruns + 1 }, waitMs })
     : GiveUp()
 }
