@@ -77,13 +77,7 @@ export const fromCarrier = ({ cause, code, kind, sent }: CarrierFailure, where: 
   cause
 })
 
-const final: ReadonlySet<CarrierFailure["kind"]> = new Set([
-  "unknownHost",
-  "refusedByProxy",
-  "tls",
-  "unfit",
-  "tooLong"
-])
+const final: ReadonlySet<CarrierFailure["kind"]> = new Set(["unknownHost", "refusedByProxy", "tls", "unfit", "tooLong"])
 
 const reasons: { readonly [K in CarrierFailure["kind"]]: (where: string, code: string) => string } = {
   refused: (where) => `nobody listens at ${where} (connection refused)`,

@@ -99,11 +99,11 @@ export class HttpHeaders {
     return Effect.suspend(() => headers(this.key)).pipe(
       Effect.timeoutFail({
         duration: Duration.nanos(BigInt(Math.ceil(withinNanos))),
-        onTimeout: () => new NotInTime()
+        onTimeout: () => new Unusable("its headers were not computed in time")
       }),
       Effect.flatMap((values) => {
         const [wrong] = ServerCheck.headers(values)
-        if (wrong !== undefined) return Effect.fail(new Unusable(wrong.reason))
+        if (wrong !== undefined) return Effect.fail(new Unusable(`a computed header is not usable: ${wrong.reason}`))
         this.hide(Object.values(values).map(ServerConfig.reveal))
         return Effect.succeed(this.all(purpose, this.list(values)))
       }),
@@ -153,12 +153,9 @@ class Unusable {
   constructor(readonly reason: string) {}
 }
 
-class NotInTime {}
-
 /** Shows the tag or the name of an error. What it says may quote a credential that is not known here. */
 const whyNot = (error: unknown): string => {
-  if (error instanceof NotInTime) return "its headers were not computed in time"
-  if (error instanceof Unusable) return `a computed header is not usable: ${error.reason}`
+  if (error instanceof Unusable) return error.reason
   const kind = Predicate.hasProperty(error, "_tag") ? error._tag : error instanceof Error ? error.name : typeof error
   const shown = typeof kind === "string" && /^[\w@/.-]{1,80}$/.test(kind) ? kind : "error"
   return `its headers could not be computed (${shown})`

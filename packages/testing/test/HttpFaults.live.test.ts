@@ -90,7 +90,11 @@ const faultsOn =
           })
           const connection = yield* connect(server.url)
           const error = yield* Effect.flip(connection.callTool("faulty"))
-          expect(error).toMatchObject({ _tag: "ConnectionLost", delivery: expected.delivery ?? "Unknown", server: "faulty" })
+          expect(error).toMatchObject({
+            _tag: "ConnectionLost",
+            delivery: expected.delivery ?? "Unknown",
+            server: "faulty"
+          })
           // Checked above.
           const { reason, retryAfterMs, status } = error as McpError.ConnectionLost
           expect(reason).toMatch(expected.reason)
@@ -160,7 +164,9 @@ for (const [name, on] of Object.entries(kinds)) {
     fault("JSON that is none", write(json({}).replace("{}", "{]")), {
       reason: /answered with JSON that cannot be parsed; check the URL$/
     })
-    fault("JSON that is no answer", write(json({ jsonrpc: "2.0" })), { reason: /answered with JSON that is not MCP; check the URL$/ })
+    fault("JSON that is no answer", write(json({ jsonrpc: "2.0" })), {
+      reason: /answered with JSON that is not MCP; check the URL$/
+    })
     fault("a page", write(status(200, "content-type: text/html\r\n", "<html>")), {
       reason: /answered with text\/html instead of MCP/
     })
@@ -205,7 +211,7 @@ for (const [name, on] of Object.entries(kinds)) {
       status: 503
     })
     fault("a redirect to another origin", write(status(307, "location: http://127.0.0.1:1/mcp\r\n")), {
-      reason: /answered 307: a redirect that is not followed/,
+      reason: /answered 307: a redirect to http:\/\/127\.0\.0\.1:1\/mcp that is not followed/,
       status: 307
     })
     fault("redirects in a circle", write(status(308, "location: /mcp\r\n")), {
