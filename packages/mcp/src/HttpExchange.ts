@@ -137,8 +137,8 @@ export class HttpExchange implements HttpUse, TextReader, EventReader, Linked<Ht
     const { shown } = this.host.link.address
     const taken = this.take(json)
     if (this.done) return
-    const what = taken === "notJson" ? "JSON that cannot be parsed" : "JSON that is not MCP"
-    this.finish(HttpFailure.notMcp(`${shown} answered with ${what}; check the URL`))
+    const what = taken === "notJson" ? "JSON that cannot be parsed" : "JSON that is not MCP; check the URL"
+    this.finish(HttpFailure.notMcp(`${shown} answered with ${what}`))
   }
 
   event({ data, event, id }: EventSourceMessage): void {

@@ -162,7 +162,7 @@ for (const [name, on] of Object.entries(kinds)) {
       reason: /said nothing for 1000 ms$/
     })
     fault("JSON that is none", write(json({}).replace("{}", "{]")), {
-      reason: /answered with JSON that cannot be parsed; check the URL$/
+      reason: /answered with JSON that cannot be parsed$/
     })
     fault("JSON that is no answer", write(json({ jsonrpc: "2.0" })), {
       reason: /answered with JSON that is not MCP; check the URL$/
