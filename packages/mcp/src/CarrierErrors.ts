@@ -30,6 +30,18 @@ export const beforeSent = (error: unknown): Pick<CarrierFailure, "kind" | "code"
 }
 
 /**
+ * What an error means that came after some of the request may have left.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const onceSent = (error: unknown): CarrierFailure => {
+  // A server that wants a certificate of ours, or does not take it, may say so only when it is written to.
+  const alert = codesOf(error).find((one) => tlsAlert.test(one))
+  return { kind: alert === undefined ? "cutOff" : "tls", sent: true, code: alert ?? codeOf(error), cause: error }
+}
+
+/**
  * What an error means when only it can say whether the request has left: what does not say so surely may have. `sent`
  * is false where the connection was refused, not accepted in time, or the host's name not found.
  *
@@ -78,6 +90,8 @@ export const shown = (error: unknown, redaction: Redaction, depth = 0): unknown 
 }
 
 const tls = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_OSSL_|EPROTO$|HOSTNAME_MISMATCH$)/
+
+const tlsAlert = /^ERR_SSL_.*_ALERT_/
 
 /** The codes in an error, its causes and its parts (several addresses were tried), outermost first. */
 const codesOf = (error: unknown, depth = 0): ReadonlyArray<string> => {

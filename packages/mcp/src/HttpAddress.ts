@@ -67,6 +67,19 @@ export const redirect = (
 }
 
 /**
+ * A reference as it may be shown: without credentials and query.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const shownFrom = (address: HttpAddress, from: string, reference: string | undefined): string => {
+  const base = address.origin + from
+  if (reference === undefined || !URL.canParse(reference, base)) return ""
+  const { host, pathname, protocol } = new URL(reference, base)
+  return host === "" ? "" : `${protocol}//${host}${pathname}`
+}
+
+/**
  * The path of a reference, if it stays within the origin and brings no credential of its own.
  *
  * @since 0.1.0

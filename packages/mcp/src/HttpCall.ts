@@ -218,18 +218,15 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
   private compute(): void {
     let done = false
     const stop = this.link.run(
-      Effect.map(
-        Effect.either(this.link.headers.compute(this.order.purpose, this.link.times.acknowledge)),
-        (computed) => {
-          done = true
-          this.stopComputing = undefined
-          if (this.phase === "over") return
-          if (Either.isRight(computed)) return this.ask(computed.right)
-          this.over()
-          this.use.failed(HttpFailure.notSent(computed.left))
-          this.leave()
-        }
-      )
+      Effect.map(Effect.either(this.link.headers.compute(this.order.purpose, this.link.times.headers)), (computed) => {
+        done = true
+        this.stopComputing = undefined
+        if (this.phase === "over") return
+        if (Either.isRight(computed)) return this.ask(computed.right)
+        this.over()
+        this.use.failed(HttpFailure.notSent(computed.left))
+        this.leave()
+      })
     )
     if (!done) this.stopComputing = stop
   }
@@ -263,6 +260,7 @@ export class HttpCall implements HttpSink, Turn, Deadlines.Deadline {
         session: this.session,
         lastingCredential: !headers.computes,
         where: address.shown,
+        location: Redaction.excerpt(headers.redaction, Address.shownFrom(address, this.path, head.header("location"))),
         retryAfterMs: HttpFailure.retryAfter(head.header("retry-after"), wallMillis())
       })
     )

@@ -40,6 +40,7 @@ export interface HttpHead {
  * - `unknownHost`: the host's name does not exist; `noName`: it could not be looked up for now
  * - `connectTimeout`: the connection was not accepted in time
  * - `unreachable`: it could not be connected to for another reason
+ * - `refusedByProxy`: the proxy that leads there does not lead us there
  * - `tls`: no secure connection could be agreed on
  * - `unfit`: the request cannot be written
  * - `tooLong`: what was decompressed is longer than a message may be
@@ -55,6 +56,7 @@ export interface CarrierFailure {
     | "noName"
     | "connectTimeout"
     | "unreachable"
+    | "refusedByProxy"
     | "tls"
     | "unfit"
     | "tooLong"

@@ -56,6 +56,9 @@ export class HttpExchange implements HttpUse, TextReader, EventReader, Linked<Ht
   after: HttpExchange | undefined
   chained = false
   private call: HttpCall | undefined
+  private order: Post | undefined
+  /** Whether it was sent a second time with headers that were computed anew. */
+  private renewed = false
   private done = false
   private cut: HttpFailure.HttpFailure | undefined
   private resuming = false
@@ -84,7 +87,8 @@ export class HttpExchange implements HttpUse, TextReader, EventReader, Linked<Ht
     if (typeof body !== "string") return this.finish(HttpFailure.unfit(body))
     this.outgoing.characters = body.length
     const limit = isRequest(this.outgoing.message) ? total : acknowledge
-    this.send(new HttpCall(this.host.link, this.lane, new Post(this.endpoint, body, limit), this))
+    this.order = new Post(this.endpoint, body, limit)
+    this.send(new HttpCall(this.host.link, this.lane, this.order, this))
   }
 
   /** Nobody waits for it any more: its socket is freed, and nothing is told. */
@@ -133,7 +137,7 @@ export class HttpExchange implements HttpUse, TextReader, EventReader, Linked<Ht
     const { shown } = this.host.link.address
     const taken = this.take(json)
     if (this.done) return
-    const what = taken === "notJson" ? "JSON that cannot be parsed" : "JSON that is not MCP"
+    const what = taken === "notJson" ? "JSON that cannot be parsed" : "JSON that is not MCP; check the URL"
     this.finish(HttpFailure.notMcp(`${shown} answered with ${what}`))
   }
 
@@ -166,12 +170,26 @@ export class HttpExchange implements HttpUse, TextReader, EventReader, Linked<Ht
       this.cut = failure
       return this.resume()
     }
+    if (failure.status === 401 && this.renew()) return
     // A socket that broke is no reason to give up; a message that must not be read is.
     if (this.lastEventId !== undefined && failure.retryable) {
       this.cut = failure
       return this.resume()
     }
     this.finish(failure)
+  }
+
+  /**
+   * The credential may have run out on its way: another is computed, once. What a server does not take twice it will not
+   * take a third time.
+   */
+  private renew(): boolean {
+    const { host, order, outgoing } = this
+    if (order === undefined || this.renewed || !host.link.headers.computes) return false
+    this.renewed = true
+    outgoing.handedOver = false
+    this.send(new HttpCall(host.link, this.lane, order, this))
+    return true
   }
 
   private resume(): void {

@@ -7,6 +7,7 @@
 import type { CarrierFailure } from "./HttpCarrier.js"
 import { type Delivery, McpConnectError } from "./McpError.js"
 import type { TransportFailure } from "./McpTransport.js"
+import * as TlsHints from "./internal/TlsHints.js"
 
 /**
  * @since 0.1.0
@@ -18,6 +19,8 @@ export interface HttpFailure {
   readonly delivery: Delivery
   /** Whether no later request on this connection can do better. */
   readonly fatal: boolean
+  /** With `fatal`: whether what is under way may still be answered. See `TransportFailure`. */
+  readonly drains?: boolean | undefined
   /** How far a handshake came that fails like this. */
   readonly phase: "dial" | "handshake"
   /** Whether a handshake that fails like this may be tried again, and a stream that was cut be resumed. */
@@ -26,6 +29,8 @@ export interface HttpFailure {
   readonly status?: number | undefined
   /** How long the server asks to wait. Milliseconds. */
   readonly retryAfterMs?: number | undefined
+  /** What a handshake that fails like this may have met; goes behind the reason. */
+  readonly hint?: string | undefined
   /** Whether the message cannot be sent at all, whatever the server. */
   readonly unfit?: boolean | undefined
   readonly cause?: unknown
@@ -38,10 +43,10 @@ export interface HttpFailure {
  * @category combinators
  */
 export const toTransportFailure = (failure: HttpFailure, server: string, handshake: boolean): TransportFailure => {
-  const { delivery, fatal, reason, retryAfterMs, status, unfit } = failure
+  const { delivery, drains, fatal, reason, retryAfterMs, status, unfit } = failure
   return handshake
     ? { reason, delivery, fatal: true, cause: toConnectError(failure, server) }
-    : { reason, delivery, fatal, status, retryAfterMs, unfit, cause: failure.cause }
+    : { reason, delivery, fatal, drains, status, retryAfterMs, unfit, cause: failure.cause }
 }
 
 /**
@@ -51,7 +56,8 @@ export const toTransportFailure = (failure: HttpFailure, server: string, handsha
  * @category combinators
  */
 export const toConnectError = (failure: HttpFailure, server: string): McpConnectError => {
-  const { cause, phase, reason, retryAfterMs, retryable, status } = failure
+  const { cause, hint = "", phase, retryAfterMs, retryable, status } = failure
+  const reason = failure.reason + hint
   return new McpConnectError({ server, phase, reason, retryable, status, retryAfterMs, cause })
 }
 
@@ -67,10 +73,11 @@ export const fromCarrier = ({ cause, code, kind, sent }: CarrierFailure, where: 
   fatal: kind === "refused",
   phase: "dial",
   retryable: !final.has(kind),
+  hint: kind === "cutOff" ? TlsHints.ofCut(where) : undefined,
   cause
 })
 
-const final: ReadonlySet<CarrierFailure["kind"]> = new Set(["unknownHost", "tls", "unfit", "tooLong"])
+const final: ReadonlySet<CarrierFailure["kind"]> = new Set(["unknownHost", "refusedByProxy", "tls", "unfit", "tooLong"])
 
 const reasons: { readonly [K in CarrierFailure["kind"]]: (where: string, code: string) => string } = {
   refused: (where) => `nobody listens at ${where} (connection refused)`,
@@ -78,7 +85,8 @@ const reasons: { readonly [K in CarrierFailure["kind"]]: (where: string, code: s
   noName: (where) => `the host of ${where} could not be looked up for now`,
   connectTimeout: (where) => `${where} did not accept a connection in time`,
   unreachable: (where, code) => `${where} cannot be reached (${code})`,
-  tls: (where, code) => `the TLS handshake with ${where} failed (${code})`,
+  refusedByProxy: (where, code) => `${where} cannot be reached (${code})`,
+  tls: (where, code) => `the TLS handshake with ${where} failed (${code})${TlsHints.of(code)}`,
   unfit: (where, code) => `the request to ${where} cannot be written: ${code}`,
   tooLong: (where) => `what ${where} sent is longer than a message may be when decompressed`,
   cutOff: (where, code) => `the exchange with ${where} was cut off (${code})`
@@ -99,23 +107,34 @@ export const fromStatus = (
     readonly lastingCredential: boolean
     readonly where: string
     readonly retryAfterMs: number | undefined
+    /** Where it redirects to, fit to be shown; empty if it does not. */
+    readonly location: string
   }
 ): HttpFailure => {
-  const { lastingCredential, retryAfterMs, said, session, where } = options
+  const { lastingCredential, location, retryAfterMs, said, session, where } = options
   const lost = session && (status === 404 || (status === 400 && /session/i.test(said)))
+  const ends = lost || (status === 401 && lastingCredential)
   const quoted = said === "" ? "" : `; it says: ${said}`
   return {
     reason: lost
       ? `the server no longer knows the session (${status})${quoted}`
-      : `${where} answered ${status}${hints.get(status) ?? hintOfClass(status)}${quoted}`,
-    delivery: "Unknown",
-    fatal: lost || (status === 401 && lastingCredential),
+      : `${where} answered ${status}${hints.get(status) ?? hintOfClass(status, location)}${quoted}`,
+    delivery: isUntouched(status, session) ? "NotSent" : "Unknown",
+    fatal: ends,
+    drains: ends,
     phase: "dial",
     status,
     retryAfterMs,
     retryable: status >= 500 || [408, 425, 429].includes(status)
   }
 }
+
+/**
+ * Whether this status says for sure that nothing ran. 404 in a session: the server does not know it, so that it had nobody
+ * to run the request for (https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#session-management).
+ * 401: the request "has not been applied" (https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2). Others may come late.
+ */
+const isUntouched = (status: number, session: boolean): boolean => status === 401 || (status === 404 && session)
 
 const hints: ReadonlyMap<number, string> = new Map([
   [401, " (unauthorized): it wants a credential, or does not take the configured one; check `headers`"],
@@ -128,11 +147,11 @@ const hints: ReadonlyMap<number, string> = new Map([
   [429, " (too many requests): wait before trying again"]
 ])
 
-const hintOfClass = (status: number): string =>
+const hintOfClass = (status: number, location: string): string =>
   status >= 500
     ? ": the server failed"
     : status >= 300 && status < 400
-      ? ": a redirect that is not followed; give the final URL"
+      ? `: a redirect${location === "" ? "" : ` to ${location}`} that is not followed; give the final URL`
       : ": the request was refused"
 
 /**
@@ -190,6 +209,7 @@ export const unanswered = (where: string, failure?: HttpFailure): HttpFailure =>
     reason: failure === undefined ? reason : `${reason}: ${failure.reason}`,
     delivery: "Unknown",
     fatal: failure?.fatal === true,
+    drains: failure?.drains,
     phase: "handshake",
     retryable: true,
     status: failure?.status,

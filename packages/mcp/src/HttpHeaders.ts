@@ -97,10 +97,13 @@ export class HttpHeaders {
     const { headers } = this.config
     if (typeof headers !== "function") return Effect.sync(() => this.fixed(purpose) ?? [])
     return Effect.suspend(() => headers(this.key)).pipe(
-      Effect.timeout(Duration.nanos(BigInt(withinNanos))),
+      Effect.timeoutFail({
+        duration: Duration.nanos(BigInt(Math.ceil(withinNanos))),
+        onTimeout: () => new Unusable("its headers were not computed in time")
+      }),
       Effect.flatMap((values) => {
         const [wrong] = ServerCheck.headers(values)
-        if (wrong !== undefined) return Effect.fail(new Unusable(wrong.reason))
+        if (wrong !== undefined) return Effect.fail(new Unusable(`a computed header is not usable: ${wrong.reason}`))
         this.hide(Object.values(values).map(ServerConfig.reveal))
         return Effect.succeed(this.all(purpose, this.list(values)))
       }),
@@ -152,7 +155,7 @@ class Unusable {
 
 /** Shows the tag or the name of an error. What it says may quote a credential that is not known here. */
 const whyNot = (error: unknown): string => {
-  if (error instanceof Unusable) return `a computed header is not usable: ${error.reason}`
+  if (error instanceof Unusable) return error.reason
   const kind = Predicate.hasProperty(error, "_tag") ? error._tag : error instanceof Error ? error.name : typeof error
   const shown = typeof kind === "string" && /^[\w@/.-]{1,80}$/.test(kind) ? kind : "error"
   return `its headers could not be computed (${shown})`

@@ -42,6 +42,8 @@ export interface Times {
   readonly idle: number
   readonly total: number
   readonly acknowledge: number
+  /** Until headers are computed. */
+  readonly headers: number
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
+import * as Layer from "effect/Layer"
 
 /**
  * @since 0.1.0
@@ -75,3 +76,12 @@ export const defaults: Settings = {
 export class HttpSettings extends Context.Reference<HttpSettings>()("@mooring/mcp/HttpSettings", {
   defaultValue: (): Settings => defaults
 }) {}
+
+/**
+ * Other settings for all that is built on this layer; what is not said is at its default.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (settings: Partial<Settings>): Layer.Layer<never> =>
+  Layer.succeed(HttpSettings, { ...defaults, ...settings })

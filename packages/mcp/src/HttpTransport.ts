@@ -28,7 +28,7 @@ import { Chain } from "./internal/Chain.js"
 import { Limits } from "./Limits.js"
 import type { McpTransport, Outgoing, Receiver } from "./McpTransport.js"
 import * as Redaction from "./Redaction.js"
-import type { HttpServer } from "./ServerConfig.js"
+import * as ServerConfig from "./ServerConfig.js"
 import type { ServerKey } from "./ServerKey.js"
 
 /**
@@ -39,7 +39,7 @@ import type { ServerKey } from "./ServerKey.js"
  */
 export interface Options {
   readonly key: ServerKey
-  readonly config: HttpServer
+  readonly config: ServerConfig.HttpServer
   readonly address: HttpAddress
   /** Reaches the address's origin. */
   readonly carrier: HttpCarrier
@@ -70,7 +70,9 @@ export const make = (options: Options): Effect.Effect<McpTransport, never, Scope
       times: {
         idle: nanos(settings.streamIdle),
         total: nanos(settings.streamTotal),
-        acknowledge: nanos(settings.acknowledge)
+        acknowledge: nanos(settings.acknowledge),
+        // What holds up a connect is told before the whole of it is out of time, which would say less.
+        headers: Math.min(nanos(settings.acknowledge), ServerConfig.resolve(config).connectTimeout * 0.8e6)
       },
       wallMillis: () => clock.unsafeCurrentTimeMillis(),
       run: (effect) => {
@@ -114,6 +116,8 @@ class Live implements ExchangeHost {
   readonly resumeDelay: number
   private receiver: Receiver | undefined
   private closed = false
+  /** Why nothing new is sent, while what is under way is still waited for. */
+  private ending: { readonly reason: string; readonly cause: unknown } | undefined
   private readonly requests: HttpLane
   private readonly control = new HttpLane(controls)
   private readonly exchanges: ReadonlyArray<Chain<HttpExchange>> = Array.from({ length: chains }, () => new Chain())
@@ -149,6 +153,7 @@ class Live implements ExchangeHost {
 
   message(message: JSONRPCMessage, origin: RequestId | undefined): void {
     this.tell((to) => to.message(message, origin))
+    if (this.ending !== undefined) this.closeIfIdle(this.ending)
   }
 
   junk(reason: string): void {
@@ -157,8 +162,12 @@ class Live implements ExchangeHost {
 
   over(exchange: HttpExchange, outcome: Outcome): void {
     this.chainOf(exchange.request).delete(exchange)
-    if (this.closed || outcome === "dropped") return
-    const { isHandshake, outgoing } = exchange
+    if (!this.closed && outcome !== "dropped") this.settle(exchange, outcome)
+    // What was answered is over before its answer is told: the end comes after that.
+    if (this.ending !== undefined && !(outcome === "done" && exchange.id !== undefined)) this.closeIfIdle(this.ending)
+  }
+
+  private settle({ isHandshake, outgoing }: HttpExchange, outcome: Exclude<Outcome, "dropped">): void {
     if (outcome === "done") {
       if (methodOf(outgoing.message) === "notifications/initialized") this.listen()
       return
@@ -175,7 +184,22 @@ class Live implements ExchangeHost {
     } catch (defect) {
       this.report(defect)
     }
-    if (failure.fatal) this.close(failure.reason, failure.cause)
+    if (!failure.fatal) return
+    if (failure.drains === true) this.drain(failure.reason, failure.cause)
+    else this.close(failure.reason, failure.cause)
+  }
+
+  /** Nothing new is sent; the end is told when the last that is under way has its answer. */
+  private drain(reason: string, cause: unknown): void {
+    if (this.closed || this.ending !== undefined) return
+    const ending = { reason, cause }
+    this.ending = ending
+    this.tell((to) => to.draining?.(reason, cause))
+    this.closeIfIdle(ending)
+  }
+
+  private closeIfIdle({ cause, reason }: { readonly reason: string; readonly cause: unknown }): void {
+    if (this.exchanges.every(({ first }) => first === undefined)) this.close(reason, cause)
   }
 
   /** Tells the end, once, and then nothing more. */
@@ -199,7 +223,7 @@ class Live implements ExchangeHost {
       this.chainOf(cancelled)
         .find(({ request }) => request === cancelled)
         ?.abort()
-    this.post(outgoing)
+    if (this.ending === undefined) this.post(outgoing)
   }
 
   private chainOf(id: RequestId | undefined): Chain<HttpExchange> {
@@ -233,7 +257,7 @@ class Live implements ExchangeHost {
     this.listening = true
     this.link.run(
       Effect.map(HttpListener.listen(this, this.settings.reopen), (lost) => {
-        if (lost !== undefined) this.close(lost.reason, lost.cause)
+        if (lost !== undefined) this.drain(lost.reason, lost.cause)
       })
     )
   }

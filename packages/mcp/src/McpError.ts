@@ -8,8 +8,9 @@
 import * as Schema from "effect/Schema"
 
 /**
- * What is known of a request when it failed. `NotSent`: none of its bytes left this process, so it is always safe to
- * run again. `Unknown`: it may have run.
+ * What is known of a request when it failed. `NotSent`: it certainly did not run, since none of its bytes left this
+ * process, or the server turned it away unread (HTTP: 401, or 404 for a session that it does not know), so it is always
+ * safe to run again. `Unknown`: it may have run.
  *
  * @since 0.1.0
  * @category models
@@ -109,7 +110,8 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>("@mooring
   }
 ) {
   override get message(): string {
-    const ran = this.delivery === "NotSent" ? "the request was not sent" : "the request may have run"
+    const not = this.status === undefined ? "the request was not sent" : "the request was turned away and did not run"
+    const ran = this.delivery === "NotSent" ? not : "the request may have run"
     return this.status === undefined
       ? `The connection to MCP server "${this.server}" was lost (${ran}): ${this.reason}`
       : `MCP server "${this.server}" did not answer as it should (${ran}): ${this.reason}`

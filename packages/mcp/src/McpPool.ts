@@ -20,6 +20,7 @@ import { pipeArguments } from "effect/Pipeable"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { CurrentPartition } from "./CurrentPartition.js"
+import { clampWait } from "./HttpExchange.js"
 import * as McpConnection from "./McpConnection.js"
 import type { McpConnector } from "./McpConnector.js"
 import { ConfigError, type McpConnectError, PartitionMissing, ServersUnavailable, UnknownServer } from "./McpError.js"
@@ -171,6 +172,7 @@ export const make = (
       shutdownTimeout: options.shutdownTimeout,
       isOpen: (connection) => connection.isOpen(),
       isRetryable: (error) => options.retryConnects !== false && error.retryable,
+      retryAfter: ({ retryAfterMs }) => (retryAfterMs === undefined ? undefined : clampWait(retryAfterMs)),
       describeKey: (key) => key.toString(),
       logAnnotations,
       onEvent: (event) => {

@@ -41,6 +41,11 @@ export interface TransportFailure {
   readonly delivery: Delivery
   /** Whether the whole connection is of no use any more (HTTP: its session is gone). */
   readonly fatal: boolean
+  /**
+   * With `fatal`: only for what is sent later. What is under way is answered for itself, and is waited for; the transport
+   * calls `closed` when the last of it is over.
+   */
+  readonly drains?: boolean | undefined
   /** The HTTP status that the server answered with. */
   readonly status?: number | undefined
   /** How long the server asks to wait. Milliseconds. */
@@ -65,6 +70,11 @@ export interface Receiver {
   readonly message: (message: JSONRPCMessage, origin?: RequestId) => void
   /** Something that was received and is no message (a line of junk). The connection goes on. */
   readonly junk: (reason: string) => void
+  /**
+   * Nothing that is sent from now on can be delivered, while what is under way may still be answered: see `drains`. At
+   * most once, before `closed`. A receiver without it is told `closed` when the last is over, and no sooner.
+   */
+  readonly draining?: ((reason: string, cause?: unknown) => void) | undefined
   /**
    * The connection has ended, and why. At most once; nothing is called after it. An `McpConnectError` as `cause` is
    * what the connect fails with, when it comes during one.

@@ -47,8 +47,12 @@ export class Tries {
     this.reruns = new Steps(policy.rerun)
   }
 
-  /** Decides about a call that was lost. */
+  /**
+   * Decides about a call that was lost. Nothing is run again before the server wants it (`retryAfterMs`), and not at all
+   * what it refused for its credential (401): a transport that could find another has tried that.
+   */
   lost(failure: ConnectionLost, mayRunTwice: boolean): Effect.Effect<Decision> {
+    if (failure.status === 401) return Effect.succeed(GiveUp())
     if (failure.delivery === "NotSent") return this.next(this.unsent, failure, failure.retryAfterMs)
     return mayRunTwice ? this.next(this.reruns, failure, failure.retryAfterMs) : Effect.succeed(GiveUp())
   }

@@ -157,6 +157,7 @@ export const make = (
     yield* transport.start({
       message: (message, origin) => session.receive(message, origin),
       junk: (reason) => session.receiveJunk(reason),
+      draining: (reason, cause) => session.drain(reason, cause),
       closed: (reason, cause) => session.close(reason, cause)
     })
     return session
@@ -185,7 +186,10 @@ class Live implements Session, Holder, Host {
   private readonly traffic: ServerTraffic
   private readonly listeners: Array<Listener> = []
   private nextId = firstId
+  /** Why nothing new is taken. */
   private ended: { readonly reason: string; readonly cause: unknown } | undefined
+  /** Nothing is waited for any more, either. */
+  private over = false
 
   constructor(
     private readonly transport: McpTransport,
@@ -280,6 +284,10 @@ class Live implements Session, Holder, Host {
       failed?.({ reason: this.ended.reason, delivery: "NotSent", fatal: true, cause: this.ended.cause })
       return
     }
+    this.deliver(message, failed)
+  }
+
+  private deliver(message: JSONRPCMessage, failed?: (failure: TransportFailure) => void): void {
     const asked = "method" in message && "id" in message ? message.id : undefined
     if (asked !== undefined) this.foreign.add(asked)
     const outgoing: Outgoing = {
@@ -324,24 +332,42 @@ class Live implements Session, Holder, Host {
   }
 
   tellCancelled(request: PendingRequest, reason: string): void {
+    if (this.over) return
     const params = { requestId: request.id, reason }
-    this.send({ jsonrpc: "2.0", method: "notifications/cancelled", params })
+    // Also when nothing new is taken: the transport is to free what the request holds.
+    this.deliver({ jsonrpc: "2.0", method: "notifications/cancelled", params })
   }
 
   broken(failure: TransportFailure): void {
-    this.close(failure.reason, failure.cause)
+    if (failure.drains === true) this.drain(failure.reason, failure.cause)
+    else this.close(failure.reason, failure.cause)
+  }
+
+  /** Takes nothing new, and gives back what was not sent; what was waits for its own answer. */
+  drain(reason: string, cause: unknown): void {
+    if (this.ended !== undefined) return
+    this.ended = { reason, cause }
+    for (const request of this.requests.values()) if (!request.handedOver) request.lost(reason, cause)
+    this.tellEnd(reason, cause)
+  }
+
+  private tellEnd(reason: string, cause: unknown): void {
+    for (const listener of this.listeners) this.guard("its end", () => listener.closed?.(reason, cause))
   }
 
   close(reason: string, cause: unknown): void {
-    if (this.ended !== undefined) return
-    this.ended = { reason, cause }
+    if (this.over) return
+    this.over = true
+    const told = this.ended !== undefined
+    this.ended ??= { reason, cause }
     const requests = this.requests.values()
     if (requests.length > 0) {
       const said = this.lastWords()
       const explained = said === "" ? reason : `${reason}\nIts last words on stderr:\n${said}`
       for (const request of requests) request.lost(explained, cause)
     }
-    for (const listener of this.listeners.splice(0)) this.guard("its end", () => listener.closed?.(reason, cause))
+    if (!told) this.tellEnd(reason, cause)
+    this.listeners.length = 0
   }
 
   private lastWords(): string {
@@ -369,12 +395,12 @@ class Live implements Session, Holder, Host {
   }
 
   receiveJunk(reason: string): void {
-    if (this.ended !== undefined) return
+    if (this.over) return
     this.stray("junk", SessionEvent.Junk({ reason: this.clean(reason) }))
   }
 
   receive(received: unknown, origin: RequestId | undefined): void {
-    if (this.ended !== undefined) return
+    if (this.over) return
     if (!Predicate.isRecord(received)) return this.receiveJunk("a message that is no object")
     const { id, method } = received
     if (method === "notifications/progress" && this.receiveProgress(received["params"])) return

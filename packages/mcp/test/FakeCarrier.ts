@@ -21,6 +21,11 @@ export class Flown implements HttpCarrier.HttpFlight {
     return at < 0 ? undefined : this.request.headers[at + 1]
   }
 
+  /** The request leaves; nothing comes back as yet. */
+  leave(): this {
+    return this.sink.starting() ? this : this.finish()
+  }
+
   respond(
     status: number,
     headers: Readonly<Record<string, string>>,

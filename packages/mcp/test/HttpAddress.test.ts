@@ -78,7 +78,9 @@ describe("a redirect", () => {
         const { asked, heard } = yield* followed(status, "/new")
         expect(asked).toHaveLength(1)
         expect(heard.failures).toMatchObject([{ status, delivery: "Unknown", fatal: false }])
-        expect(heard.failures[0]?.reason).toContain("a redirect that is not followed; give the final URL")
+        expect(heard.failures[0]?.reason).toContain(
+          "a redirect to https://mcp.example.org/new that is not followed; give the final URL"
+        )
       }
     })
   )

@@ -41,7 +41,7 @@ describe("what a status means", () => {
 
   it.scoped("depends on whether the request was in a session", () =>
     Effect.gen(function* () {
-      expect(yield* refused(404)).toMatchObject({ fatal: true, status: 404, delivery: "Unknown" })
+      expect(yield* refused(404)).toMatchObject({ fatal: true, status: 404, delivery: "NotSent" })
       expect(yield* refused(404, {}, {}, false)).toMatchObject({ fatal: false, status: 404, delivery: "Unknown" })
       expect(yield* refused(429)).toMatchObject({ fatal: false, status: 429 })
       expect(yield* refused(410)).toMatchObject({ fatal: false, status: 410 })
@@ -51,10 +51,10 @@ describe("what a status means", () => {
   it.scoped("depends on whether another request would carry another credential", () =>
     Effect.gen(function* () {
       const asks = { "www-authenticate": 'Bearer error="invalid_token"' }
-      expect(yield* refused(401, asks)).toMatchObject({ fatal: true, status: 401 })
+      expect(yield* refused(401, asks)).toMatchObject({ fatal: true, status: 401, delivery: "NotSent" })
       const headers = () => Effect.succeed({ authorization: "Bearer 1" })
-      expect(yield* refused(401, asks, { headers })).toMatchObject({ fatal: false, status: 401 })
-      expect(yield* refused(403, asks)).toMatchObject({ fatal: false, status: 403 })
+      expect(yield* refused(401, asks, { headers })).toMatchObject({ fatal: false, status: 401, delivery: "NotSent" })
+      expect(yield* refused(403, asks)).toMatchObject({ fatal: false, status: 403, delivery: "Unknown" })
     })
   )
 
@@ -70,6 +70,19 @@ describe("what a status means", () => {
       for (const nonsense of ["soon", "-5", "1.5", "7 seconds", "", "NaN"]) {
         expect(yield* wait(nonsense), nonsense).toBeUndefined()
       }
+    })
+  )
+
+  it.scoped("says where a redirect leads that is not followed, without what may be secret", () =>
+    Effect.gen(function* () {
+      const reason = (location: string) => Effect.map(refused(307, { location }), (one) => one?.reason)
+      const not = "that is not followed; give the final URL; it says: Bad Request"
+      const from = "https://mcp.example.org/mcp answered 307: a redirect"
+      expect(yield* reason("https://ada:hunter2@login.example.org/in?code=hunter2")).toBe(
+        `${from} to https://login.example.org/in ${not}`
+      )
+      expect(yield* reason("//other.example.org")).toBe(`${from} to https://other.example.org/ ${not}`)
+      for (const none of ["data:text/plain,hunter2", "https://"]) expect(yield* reason(none)).toBe(`${from} ${not}`)
     })
   )
 

@@ -19,7 +19,10 @@ import { createSecureContext } from "node:tls"
  * @category models
  */
 export interface Tls {
-  /** Authorities that are trusted besides those that Node trusts. */
+  /**
+   * Authorities that are trusted besides those that Node brings along. What `NODE_EXTRA_CA_CERTS` names is not trusted then,
+   * so name it here, too: Node replaces its list, and versions of it that are supported cannot be asked for all of it.
+   */
   readonly ca?: string | ReadonlyArray<string> | undefined
   /** The certificate that this client shows, its chain included. */
   readonly cert?: string | undefined

@@ -256,7 +256,7 @@ describe("an HTTP transport", () => {
       yield* recorder.untilAnswered(0)
       const reason = "the server no longer knows the session (404); it says: gone"
       transport.send(recorder.request(1))
-      expect(yield* recorder.untilFailed(1)).toMatchObject({ delivery: "Unknown", fatal: true, status: 404, reason })
+      expect(yield* recorder.untilFailed(1)).toMatchObject({ delivery: "NotSent", fatal: true, status: 404, reason })
       expect(yield* recorder.untilClosed).toBe(reason)
       const late = recorder.request(2)
       transport.send(late)
@@ -323,7 +323,7 @@ describe("an HTTP transport", () => {
       transport.send(recorder.request(1))
       expect(yield* recorder.untilAnswered(1)).toEqual({ ok: true })
       expect((yield* refusal(url)).reason).toBe(
-        `${url} answered 307: a redirect that is not followed; give the final URL`
+        `${url} answered 307: a redirect to ${other.url} that is not followed; give the final URL`
       )
       expect(other.requests).toHaveLength(0)
     })
@@ -345,12 +345,18 @@ describe("a handshake over HTTP that fails", () => {
           headers: { "x-api-key": "hunter44" }
         })
       }
-      const dial = (reason: string, retryable: boolean) => ({ phase: "dial", reason, retryable, delivery: "Unknown" })
+      const dial = (reason: string, retryable: boolean, delivery = "Unknown") => ({
+        phase: "dial",
+        reason,
+        retryable,
+        delivery
+      })
       expect(yield* status(401, "no: hunter22 hunter33 hunter44")).toEqual(
         dial(
           `${url} answered 401 (unauthorized): it wants a credential, or does not take the configured one; ` +
             "check `headers`; it says: no: «redacted» «redacted» «redacted»",
-          false
+          false,
+          "NotSent"
         )
       )
       expect((yield* status(403)).retryable).toBe(false)
@@ -364,7 +370,7 @@ describe("a handshake over HTTP that fails", () => {
       answers.push((response) => response.writeHead(200, { "content-type": "text/html; charset=x" }).end("<html>"))
       expect(yield* refusal(url)).toEqual(dial(`${url} answered with text/html instead of MCP; check the URL`, false))
       answers.push((response) => response.writeHead(200, { "content-type": "application/json" }).end("{}"))
-      expect(yield* refusal(url)).toEqual(dial(`${url} answered with JSON that is not MCP`, false))
+      expect(yield* refusal(url)).toEqual(dial(`${url} answered with JSON that is not MCP; check the URL`, false))
       answers.push((response) => sse(response).end())
       expect(yield* refusal(url)).toEqual({
         phase: "handshake",

@@ -88,6 +88,11 @@ export interface PoolOptions<in K, in out A, in out E, out R> {
    * Default: always.
    */
   readonly isRetryable?: ((error: E) => boolean) | undefined
+  /**
+   * How long the resource itself asks to be left alone after this failure, in milliseconds: the next attempt of the key is
+   * made no sooner, whatever `backoff` says. Bound it where a resource cannot be trusted. Default: it asks for nothing.
+   */
+  readonly retryAfter?: ((error: E) => number | undefined) | undefined
   /** The key as errors, events and stats show it. Default `String(key)`. */
   readonly describeKey?: ((key: K) => string) | undefined
   /**
@@ -234,6 +239,7 @@ export const make = <K, A, E, R>(
         describeKey: options.describeKey ?? String,
         logAnnotations: options.logAnnotations,
         isRetryable: options.isRetryable ?? (() => true),
+        retryAfter: options.retryAfter,
         random: () => numbers.number()
       },
       runtime,

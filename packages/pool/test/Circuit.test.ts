@@ -37,6 +37,15 @@ describe("Circuit", () => {
     expect(opensAt(after(failures(1), second, 0.501))).toBe(second + 51e6)
   })
 
+  it("waits as long as what failed asks, if that is longer, closed or open", () => {
+    const asked = (circuit: Circuit, millis: number) =>
+      opensAt(transition(circuit, "failure", second, config, () => 0.5, millis * 1e6)) - second
+    expect(asked(initial, 49)).toBe(50e6)
+    expect(asked(initial, 3_000.5)).toBe(3_001e6)
+    expect(asked(after(failures(3), second), 4_000)).toBe(5_000e6)
+    expect(asked(after(failures(3), second), 9_000)).toBe(9_000e6)
+  })
+
   it("opens after as many failures in a row as the threshold says, and remembers how many", () => {
     expect(after(failures(3), second)).toMatchObject({ _tag: "Closed", failures: 3 })
     expect(after(failures(4), second)).toEqual(Circuit.Open({ failures: 4, until: 6 * second }))

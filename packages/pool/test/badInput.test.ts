@@ -397,6 +397,27 @@ describe("what a pool was given and does not do its part", () => {
     )
   })
 
+  it("retryAfter that throws is reported, or gives no time, and the pause is the pool's own", () => {
+    const attempts = new Attempts((attempt) => attempt > 4)
+    const given = [Number.NaN, -5, undefined]
+    overheard<string>(
+      () => ({
+        acquire: () => attempts.acquire,
+        retryAfter: () => {
+          if (given.length > 0) return given.shift()
+          throw new Error("unknown error code")
+        },
+        config: { backoff: { base: 10, max: 10 } }
+      }),
+      ({ pool, stage }, said) => {
+        const fiber = stage.call(pool.use("k", (item) => Effect.succeed(item)))
+        stage.advance(40)
+        reported(said, "retryAfter threw", "unknown error code")
+        expect(fiber.unsafePoll()).toMatchObject({ value: 5 })
+      }
+    )
+  })
+
   it("probesIdle that throws is reported; the item is probed like any other", () => {
     let probed = 0
     overheard(

@@ -14,6 +14,7 @@ import {
 import { NodeConnector, SocketSettings } from "@mooring/node"
 import { Resources } from "@mooring/testing/node"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -72,6 +73,8 @@ const faultsOn =
     behave: FaultyHttp.Behave,
     expected: {
       readonly reason: RegExp
+      /** Default: Unknown. */
+      readonly delivery?: McpError.Delivery
       readonly status?: number
       readonly retryAfterMs?: number
       readonly open?: boolean
@@ -87,7 +90,11 @@ const faultsOn =
           })
           const connection = yield* connect(server.url)
           const error = yield* Effect.flip(connection.callTool("faulty"))
-          expect(error).toMatchObject({ _tag: "ConnectionLost", delivery: "Unknown", server: "faulty" })
+          expect(error).toMatchObject({
+            _tag: "ConnectionLost",
+            delivery: expected.delivery ?? "Unknown",
+            server: "faulty"
+          })
           // Checked above.
           const { reason, retryAfterMs, status } = error as McpError.ConnectionLost
           expect(reason).toMatch(expected.reason)
@@ -157,7 +164,9 @@ for (const [name, on] of Object.entries(kinds)) {
     fault("JSON that is none", write(json({}).replace("{}", "{]")), {
       reason: /answered with JSON that cannot be parsed$/
     })
-    fault("JSON that is no answer", write(json({ jsonrpc: "2.0" })), { reason: /answered with JSON that is not MCP$/ })
+    fault("JSON that is no answer", write(json({ jsonrpc: "2.0" })), {
+      reason: /answered with JSON that is not MCP; check the URL$/
+    })
     fault("a page", write(status(200, "content-type: text/html\r\n", "<html>")), {
       reason: /answered with text\/html instead of MCP/
     })
@@ -174,11 +183,17 @@ for (const [name, on] of Object.entries(kinds)) {
     })
 
     fault("400", write(status(400, "", "bad thing")), { reason: /answered 400.*it says: bad thing$/, status: 400 })
-    fault("401", write(status(401)), { reason: /answered 401 \(unauthorized\)/, status: 401, open: false })
+    fault("401", write(status(401)), {
+      reason: /answered 401 \(unauthorized\)/,
+      status: 401,
+      delivery: "NotSent",
+      open: false
+    })
     fault("403", write(status(403)), { reason: /answered 403 \(forbidden\)/, status: 403 })
     fault("404 with a session", write(status(404)), {
       reason: /no longer knows the session \(404\)/,
       status: 404,
+      delivery: "NotSent",
       open: false
     })
     fault("405", write(status(405)), { reason: /answered 405/, status: 405 })
@@ -196,7 +211,7 @@ for (const [name, on] of Object.entries(kinds)) {
       status: 503
     })
     fault("a redirect to another origin", write(status(307, "location: http://127.0.0.1:1/mcp\r\n")), {
-      reason: /answered 307: a redirect that is not followed/,
+      reason: /answered 307: a redirect to http:\/\/127\.0\.0\.1:1\/mcp that is not followed/,
       status: 307
     })
     fault("redirects in a circle", write(status(308, "location: /mcp\r\n")), {
@@ -293,22 +308,30 @@ for (const [name, on] of Object.entries(kinds)) {
       )
     )
 
-    it.live("whose session is lost with 64 calls in flight ends, and each of them may have run", () =>
+    it.live("whose session is lost with 64 calls in flight takes no other, and each has its own answer", () =>
       clean(
         Effect.gen(function* () {
-          const server = yield* FaultyHttp.serve(({ params }, socket) => {
-            if (params["name"] === "lost") socket.write(status(404))
+          const held: Array<() => void> = []
+          const server = yield* FaultyHttp.serve((request, socket) => {
+            if (request.params["name"] === "lost") socket.write(status(404))
+            else held.push(() => (held.length % 2 === 0 ? FaultyHttp.answer(request, socket) : reset(socket)))
           })
           const connection = yield* connect(server.url)
           const calls = yield* Effect.forEach(Array.from({ length: 64 }), () =>
-            Effect.fork(Effect.flip(connection.callTool("held")))
+            Effect.fork(Effect.either(connection.callTool("held")))
           )
           yield* until(() => server.ran() === 64)
-          yield* Effect.flip(connection.callTool("lost"))
-          for (const call of calls) {
-            expect(yield* Fiber.join(call)).toMatchObject({ _tag: "ConnectionLost", delivery: "Unknown" })
-          }
+          const lost = yield* Effect.flip(connection.callTool("lost"))
+          expect(lost).toMatchObject({ _tag: "ConnectionLost", delivery: "NotSent", status: 404 })
           expect(connection.isOpen()).toBe(false)
+          expect(yield* Effect.flip(connection.callTool("late"))).toMatchObject({ delivery: "NotSent" })
+          for (let end = held.pop(); end !== undefined; end = held.pop()) end()
+          const ended = yield* Fiber.join(Fiber.all(calls))
+          expect(ended.filter(Either.isRight)).toHaveLength(32)
+          for (const one of ended.filter(Either.isLeft)) {
+            expect(one.left).toMatchObject({ _tag: "ConnectionLost", delivery: "Unknown" })
+            expect(one.left.message).toContain("was cut off")
+          }
           expect(server.ran()).toBe(65)
         }),
         { sockets: 65 }
@@ -329,7 +352,7 @@ for (const [name, on] of Object.entries(kinds)) {
           const waiting = yield* call("waiting")
           yield* until(() => connection.pending() === 3)
           yield* Fiber.interrupt(held)
-          expect(yield* Fiber.join(last)).toMatchObject({ delivery: "Unknown", status: 404 })
+          expect(yield* Fiber.join(last)).toMatchObject({ delivery: "NotSent", status: 404 })
           expect(yield* Fiber.join(waiting)).toMatchObject({ delivery: "NotSent" })
           expect(server.ran()).toBe(2)
         }),

@@ -10,8 +10,8 @@ import * as SocketFailure from "./SocketFailure.js"
 /** What a flight needs of whoever sent it. */
 export interface Runway {
   readonly decompresses: boolean
-  /** Who refuses a connection is the proxy then, and not the server. */
-  readonly proxied: boolean
+  /** The proxy's address, fit to be shown: who refuses a connection is the proxy then, and not the server. */
+  readonly proxy: string | undefined
   /** The flight failed, or is not wanted: its socket must not be used again. */
   discard(): void
 }
@@ -75,7 +75,7 @@ export class Flight implements Dispatcher.DispatchHandler, HttpCarrier.HttpFligh
           this.sink.end()
           this.land()
         },
-        failed: (error) => this.fail(SocketFailure.fromError(error, true, this.runway.proxied))
+        failed: (error) => this.fail(SocketFailure.fromError(error, true, this.runway.proxy))
       })
     }
     this.sink.head(this)
@@ -95,7 +95,7 @@ export class Flight implements Dispatcher.DispatchHandler, HttpCarrier.HttpFligh
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
-    if (this.state !== "over") this.fail(SocketFailure.fromError(error, this.started, this.runway.proxied))
+    if (this.state !== "over") this.fail(SocketFailure.fromError(error, this.started, this.runway.proxy))
   }
 
   /** The socket can be used again. */

@@ -57,7 +57,7 @@ export class OriginSockets {
 }
 
 class Socket implements Runway {
-  readonly proxied = false
+  readonly proxy = undefined
   readonly decompresses: boolean
   private readonly client: Client
   private flight: Flight | undefined

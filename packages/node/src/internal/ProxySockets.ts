@@ -1,10 +1,10 @@
 /**
- * Reaches one origin through a proxy, unless `NO_PROXY` excepts it. Shared by connections; closing it ends every socket.
+ * Reaches one origin through a proxy. Shared by connections; closing it ends every socket.
  *
  * An edge file: it drives `undici` at the level of `dispatch`, and learns from the host when a socket is free.
  */
 import type { HttpCarrier } from "@mooring/mcp"
-import type { buildConnector, Dispatcher, EnvHttpProxyAgent } from "undici"
+import type { buildConnector, Dispatcher, ProxyAgent } from "undici"
 import { Flight, type Runway } from "./Flight.js"
 
 export interface Options {
@@ -13,20 +13,20 @@ export interface Options {
   readonly connect: buildConnector.BuildOptions
   /** The proxy's address. */
   readonly proxy: string
-  /** The hosts that are reached without it, as `NO_PROXY` has them. */
-  readonly except: string
-  readonly EnvHttpProxyAgent: typeof EnvHttpProxyAgent
+  readonly ProxyAgent: typeof ProxyAgent
 }
 
 export class ProxySockets {
   private readonly agent: Dispatcher
+  /** Without credentials. */
+  private readonly shown: string
 
   constructor(private readonly options: Options) {
-    const { connect, except, proxy } = options
-    this.agent = new options.EnvHttpProxyAgent({
-      httpProxy: proxy,
-      httpsProxy: proxy,
-      noProxy: except,
+    const { connect, proxy } = options
+    const { host, protocol } = new URL(proxy)
+    this.shown = `${protocol}//${host}`
+    this.agent = new options.ProxyAgent({
+      uri: proxy,
       connect,
       requestTls: connect,
       proxyTls: connect.timeout === undefined ? {} : { timeout: connect.timeout },
@@ -37,7 +37,7 @@ export class ProxySockets {
 
   send(request: HttpCarrier.HttpRequest, sink: HttpCarrier.HttpSink): HttpCarrier.HttpFlight {
     const { body, headers, method, path } = request
-    const flight = new ProxiedFlight(new Strip(this.options.decompresses), sink)
+    const flight = new ProxiedFlight(new Strip(this.options.decompresses, this.shown), sink)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its type lacks `readonly`
     const list = headers as Array<string>
     this.agent.dispatch({ origin: this.options.origin, method, path, headers: list, body: body ?? null }, flight)
@@ -51,10 +51,12 @@ export class ProxySockets {
 
 /** Nobody but `undici` knows the socket: what is to be discarded, its controller aborts. */
 class Strip implements Runway {
-  readonly proxied = true
   controller: Dispatcher.DispatchController | undefined
 
-  constructor(readonly decompresses: boolean) {}
+  constructor(
+    readonly decompresses: boolean,
+    readonly proxy: string
+  ) {}
 
   discard(): void {
     this.controller?.abort(new Error("the request is not wanted any more"))

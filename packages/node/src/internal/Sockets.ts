@@ -2,11 +2,9 @@
  * The sockets of one connector: each origin's are shared by the connections to it that show the same certificate, and
  * closed when the last of these is.
  */
-import { type HttpCarrier, McpError, ServerCheck, type ServerKey } from "@mooring/mcp"
-import * as Config from "effect/Config"
+import { type HttpCarrier, McpError, type ServerKey } from "@mooring/mcp"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { rootCertificates } from "node:tls"
@@ -14,6 +12,7 @@ import { SocketSettings, type Tls } from "../SocketSettings.js"
 import { accepted } from "./Decoder.js"
 import { OriginSockets } from "./OriginSockets.js"
 import { ProxySockets } from "./ProxySockets.js"
+import * as ProxyVariables from "./ProxyVariables.js"
 
 export interface Sockets {
   /**
@@ -25,13 +24,6 @@ export interface Sockets {
     origin: string,
     connectTimeout: number
   ) => Effect.Effect<HttpCarrier.HttpCarrier, McpError.McpConnectError, Scope.Scope>
-}
-
-/** Addresses of proxies, by the scheme that goes through them, and the hosts that do not. */
-interface Proxies {
-  readonly http: string | undefined
-  readonly https: string | undefined
-  readonly except: string
 }
 
 /** What carries requests to one origin, and ends all of its sockets. */
@@ -47,7 +39,7 @@ interface Shared {
 
 export const make: Effect.Effect<Sockets> = Effect.gen(function* () {
   const settings = yield* SocketSettings
-  const proxies = settings.proxyFromEnvironment ? yield* fromEnvironment : noProxies
+  const proxies = settings.proxyFromEnvironment ? yield* ProxyVariables.read : ProxyVariables.none
   const clock = yield* Effect.clock
   const shared = new Map<Tls | undefined, Map<string, Shared>>()
   const lifetime = Duration.toMillis(settings.socketLifetime) * 1e6
@@ -57,13 +49,14 @@ export const make: Effect.Effect<Sockets> = Effect.gen(function* () {
     origin: string,
     timeout: number
   ): Effect.Effect<HttpCarrier.HttpCarrier, McpError.McpConnectError, Scope.Scope> => {
-    const proxy = proxyOf(origin, proxies)
-    if (proxy !== undefined && !isProxy.test(proxy)) return noProxy(key.toString())
+    const found = ProxyVariables.proxyOf(origin, proxies)
+    if (found?.address === "") return noProxy(key.toString(), found.variable)
+    const proxy = found?.address
     return Effect.acquireRelease(
       // Loaded when it is first needed: a program that speaks stdio alone starts a tenth of a second sooner.
       Effect.map(
         Effect.promise(() => import("undici")),
-        ({ buildConnector, Client, EnvHttpProxyAgent }) => {
+        ({ buildConnector, Client, ProxyAgent }) => {
           const tls = typeof settings.tls === "function" ? settings.tls(key) : settings.tls
           const ofTls = shared.get(tls) ?? new Map<string, Shared>()
           shared.set(tls, ofTls)
@@ -85,7 +78,7 @@ export const make: Effect.Effect<Sockets> = Effect.gen(function* () {
                   Client,
                   connector: buildConnector(connect)
                 })
-              : new ProxySockets({ origin, decompresses, connect, proxy, except: proxies.except, EnvHttpProxyAgent })
+              : new ProxySockets({ origin, decompresses, connect, proxy, ProxyAgent })
           const entry: Shared = { carrier, users: 1 }
           ofTls.set(name, entry)
           return { entry, ofTls, name, tls }
@@ -116,33 +109,8 @@ const options = ({ ca, cert, key, passphrase }: Tls) => ({
   ...(passphrase === undefined ? {} : { passphrase: Redacted.value(passphrase) })
 })
 
-const noProxies: Proxies = { http: undefined, https: undefined, except: "" }
-
-/** As every command-line program reads them: the names in small letters win. */
-const fromEnvironment: Effect.Effect<Proxies> = Effect.gen(function* () {
-  const variable = (name: string) =>
-    Config.option(Config.orElse(Config.string(name.toLowerCase()), () => Config.string(name))).pipe(
-      Effect.map(Option.getOrUndefined),
-      // A provider that cannot read at all has no proxy to say.
-      Effect.orElseSucceed(() => undefined)
-    )
-  const http = yield* variable("HTTP_PROXY")
-  return { http, https: (yield* variable("HTTPS_PROXY")) ?? http, except: (yield* variable("NO_PROXY")) ?? "" }
-})
-
-const proxyOf = (origin: string, proxies: Proxies): string | undefined => {
-  const url = new URL(origin)
-  const named = url.protocol === "https:" ? proxies.https : proxies.http
-  if (named === undefined || named === "" || ServerCheck.isLoopback(url.hostname)) return undefined
-  // Other programs take it without a scheme, and so do people write it.
-  const address = named.includes("://") ? named : `http://${named}`
-  return URL.canParse(address) ? new URL(address).href : ""
-}
-
-const isProxy = /^(https?|socks5?):/
-
-const noProxy = (server: string): Effect.Effect<never, McpError.McpConnectError> => {
+const noProxy = (server: string, variable: string): Effect.Effect<never, McpError.McpConnectError> => {
   // The address may hold a password.
-  const reason = "what HTTPS_PROXY or HTTP_PROXY names is no address of a proxy, such as http://host:port; correct it"
+  const reason = `what ${variable} names is no address of a proxy, such as http://host:port; correct it`
   return Effect.fail(new McpError.McpConnectError({ server, phase: "dial", reason, retryable: false }))
 }

@@ -21,13 +21,17 @@ export type CircuitEvent = "attempt" | "success" | "failure" | "aborted"
 
 export const initial: Circuit = Circuit.Closed({ failures: 0, notBefore: 0 })
 
-/** What the circuit becomes when something happens at `now` (nanoseconds). `random` is from [0, 1). */
+/**
+ * What the circuit becomes when something happens at `now` (nanoseconds). `random` is from [0, 1); `asked` is how long
+ * what failed asks to be left alone at least.
+ */
 export const transition = (
   circuit: Circuit,
   event: CircuitEvent,
   now: number,
   config: ResolvedConfig,
-  random: () => number
+  random: () => number,
+  asked = 0
 ): Circuit => {
   switch (event) {
     case "attempt":
@@ -40,11 +44,11 @@ export const transition = (
     case "failure": {
       const failures = circuit.failures + 1
       if (failures >= config.breakerThreshold) {
-        return Circuit.Open({ failures, until: now + config.breakerOpenFor })
+        return Circuit.Open({ failures, until: now + Math.max(config.breakerOpenFor, asked) })
       }
       const longest = Math.min(config.backoffMax, config.backoffBase * 2 ** (failures - 1))
       // Whole milliseconds: a virtual clock cannot tell fractions of one.
-      const pause = Math.ceil((longest * random()) / 1e6) * 1e6
+      const pause = Math.ceil(Math.max(longest * random(), asked) / 1e6) * 1e6
       return Circuit.Closed({ failures, notBefore: now + pause })
     }
   }

@@ -28,6 +28,7 @@ import { type Item, wholeMillis } from "./Item.js"
 import { Keys, type KeysOptions } from "./Keys.js"
 import type { KeyState } from "./KeyState.js"
 import { type Behaviour, Lifecycle } from "./Lifecycle.js"
+import { isOwnFailure } from "./OwnFailure.js"
 import { Waiter } from "./Waiter.js"
 
 /** The settings of a pool, checked and with every default filled in. Times in nanoseconds. */
@@ -463,6 +464,3 @@ export class Engine<in out K, in out A, in out E, in out R> {
 
 /** The circuit may be tried, but an attempt from before is still in flight: it is the trial. */
 const isTrialAhead = <K, A, E>(key: KeyState<K, A, E>): boolean => key.circuit._tag === "Open" && key.connecting > 0
-
-const isOwnFailure = (error: unknown): error is ConnectTimeout | ItemEnded =>
-  error instanceof Error && "_tag" in error && (error._tag === "ConnectTimeout" || error._tag === "ItemEnded")

@@ -24,6 +24,7 @@ import * as Circuit from "./Circuit.js"
 import type { EventHub } from "./EventHub.js"
 import { Item, wholeMillis } from "./Item.js"
 import type { KeyState } from "./KeyState.js"
+import { isOwnFailure } from "./OwnFailure.js"
 import { Probes } from "./Probes.js"
 
 /** What the pool was made with, as far as items are concerned. */
@@ -33,6 +34,7 @@ export interface Behaviour<K, A, E, R> {
   readonly health: HealthCheck<A, R> | undefined
   readonly reset: Reset<A, R> | undefined
   readonly logAnnotations: ((key: K, item: number) => Readonly<Record<string, unknown>>) | undefined
+  readonly retryAfter: ((error: E) => number | undefined) | undefined
 }
 
 /** Who decides what happens next. */
@@ -167,6 +169,15 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     this.host.relieve()
   }
 
+  /** How long a failure asks to be left alone. Nanoseconds. */
+  private askedPause(item: Item<K, A, E>, cause: Cause.Cause<E | ConnectTimeout | ItemEnded>): number {
+    const { retryAfter } = this.behaviour
+    const failure = Cause.failureOption(cause)
+    if (retryAfter === undefined || failure._tag === "None" || isOwnFailure(failure.value)) return 0
+    const millis = this.ask(item, "retryAfter threw; the pause is the pool's own", undefined, retryAfter, failure.value)
+    return millis !== undefined && millis > 0 ? Math.min(millis * 1e6, Number.MAX_SAFE_INTEGER) : 0
+  }
+
   private connectFailed(
     item: Item<K, A, E>,
     cause: Cause.Cause<E | ConnectTimeout | ItemEnded>,
@@ -175,7 +186,8 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     const { key } = item
     const now = this.deadlines.now()
     key.counters.connectFailures++
-    this.setCircuit(key, Circuit.transition(key.circuit, "failure", now, key.config, this.random))
+    const asked = this.askedPause(item, cause)
+    this.setCircuit(key, Circuit.transition(key.circuit, "failure", now, key.config, this.random, asked))
     key.lastUsed = now
     const retryAfterMs = Math.max(0, (Circuit.opensAt(key.circuit) - now) / 1e6)
     this.publish(PoolEvent.ConnectFailed({ key: key.name, item: item.id, cause, retryAfterMs }))
@@ -209,7 +221,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   }
 
   /** Asks a function that the pool was given. If it throws, that is reported, and the answer is `otherwise`. */
-  ask<B>(item: Item<K, A, E>, fault: string, otherwise: boolean, question: (about: B) => boolean, about: B): boolean {
+  ask<B, C>(item: Item<K, A, E>, fault: string, otherwise: C, question: (about: B) => C, about: B): C {
     try {
       return question(about)
     } catch (error) {
