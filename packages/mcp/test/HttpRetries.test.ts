@@ -92,7 +92,9 @@ describe("a call that a server turns away", () => {
   it.effect("in every session fails after some of them, and certainly did not run", () =>
     client({}, { call: (flown) => flown.respond(404, {}).end() }, (mcp, carrier) =>
       Effect.gen(function* () {
-        const error = yield* Effect.flip(mcp.callTool("web", "x"))
+        const call = yield* Effect.fork(Effect.flip(mcp.callTool("web", "x")))
+        yield* TestClock.adjust("1 second")
+        const error = yield* Fiber.join(call)
         expect(error).toMatchObject({ _tag: "ConnectionLost", delivery: "NotSent", status: 404 })
         expect(error.message).toContain("turned away and did not run")
         expect(count(carrier, "tools/call")).toBe(4)
