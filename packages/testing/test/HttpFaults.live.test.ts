@@ -116,7 +116,7 @@ const write =
   (_, socket) => {
     socket.write(text, () => then(socket))
   }
-const reset = (socket: Socket) => void socket.resetAndDestroy()
+const { reset } = FaultyHttp
 const bomb = gzipSync(Buffer.alloc(10 * 1024 * 1024, 32))
 const compressed = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\ncontent-length: ${bomb.length}\r\n\r\n`
 

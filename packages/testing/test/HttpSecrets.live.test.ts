@@ -64,7 +64,7 @@ const ways: Readonly<Record<string, (said: string) => FaultyHttp.Behave>> = {
     void socket.end(`HTTP/1.1 200 OK\r\n${said}: x y\r\n${said}\r\n\r\n`),
   "a redirect": (said) => (_, socket) =>
     void socket.write(FaultyHttp.status(307, `location: http://127.0.0.1:1/${encodeURIComponent(said)}\r\n`, said)),
-  nothing: () => (_, socket) => void socket.resetAndDestroy()
+  nothing: () => (_, socket) => FaultyHttp.reset(socket)
 }
 
 const basic = ["hunter22-token:", "ada:hunter22-token"].map((text) => Buffer.from(text).toString("base64"))

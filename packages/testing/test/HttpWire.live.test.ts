@@ -206,9 +206,7 @@ for (const [carrier, layer] of Object.entries(carriers)) {
           let n = 0
           const server = yield* FaultyHttp.serve((request, socket) => {
             FaultyHttp.answer(request, socket)
-            const end = [() => socket.end(), () => socket.destroy(), () => void socket.resetAndDestroy(), () => {}][
-              n++ % 4
-            ]
+            const end = [() => socket.end(), () => socket.destroy(), () => FaultyHttp.reset(socket), () => {}][n++ % 4]
             // At some step of the client's way to the next request.
             setTimeout(() => end?.(), n % 3)
           })
