@@ -54,7 +54,7 @@ describe("over real processes", () => {
 })
 
 describe("over HTTP", () => {
-  it.live("a session that the server has forgotten is told as lost, and what may have run as unknown", () =>
+  it.live("a session that the server has forgotten is told as lost: what it turned away did not run", () =>
     Effect.gen(function* () {
       const server = yield* FaultyHttpServer.make()
       yield* Effect.gen(function* () {
@@ -64,8 +64,9 @@ describe("over HTTP", () => {
             const session = yield* mcp.session("faulty")
             yield* session.callTool("run")
             const forgotten = FaultyHttpServer.meeting({ fault: FaultyHttpServer.Fault.LoseSession() })
-            expect(yield* Effect.flip(session.callTool("run", forgotten))).toMatchObject({ _tag: "OutcomeUnknown" })
+            expect(yield* Effect.flip(session.callTool("run", forgotten))).toMatchObject({ _tag: "SessionLost" })
             expect(yield* Effect.flip(session.callTool("run"))).toMatchObject({ _tag: "SessionLost" })
+            expect(yield* server.ran).toHaveLength(1)
           })
         )
         yield* mcp.callTool("faulty", "run")
