@@ -9,7 +9,7 @@ import { Deadlines, type Pool } from "@mooring/pool"
 import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Call, CallError, CallPath, Run, SourceError } from "./CallPath.js"
+import { Around, type Call, type CallError, type CallPath, type Run, type SourceError } from "./CallPath.js"
 import { CallRate } from "./CallRate.js"
 import type { CallLimits, McpConnection } from "./McpConnection.js"
 import { InvalidResult, OutputSchemaRefused, RateLimited, ToolDenied } from "./McpError.js"
@@ -99,37 +99,20 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Dead
 type Check<A> = (connection: McpConnection, given: A) => Effect.Effect<void, InvalidResult>
 
 /** A call whose result is checked, and whose own calls (see `reconcile`) pass the gate as well. */
-class GatedCall<A> implements Call<A> {
-  readonly unknown: Call<A>["unknown"]
+class GatedCall<A> extends Around<A, A> {
   readonly reconcile: Call<A>["reconcile"]
 
   constructor(
-    private readonly call: Call<A>,
+    call: Call<A>,
     private readonly check: Check<A> | undefined,
     gated: (run: Run<SourceError>) => Run<SourceError>
   ) {
+    super(call)
     const { reconcile } = call
-    this.unknown = (key, failure) => call.unknown?.(key, failure)
     this.reconcile = reconcile && ((failure, run) => reconcile(failure, gated(run)))
   }
 
-  get method() {
-    return this.call.method
-  }
-
-  get tool() {
-    return this.call.tool
-  }
-
-  get limits() {
-    return this.call.limits
-  }
-
-  get mayRunTwice() {
-    return this.call.mayRunTwice
-  }
-
-  perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
+  override perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
     const performed = this.call.perform(restore, connection, limits)
     const { check } = this
     return check === undefined ? performed : Effect.tap(performed, (given) => check(connection, given))

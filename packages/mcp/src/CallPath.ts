@@ -162,13 +162,13 @@ export class Answered {
 }
 
 /**
- * A call of a tool whose answer is read further.
+ * A call that is another one, but for what it gives.
  *
  * @since 0.1.0
  * @category models
  */
-export class TypedCall implements Call<Answered> {
-  constructor(private readonly call: ToolCall) {}
+export abstract class Around<Inner, A> implements Call<A> {
+  constructor(protected readonly call: Call<Inner>) {}
 
   get method() {
     return this.call.method
@@ -186,16 +186,30 @@ export class TypedCall implements Call<Answered> {
     return this.call.mayRunTwice
   }
 
-  perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
+  unknown(key: ServerKey, failure: ConnectionLost | CallTimeout): OutcomeUnknown | undefined {
+    return this.call.unknown?.(key, failure)
+  }
+
+  abstract perform(
+    restore: Pool.Restore,
+    connection: McpConnection,
+    limits: CallLimits | undefined
+  ): Effect.Effect<A, UseError>
+}
+
+/**
+ * A call of a tool whose answer is read further.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class TypedCall extends Around<CallToolResult, Answered> {
+  override perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
     return Effect.map(this.call.perform(restore, connection, limits), (result) => new Answered(result, connection))
   }
 
   toolResult({ result }: Answered): CallToolResult | undefined {
     return result
-  }
-
-  unknown(key: ServerKey, cause: ConnectionLost | CallTimeout): OutcomeUnknown {
-    return this.call.unknown(key, cause)
   }
 }
 

@@ -30,6 +30,7 @@ import type { RequestTrace } from "./RequestMessage.js"
 import * as ServerConfig from "./ServerConfig.js"
 import { logAnnotations, type ServerKey } from "./ServerKey.js"
 import * as Session from "./Session.js"
+import type { SessionCounters } from "./SessionCounters.js"
 import type { SessionEvent } from "./SessionEvent.js"
 
 /**
@@ -109,7 +110,7 @@ export interface McpConnection {
   /** The same connection; what is sent through this view of it carries along what `trace` says. */
   readonly traced: (trace: RequestTrace) => McpConnection
   /** What the session under the connection has seen. */
-  readonly counters: Readonly<Session.Counters>
+  readonly counters: Readonly<SessionCounters>
   /** Requests without an answer yet. */
   readonly pending: () => number
 }
@@ -288,7 +289,7 @@ class Live implements McpConnection {
   readonly isOpen: () => boolean
   readonly pending: () => number
   readonly clean: (text: string) => string
-  readonly counters: Readonly<Session.Counters>
+  readonly counters: Readonly<SessionCounters>
   readonly listTools: McpConnection["listTools"]
   readonly ping: McpConnection["ping"]
   private readonly plain: RequestOptions

@@ -36,34 +36,8 @@ import { type Holder, PendingRequest, type RequestObserver, type RequestOptions 
 import * as Redaction from "./Redaction.js"
 import * as RequestMessage from "./RequestMessage.js"
 import { type Host, ServerTraffic } from "./ServerTraffic.js"
+import * as SessionCounters from "./SessionCounters.js"
 import * as SessionEvent from "./SessionEvent.js"
-
-/**
- * What a session has seen since it was made. Plain numbers that only grow.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Counters {
-  /** Answers that ended a request. */
-  answered: number
-  /** Requests that ended without an answer: cancelled, timed out, not delivered, or lost with the connection. */
-  unanswered: number
-  /** Answers to requests that had ended: late, or a second time. Dropped. */
-  late: number
-  /** Answers to requests that were never made. Dropped. */
-  unknown: number
-  /** Answers with a text as id, which no request has, whatever number it looks like. Dropped. */
-  textId: number
-  /** Progress of no request that is pending and asked for it. Dropped. */
-  strayProgress: number
-  /** What was received and is no message. Dropped. */
-  junk: number
-  /** Notifications, progress included, above the rate that `Limits` allow. Dropped. */
-  flooded: number
-  /** Requests of the server's that were refused: too many were open, or one of the same id. */
-  refused: number
-}
 
 /**
  * What hears the messages that are not the session's own.
@@ -112,7 +86,7 @@ export interface Session {
   readonly listen: (listener: Listener) => void
   readonly isOpen: () => boolean
   readonly pending: () => number
-  readonly counters: Readonly<Counters>
+  readonly counters: Readonly<SessionCounters.SessionCounters>
   readonly limits: Limits.Values
   /** Makes text that the server wrote fit to be shown. */
   readonly clean: (text: string) => string
@@ -168,17 +142,7 @@ type Log = (level: LogLevel.LogLevel, what: string, cause?: Cause.Cause<never>) 
 const cleaned = (text: string) => Redaction.passage(Redaction.make([]), text)
 
 class Live implements Session, Holder, Host {
-  readonly counters: Counters = {
-    answered: 0,
-    unanswered: 0,
-    late: 0,
-    unknown: 0,
-    textId: 0,
-    strayProgress: 0,
-    junk: 0,
-    flooded: 0,
-    refused: 0
-  }
+  readonly counters = SessionCounters.make()
   inFlight = 0
   private readonly requests = new PendingTable<PendingRequest>()
   /** Requests of the SDK's `Client`. */

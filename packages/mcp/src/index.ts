@@ -63,6 +63,8 @@ export * as ServerStatus from "./ServerStatus.js"
 /** @since 0.1.0 */
 export * as Session from "./Session.js"
 /** @since 0.1.0 */
+export * as SessionCounters from "./SessionCounters.js"
+/** @since 0.1.0 */
 export * as SessionEvent from "./SessionEvent.js"
 /** @since 0.1.0 */
 export * as TraceContext from "./TraceContext.js"
