@@ -1,6 +1,6 @@
 /** Many tenants: each has connections of its own, and its own credential in the headers of every request. */
 import { NodeRuntime } from "@effect/platform-node"
-import { McpClient, McpTool } from "@mooring/mcp"
+import { McpClient, McpTool, ServerConfig } from "@mooring/mcp"
 import { NodeMcp } from "@mooring/node"
 import { Console, Context, Effect, Layer, Redacted } from "effect"
 import { whoami } from "./servers/whoami.js"
@@ -32,9 +32,7 @@ const ServersLive = Layer.unwrapScoped(
           isolation: "perPartition",
           // For each request anew, so a token that was renewed is used at once. Never shown in an error or a log.
           headers: ({ partition }) =>
-            Effect.map(tokens.of(partition), (token) => ({
-              authorization: Redacted.make(`Bearer ${Redacted.value(token)}`)
-            }))
+            Effect.map(tokens.of(partition), (token) => ({ authorization: ServerConfig.bearer(token) }))
         }
       }
     })

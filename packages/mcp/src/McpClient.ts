@@ -41,7 +41,15 @@ import type * as ServerStatus from "./ServerStatus.js"
 export type BorrowError = McpPool.BorrowError
 
 /**
- * How a call can fail.
+ * How a call can fail. In all, each with its own tag:
+ *
+ * - nothing could be borrowed: `McpConnectError`, `AcquireTimeout`, `PoolSaturated`, `CircuitOpen`, `PoolClosed`,
+ *   `PoolSuspended`, `PoolConfigError`, `UnknownServer`, `PartitionMissing` (in a session, `SessionLost` alone)
+ * - it was turned away before it was sent: `ToolDenied`, `RateLimited`, `InvalidArguments`, `ConnectionSaturated`,
+ *   `UnsupportedCapability`, `OutputSchemaRefused`
+ * - it may have run, as `delivery` says where there is one: `CallTimeout`, `ConnectionLost`, `OutcomeUnknown`,
+ *   `ProtocolError`
+ * - it has run: `InvalidResult` (of `callTool`, with `checkOutput` alone), and of typed calls also `ToolFailed`
  *
  * @since 0.1.0
  * @category errors
@@ -128,12 +136,14 @@ export interface Service<Name extends string = string> {
   readonly forPartition: (partition: Partition) => Service<Name>
   /**
    * How a server is doing now: its state, connections, the breaker, what failed last, how calls ended and how fast. Of
-   * the caller's partition, where connections are not shared. Connects nothing.
+   * the caller's partition, where connections are not shared; without the connections of affinities, which `statuses`
+   * has. Connects nothing.
    */
   readonly status: (server: Name) => Effect.Effect<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
   /**
    * How all servers are doing, in the order of the configuration: one status for each, or one for each partition that
-   * has been called lately. A client that is bound to a partition, or a caller in one, sees only that one.
+   * has been called lately; and one for each affinity of sessions whose connection the pool has. A client that is bound
+   * to a partition, or a caller in one, sees only that one.
    */
   readonly statuses: Effect.Effect<ReadonlyArray<ServerStatus.ServerStatus>>
   /**

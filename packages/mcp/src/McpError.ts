@@ -159,7 +159,7 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("@mooring
   private get unresolved(): string {
     switch (this.reconciled) {
       case undefined:
-        return "it was not run again, since nothing says that it may run twice, or it was as often as it may"
+        return "it was not run again, since nothing permits that (mayRunTwice), or it was as often as RetryPolicy has it"
       case "DidNotRun":
         return "its reconcile says so, but it could not be run again within its time and tries"
       case "Unresolved":
@@ -174,7 +174,8 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("@mooring
 
 /**
  * The connection of a session is gone, and with it what the session was on the server. Nothing was sent, and nothing is
- * tried on another connection, which would know nothing of the session. Open another session to begin anew.
+ * tried on another connection, which would know nothing of the session. Open another session to begin anew. With an
+ * affinity, the first that is opened after the loss fails with this once, whoever has heard of the loss before.
  *
  * @since 0.1.0
  * @category errors

@@ -91,7 +91,7 @@ export interface Service {
   readonly status: (key: ServerKey) => Effect.Effect<ServerStatus.ServerStatus>
   /**
    * How all servers are doing: one status for each in the order of the configuration, or one for each of its partitions
-   * that the pool knows of. `partition`: only of this one, where connections are not shared.
+   * that the pool knows of, and one for each affinity that it has a connection of. `partition`: only of this one, where connections are not shared.
    */
   readonly statuses: (partition?: Partition) => Effect.Effect<ReadonlyArray<ServerStatus.ServerStatus>>
   /** The status of a key now, and whenever it has changed since. See `McpClient`. */

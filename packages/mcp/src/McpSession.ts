@@ -27,7 +27,7 @@ export interface Options {
    * Comes back to the connection that the last session of the same affinity had, as long as that lives: it has a
    * connection of its own, apart from those of all other calls, that is kept until it ends, idles longer than the
    * server's `idleTimeToLive`, or has to make room under `maxTotal`. When it is gone, the next session fails once with
-   * `SessionLost`; the one after that begins anew. Any text that is not empty. Default: none, any free connection.
+   * `SessionLost`, whether or not a call of the last one did; the one after that begins anew. Any text that is not empty. Default: none, any free connection.
    */
   readonly affinity?: Affinity | undefined
   /**

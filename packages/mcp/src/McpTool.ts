@@ -162,8 +162,8 @@ export const make = <P extends Parameters, A>(
   name: string,
   options: {
     /**
-     * The arguments. Fields of a struct may transform, but need nothing from the environment, and arguments that they do
-     * not name are refused. A standard schema checks the arguments, which are then sent as they were given.
+     * The arguments. Fields of a struct (of a `Schema.Struct` that you have, its `fields`) may transform, but need nothing
+     * from the environment, and arguments that they do not name are refused. A standard schema checks the arguments, which are then sent as they were given.
      */
     readonly parameters: P & NeedsNothing<ContextOf<P>>
     readonly success: Success<A>
@@ -246,5 +246,7 @@ interface Named extends Pick<McpTool<unknown, unknown>, "name" | "options"> {}
 
 type ContextOf<P> = P extends Schema.Struct.Fields ? Schema.Struct.Context<P> : never
 
-/** What a schema must be that may need nothing from the environment. */
-type NeedsNothing<R> = [R] extends [never] ? unknown : never
+/** What a schema must be that may need nothing from the environment: if it does, the compiler's error quotes this text. */
+type NeedsNothing<R> = [R] extends [never]
+  ? unknown
+  : "parameters: fields of a struct (of a Schema.Struct, its .fields) that need no services, or a standard schema"

@@ -114,6 +114,8 @@ export interface ServerStatus {
   readonly server: string
   /** Whose connections these are; absent where they are shared. */
   readonly partition: string | undefined
+  /** Of which affinity's own connection this is the status; absent for the connections of all other calls. */
+  readonly affinity: string | undefined
   readonly state: State
   /** Those that are open, the oldest first. */
   readonly connections: ReadonlyArray<ConnectionStatus>
@@ -175,6 +177,7 @@ export const make = (
 ): ServerStatus => ({
   server: key.server,
   partition: isShared ? undefined : key.partition,
+  affinity: key.affinity,
   state: stateOf(seen.connections, stats),
   ...seen,
   connecting: stats?.connecting ?? 0,

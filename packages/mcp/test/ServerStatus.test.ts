@@ -57,6 +57,7 @@ describe("status", () => {
         expect(yield* mcp.status("a")).toEqual({
           server: "a",
           partition: undefined,
+          affinity: undefined,
           state: { _tag: "Idle" },
           connections: [],
           connecting: 0,
@@ -349,6 +350,21 @@ describe("status", () => {
         { ...config, idleTimeToLive: "1 second" }
       )
     })
+  })
+
+  it.effect("of affinities stand beside that of all other calls, and say whose they are", () => {
+    const { server } = startable()
+    return withClient(server, ({ mcp }) =>
+      Effect.gen(function* () {
+        const session = yield* mcp.session("a", { affinity: "conversation-7" })
+        yield* session.callTool("x")
+        expect(yield* mcp.status("a")).toMatchObject({ affinity: undefined, state: { _tag: "Idle" } })
+        expect(yield* mcp.statuses).toMatchObject([
+          { server: "a", affinity: undefined, state: { _tag: "Idle" }, calls: { succeeded: 0 } },
+          { server: "a", affinity: "conversation-7", state: { _tag: "Ready" }, calls: { succeeded: 1 } }
+        ])
+      })
+    )
   })
 
   it.effect("of all servers are in the order of the configuration", () =>

@@ -160,6 +160,11 @@ class Pipes implements McpTransport.McpTransport {
     return this.#tail.text()
   }
 
+  /** The variables of its process: a connector around this one may have added some that the pool knows nothing of. */
+  clean(text: string): string {
+    return Redaction.passage(this.#redaction, text)
+  }
+
   /** Nothing is read, written or told after this. */
   finish(reason: string): void {
     if (this.#ended) return

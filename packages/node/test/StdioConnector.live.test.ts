@@ -142,6 +142,12 @@ describe("a stdio transport", () => {
     }).pipe(Effect.repeatN(2))
   )
 
+  it.scopedLive("hides the variables that its process was given wherever the server's words are shown", () =>
+    withServer(server("echo", { env: { KEY: "hunter22" } }), ({ transport }) =>
+      Effect.sync(() => expect(transport.clean?.("no access with hunter22")).toBe("no access with «redacted»"))
+    )
+  )
+
   it.scopedLive("tells an exit and a signal during a call, and half a line before it", () =>
     Effect.gen(function* () {
       const end = (mode: string) =>

@@ -65,7 +65,7 @@ export {
 } from "./TestTool.js"
 
 /**
- * Sees and steers the servers of the layer. A name that is not one of them is a defect.
+ * Sees and steers the servers of the layer. A name that is not one of them, or of a server's tools, is a defect.
  *
  * @since 0.1.0
  * @category models
@@ -198,8 +198,11 @@ const control = (servers: ReadonlyMap<string, TestServer.RunningServer<unknown>>
     })
   return {
     calls: (server, tool) =>
-      on(server, ({ ledger }) =>
-        Effect.sync(() => ledger.calls().filter((call) => tool === undefined || call.tool === tool))
+      on(server, ({ ledger, tools }) =>
+        // What a tool that is not there has run is nothing, and a test that asks for nothing would pass for ever.
+        tool === undefined || tools.has(tool)
+          ? Effect.sync(() => ledger.calls().filter((call) => tool === undefined || call.tool === tool))
+          : Effect.dieMessage(`McpTest: the server "${server}" has no tool "${tool}"`)
       ),
     stats: (server) => on(server, ({ ledger }) => Effect.sync(() => ledger.stats())),
     until: (server, predicate) => on(server, ({ ledger }) => ledger.until(predicate)),

@@ -472,6 +472,14 @@ describe("McpTest", () => {
     }).pipe(withAdd())
   )
 
+  it.effect("a name that no tool of the server has is a defect, where its calls are asked for", () =>
+    Effect.gen(function* () {
+      const test = yield* control
+      expect(yield* test.calls("s", "add")).toEqual([])
+      expect(String(yield* Effect.exit(test.calls("s", "ad")))).toContain('has no tool \\"ad\\"')
+    }).pipe(withAdd())
+  )
+
   it.effect("two servers of one name are a defect", () =>
     Effect.gen(function* () {
       const layer = McpTest.layerConnector([McpTest.server("s"), McpTest.server("s")])
