@@ -147,6 +147,8 @@ export const play = (world: World): Effect.Effect<Played, unknown> =>
       Effect.all([CallSchedule.run(world.calls, make(mcp)), kills], { concurrency: "unbounded" }),
       { limit }
     )
+    // A list that is being loaded is for all, so it outlives the caller who asked for it first.
+    if (world.calls.some(({ what }) => what.kind === "listTools")) yield* VirtualTime.run(Effect.sleep("1 minute"))
     yield* TestClock.adjust(0)
     const [runs, quiet, pool] = yield* Effect.all([ofEach((name) => test.calls(name)), ofEach(test.stats), mcp.stats])
 
