@@ -84,16 +84,26 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Dead
       key: ServerKey,
       call: Call<A>,
       run: Run<F>
-    ): Effect.Effect<A, CallError<E | F>> =>
-      call.tool !== undefined && (server.gated || call.limits?.checkOutput === true)
-        ? passed(server, key, call, call.tool, run)
-        : run(call)
+    ): Effect.Effect<A, CallError<E | F>> => {
+      const tool = gatedTool(server, call)
+      return tool === undefined ? run(call) : passed(server, key, call, tool, run)
+    }
 
-    return { run: (server, key, call) => through(server, key, call, (other) => path.run(server, key, other)) }
+    return {
+      // Not by way of `through`: what has nothing to pass, as most calls, costs no function of its own.
+      run: (server, key, call) =>
+        gatedTool(server, call) === undefined
+          ? path.run(server, key, call)
+          : through(server, key, call, (other) => path.run(server, key, other))
+    }
   }
 
   return { guard }
 })
+
+/** The tool of a call that has something to pass; `undefined` for any other call. */
+const gatedTool = (server: Server, { limits, tool }: Pick<Call<never>, "limits" | "tool">): string | undefined =>
+  server.gated || limits?.checkOutput === true ? tool : undefined
 
 /** Looks at what a call gives, while it still has its connection. */
 type Check<A> = (connection: McpConnection, given: A) => Effect.Effect<void, InvalidResult>
