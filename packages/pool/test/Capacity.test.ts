@@ -259,6 +259,16 @@ describe("who makes room under maxTotal", () => {
     })
   })
 
+  it("is what has idled for longest where there are no groups, whoever has more", () => {
+    withKeys({}, { maxTotal: 3, config: { max: 2 } }, (bench, { closing }) => {
+      serve(bench.stage, bench.pool, "a")
+      bench.stage.advance(1)
+      for (const release of [hold(bench, "b"), hold(bench, "b")]) release()
+      serve(bench.stage, bench.pool, "c")
+      expect(closing).toEqual(["a"])
+    })
+  })
+
   it("leaves keys without a group to themselves, each as a group of its own that no quota binds", () => {
     const group = { of: (key: string) => (key.startsWith("s") ? undefined : key.slice(0, 1)), quota: 2 }
     withKeys({}, { group, maxTotal: 6, config: { max: 3 } }, (bench, { closing }) => {

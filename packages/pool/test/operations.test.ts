@@ -598,6 +598,36 @@ describe("events", () => {
     )
   })
 
+  it("tell of the pause that a failure asked for, where it is longer than the pool's own", () => {
+    const attempts = new Attempts((attempt) => attempt > 2)
+    const asked = [5_000, Infinity]
+    onBench<number, string>(
+      () => ({
+        acquire: () => attempts.acquire,
+        retryAfter: () => asked.shift(),
+        config: { backoff: { base: 10, max: 10 }, acquireTimeout: 60_000 }
+      }),
+      (bench) => {
+        const { pool, stage } = bench
+        const events = listen(bench)
+        const pauses = () =>
+          events.flatMap((event) => (event._tag === "ConnectFailed" ? [Math.round(event.retryAfterMs)] : []))
+        const fiber = stage.call(Effect.exit(pool.use("k", nothing)))
+        stage.settle()
+        expect(pauses()).toEqual([5_000])
+        stage.advance(4_999)
+        expect(attempts.count).toBe(1)
+        stage.advance(1)
+        expect(attempts.count).toBe(2)
+        // As long as may be, and a number that can be reckoned with.
+        expect(pauses()[1]).toBeGreaterThan(9e9 - 5_001)
+        expect(pauses()[1]).toBeLessThan(Infinity)
+        stage.advance(60_000)
+        expect(fiber.unsafePoll()).not.toBe(null)
+      }
+    )
+  })
+
   it("end with the pool, and cost a listener who is slow the oldest", () => {
     onBench(
       () => ({ acquire: () => Effect.succeed({}), config: { idleTimeToLive: 1 } }),
@@ -721,6 +751,35 @@ describe("a lease that is held for too long", () => {
     } finally {
       Error.stackTraceLimit = stackTraceLimit
     }
+  })
+
+  it("looks for the place only where some key watches, and bears whatever a stack trace is made into", () => {
+    const traces = (config: Pool.PoolOptions<string, number, never, never>["config"]) => {
+      const { prepareStackTrace } = Error
+      let made = 0
+      let places: ReadonlyArray<unknown> = []
+      onBench<number, never>(
+        () => ({ acquire: () => Effect.succeed(1), config }),
+        (bench) => {
+          const events = listen(bench)
+          Error.prepareStackTrace = () => {
+            made += 1
+            return { lines: 0 }
+          }
+          try {
+            bench.pool.lease("k")
+            hold(bench)
+          } finally {
+            Error.prepareStackTrace = prepareStackTrace
+          }
+          bench.stage.advance(1_000)
+          places = events.flatMap((event) => (event._tag === "Leak" ? [event.taken] : []))
+        }
+      )
+      return { made, places }
+    }
+    expect(traces({ concurrency: 2 })).toEqual({ made: 0, places: [] })
+    expect(traces({ leakThreshold: 1_000 })).toEqual({ made: 2, places: ["an unknown place"] })
   })
 
   it("is watched in a key that got its threshold by resize", () => {

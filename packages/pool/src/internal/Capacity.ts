@@ -201,7 +201,6 @@ export class Capacity<in out K, in out A, in out E> {
 }
 
 const isBehind = <T>(queue: Set<T>, key: T): boolean => {
-  if (queue.size === 0) return false
   for (const first of queue) return first !== key
   return false
 }

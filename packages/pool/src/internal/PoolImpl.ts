@@ -22,7 +22,7 @@ import type { Engine, LeaseEnding } from "./Engine.js"
 import type { EventHub } from "./EventHub.js"
 import type { Item } from "./Item.js"
 import type { KeyState, Warming } from "./KeyState.js"
-import { LeakWatch, placeOfCall } from "./LeakWatch.js"
+import { LeakWatch, placeOfCall, unknownPlace } from "./LeakWatch.js"
 import { Timer } from "./Timer.js"
 
 export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K, A, E> {
@@ -101,7 +101,7 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
 
   private watch(item: Item<K, A, E>, taken: string | undefined): LeakWatch<K, A, E> | undefined {
     if (item.key.config.leakThreshold === Infinity) return undefined
-    return new LeakWatch(item, taken ?? "an unknown place", this.deadlines, this.hub, (message) =>
+    return new LeakWatch(item, taken ?? unknownPlace, this.deadlines, this.hub, (message) =>
       this.engine.lifecycle.log(message, item, undefined)
     )
   }
@@ -118,10 +118,8 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
           this.engine.cancel(waiter)
           return Effect.failCause(cause)
         },
-        onSuccess: () =>
-          waiter.item === undefined
-            ? Effect.dieMessage("a waiter was woken without an item")
-            : Effect.succeed(waiter.item)
+        // Nobody is woken without an item.
+        onSuccess: () => Effect.succeed(waiter.item as Item<K, A, E>)
       })
     })
   }
