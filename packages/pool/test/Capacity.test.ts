@@ -197,6 +197,16 @@ describe("places in the pool", () => {
     )
   })
 
+  it("are not taken from the key itself, to replace one of its items that ages", () => {
+    const config = { max: 3, maxLifetime: 100_000, idleTimeToLive: 1_000_000 }
+    withKeys({}, { config, maxTotal: 2 }, (bench, { closing }) => {
+      const [give] = [hold(bench, "k"), hold(bench, "k")]
+      give?.()
+      bench.stage.advance(89_999)
+      expect(closing).toEqual([])
+    })
+  })
+
   it("are taken from a pinned key's surplus", () => {
     withKeys(
       {},
@@ -302,6 +312,7 @@ describe("a group's quota", () => {
     withKeys({ close: 50 }, grouped, (bench, { closing }) => {
       for (const key of ["b1", "a1", "a2"]) serve(bench.stage, bench.pool, key)
       const served = [wants(bench, "a3")]
+      wants(bench, "a3")
       expect(closing).toEqual(["a1"])
       served.push(wants(bench, "a4"))
       expect(closing).toEqual(["a1", "a2"])
@@ -348,6 +359,7 @@ describe("a group's quota", () => {
       for (const key of ["b1", "c1"]) serve(bench.stage, bench.pool, key)
       const inGroup = wants(bench, "a3")
       const elsewhere = wants(bench, "d1")
+      wants(bench, "d1")
       bench.stage.advance(50)
       expect([inGroup(), elsewhere()]).toEqual([false, true])
       expect(closing).toEqual(["b1"])

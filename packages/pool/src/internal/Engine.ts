@@ -113,7 +113,6 @@ export class Engine<in out K, in out A, in out E, in out R> {
     state.counters.queued++
     state.lastUsed = now
     if (this.closing) return this.refuse(state, new PoolClosed({ key: state.name }))
-    const tasks = state.counters.connects + state.counters.checks
     const waiter = new Waiter(state, exclusive, ++this.acquires, this.timeoutOf(state), this.onTimeout)
     state.queue.push(waiter)
     this.pump(state)
@@ -124,7 +123,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       state.immediate++
       return Either.right(waiter)
     }
-    if (waiter.queued && this.isOverfull(state, state.counters.connects + state.counters.checks > tasks)) {
+    if (waiter.queued && this.isOverfull(state)) {
       this.unqueue(waiter)
       // It must not stand in the way of other keys on account of somebody who was turned away.
       this.grow(state)
@@ -140,13 +139,11 @@ export class Engine<in out K, in out A, in out E, in out R> {
     return state.ready > 0 ? acquireTimeout : Math.max(acquireTimeout, connectTimeout)
   }
 
-  /** Whether an acquire that found nothing free may not even wait. `caused` says that it made the pool open or check an item. */
-  private isOverfull(state: KeyState<K, A, E>, caused: boolean): boolean {
+  /** Whether an acquire that found nothing free may not even wait. With room to grow it has made an attempt begin. */
+  private isOverfull(state: KeyState<K, A, E>): boolean {
     // Those whom an attempt or a check under way will serve do not fill the queue.
     const served = state.connecting * state.config.concurrency + state.validating
-    if (caused || state.queue.size <= state.config.maxWaiters + served) return false
-    // With room to grow, it waits only because a check under way will probably serve it.
-    return this.isSuspended(state) || !this.hasOwnRoom(state) || !this.capacity.hasRoom(state)
+    return state.queue.size > state.config.maxWaiters + served
   }
 
   /** While the circuit is open nobody waits for a key that has nothing left. */
@@ -231,9 +228,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       if (item.state !== "ready") this.pump(key)
     } else if (item.state === "draining" && item.leases === 0) {
       this.lifecycle.closeDrained(item)
-    } else if (item.state === "closed") {
-      this.keys.tidy(key)
-    }
+    } else this.keys.tidy(key)
     if (key.blocked) this.pump(key)
     if (item.isIdle) this.wentIdle(key)
   }

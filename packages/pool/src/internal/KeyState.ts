@@ -25,8 +25,6 @@ export class Counters {
   cancelled = 0
   connects = 0
   connectFailures = 0
-  /** Items asked before a borrow. */
-  checks = 0
   abandoned = 0
   readonly closed: Partial<Record<CloseReason, number>> = {}
 

@@ -263,7 +263,6 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     // A busy item may be asked for somebody who waits when its last lease ends; then its reset answers for it.
     this.callOffCheck(item)
     key.validating++
-    key.counters.checks++
     const over = (failure: string | undefined) => {
       item.validation = undefined
       key.validating--
