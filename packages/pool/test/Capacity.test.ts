@@ -106,6 +106,16 @@ describe("attempts at once over all keys", () => {
     )
   })
 
+  it("go to all who wait as far as they last, in turn", () => {
+    const config = (key: string) => ({ max: 2, connectWeight: key === "heavy" ? 3 : 1 })
+    withKeys({ connect: 10 }, { config, maxConnecting: 3 }, (bench, { opening }) => {
+      for (const key of ["heavy", "a", "a", "b", "b"]) wants(bench, key)
+      expect(opening).toEqual(["heavy"])
+      bench.stage.advance(10)
+      expect(opening).toEqual(["heavy", "a", "b", "a"])
+    })
+  })
+
   it("let the next key try when one is called off", () => {
     withKeys({ connect: 1_000 }, { maxConnecting: 1 }, (bench, { opening }) => {
       wants(bench, "a")
@@ -204,6 +214,19 @@ describe("places in the pool", () => {
       give?.()
       bench.stage.advance(89_999)
       expect(closing).toEqual([])
+    })
+  })
+
+  it("are made as soon as a pinned key needs fewer", () => {
+    withKeys({}, { config: (key) => ({ min: key === "a" ? 1 : 0 }), maxTotal: 1 }, (bench, { closing }) => {
+      const { pool, stage } = bench
+      stage.run(pool.warm(["a"]))
+      const served = wants(bench, "b")
+      expect(served()).toBe(false)
+      stage.run(pool.resize("a", { min: 0, max: 1 }))
+      stage.settle()
+      expect(closing).toEqual(["a"])
+      expect(served()).toBe(true)
     })
   })
 

@@ -91,6 +91,7 @@ describe("an acquire", () => {
       const fiber = stage.call(pool.use("k", () => Effect.void))
       stage.settle()
       expect(error(fiber)).toMatchObject({ _tag: "PoolClosed", key: "k" })
+      expect(stage.run(pool.stats).keys).toEqual([])
     })
   })
 

@@ -158,6 +158,9 @@ describe("a configuration that is nonsense", () => {
         field: "config",
         reason: "could not be made: Error: no such file"
       })
+      for (const ask of [pool.warm(["bad"]), pool.resize("bad", {})]) {
+        expect(yield* Effect.flip(ask)).toMatchObject({ _tag: "PoolConfigError", key: "bad", field: "config" })
+      }
       expect(yield* pool.use("good", (item) => Effect.succeed(item))).toBe(4)
     })
   )

@@ -328,29 +328,29 @@ export class Engine<in out K, in out A, in out E, in out R> {
 
   /** Opens one item if the key wants one and everything allows it. */
   private growOnce(key: KeyState<K, A, E>): boolean {
-    if (this.wanted(key) > 0 && this.connectIfRoom(key)) return true
+    if (this.wanted(key) > 0 && this.mayConnect(key)) return this.connectIfAdmitted(key)
     // It waits for room in the pool only as long as nothing of its own keeps it from growing.
-    if (this.wanted(key) <= 0 || !this.hasOwnRoom(key)) this.capacity.forget(key)
+    this.capacity.forget(key)
     return false
   }
 
-  private hasOwnRoom(key: KeyState<K, A, E>): boolean {
-    return (
-      key.total < key.config.max &&
-      key.connecting < key.config.maxConnecting &&
-      this.deadlines.now() >= Circuit.opensAt(key.circuit) &&
-      !isTrialAhead(key)
-    )
+  private connectIfRoom(key: KeyState<K, A, E>): boolean {
+    return this.mayConnect(key) && this.connectIfAdmitted(key)
   }
 
-  private connectIfRoom(key: KeyState<K, A, E>): boolean {
+  /** Whether nothing of its own keeps the key from opening an item. Where only the time does, it looks again then. */
+  private mayConnect(key: KeyState<K, A, E>): boolean {
     if (key.total >= key.config.max || key.connecting >= key.config.maxConnecting) return false
     const opensAt = Circuit.opensAt(key.circuit)
     if (this.deadlines.now() < opensAt) {
-      if (opensAt !== Infinity && key.retry.heapIndex < 0) this.deadlines.add(key.retry, opensAt)
+      this.deadlines.add(key.retry, opensAt)
       return false
     }
-    if (isTrialAhead(key) || !this.capacity.admit(key)) return false
+    return !isTrialAhead(key)
+  }
+
+  private connectIfAdmitted(key: KeyState<K, A, E>): boolean {
+    if (!this.capacity.admit(key)) return false
     this.lifecycle.connect(key)
     return true
   }
