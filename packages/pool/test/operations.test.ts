@@ -315,6 +315,35 @@ describe("suspend", () => {
     )
   })
 
+  it("of the whole pool forgets no key that is being warmed, nor one whose lease was revoked and not yet given back", () => {
+    onBench(
+      () => ({ acquire: () => Effect.succeed({}), config: { idleTimeToLive: 100 } }),
+      (bench) => {
+        const { pool, stage } = bench
+        const { giveBack } = hold(bench, "held")
+        stage.fork(pool.drain("held", 0))
+        stage.advance(1)
+        stage.run(pool.suspend())
+        const warming = stage.call(pool.warm(["k"]))
+        const leaving = stage.call(pool.use("k", nothing))
+        stage.settle()
+        leaving.unsafeInterruptAsFork(FiberId.none)
+        stage.advance(1_000)
+        const keys = () => stage.run(pool.stats).keys.map(({ key, leases }) => [key, leases])
+        expect(keys()).toEqual([
+          ["held", 1],
+          ["k", 0]
+        ])
+        giveBack()
+        stage.run(pool.resume())
+        stage.settle()
+        expect(warming.unsafePoll()).toEqual(Exit.void)
+        stage.advance(1_000)
+        expect(keys()).toEqual([])
+      }
+    )
+  })
+
   it("lets a wait end with PoolSuspended at its deadline", () => {
     onBench(
       () => ({ acquire: () => Effect.succeed(1), config: { acquireTimeout: 1_000, connectTimeout: 500 } }),
