@@ -17,7 +17,8 @@ import {
   type PoolConfigError,
   type PoolError,
   PoolSaturated,
-  PoolSuspended
+  PoolSuspended,
+  type UnknownKey
 } from "../PoolError.js"
 import { type CloseReason, PoolEvent } from "../PoolEvent.js"
 import { Capacity } from "./Capacity.js"
@@ -355,7 +356,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     return true
   }
 
-  private relieve(): void {
+  relieve(): void {
     if (this.capacity.isStarved) this.capacity.relieve()
   }
 
@@ -379,7 +380,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
   }
 
   /** Ends the wait of those whom `which` names, and of whoever warms the key. */
-  private failWaiting(
+  failWaiting(
     key: KeyState<K, A, E>,
     cause: Cause.Cause<E | PoolError>,
     which: (waiter: Waiter<K, A, E>) => boolean
@@ -416,7 +417,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     return this.suspended || key.suspended
   }
 
-  setSuspended(key: K | undefined, suspended: boolean): Either.Either<void, PoolConfigError> {
+  setSuspended(key: K | undefined, suspended: boolean): Either.Either<void, PoolConfigError | UnknownKey> {
     if (key === undefined) {
       this.suspended = suspended
       this.events.publish(PoolEvent.Suspension({ key: undefined, suspended }))
@@ -432,13 +433,11 @@ export class Engine<in out K, in out A, in out E, in out R> {
   }
 
   /** Closes every item of a key: idle ones now, busy ones when they come back, opening ones are called off. */
-  retireAll(key: KeyState<K, A, E>, reason: CloseReason): void {
+  retireAll(key: KeyState<K, A, E>, reason: CloseReason, detail: string): void {
     for (const item of [...key.items]) {
       if (item.state === "connecting") item.abortConnect?.(reason)
-      else this.lifecycle.retire(item, reason, reason === "shutdown" ? "the pool is closing" : "its key was drained")
+      else this.lifecycle.retire(item, reason, detail)
     }
-    this.pump(key)
-    this.relieve()
   }
 
   /** Nothing is handed out from now on; those who wait are told. */
@@ -447,7 +446,9 @@ export class Engine<in out K, in out A, in out E, in out R> {
     for (const key of this.keys.all()) {
       this.failWaiting(key, Cause.fail(new PoolClosed({ key: key.name })), () => true)
       this.keys.unpin(key)
-      this.retireAll(key, "shutdown")
+      this.retireAll(key, "shutdown", "the pool is closing")
+      this.pump(key)
+      this.relieve()
       this.keys.tidy(key)
     }
   }

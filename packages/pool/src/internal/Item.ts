@@ -69,6 +69,8 @@ export class Item<in out K, in out A, in out E> implements Deadline {
   abortConnect: ((reason: CloseReason) => void) | undefined = undefined
   /** Its handle has set its concurrency; a new configuration does not. */
   ownConcurrency = false
+  /** It drains since its key was refreshed, and counts no more against `max` while somebody holds it. */
+  superseded = false
   /** Said by its handle before it was ready. */
   retiredEarly: string | undefined = undefined
   /** Why it was taken away by force, if it was; who is told of that, and who when it has closed. */

@@ -104,8 +104,12 @@ export class KeyState<in out K, in out A, in out E> extends FreeItems<K, A, E> {
   pinned = false
   /** Its settings were given by `resize`: it is not dropped, so that they are not forgotten. */
   resized = false
+  /** `refresh` has removed it: it is dropped with its last item, unless somebody makes it anew before. */
+  removed = false
   dropped = false
   open = 0
+  /** Those of `open` that `refresh` has replaced, and that somebody still holds. */
+  superseded = 0
   closing = 0
   validating = 0
   lastUsed = 0
@@ -133,7 +137,14 @@ export class KeyState<in out K, in out A, in out E> extends FreeItems<K, A, E> {
 
   /** Items that count against `max`. */
   get total(): number {
-    return this.open + this.connecting + this.closing
+    return this.open - this.superseded + this.connecting + this.closing
+  }
+
+  /** An item is open no longer. */
+  leave(item: Item<K, A, E>): void {
+    this.open--
+    if (item.superseded) this.superseded--
+    item.superseded = false
   }
 
   /** Items that serve, or will. */

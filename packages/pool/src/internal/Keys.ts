@@ -6,7 +6,7 @@
 import * as Either from "effect/Either"
 import type { Deadlines } from "../Deadlines.js"
 import * as Config from "../PoolConfig.js"
-import { PoolConfigError } from "../PoolError.js"
+import { PoolConfigError, UnknownKey } from "../PoolError.js"
 import type { CloseReason } from "../PoolEvent.js"
 import type { KeyStats, PoolStats } from "../PoolStats.js"
 import type { Capacity } from "./Capacity.js"
@@ -16,7 +16,7 @@ import { Counters, KeyState } from "./KeyState.js"
 import { KeyTable } from "./KeyTable.js"
 
 export interface KeysOptions<K> {
-  readonly config: (key: K) => Config.PoolConfig
+  readonly config: (key: K) => Config.PoolConfig | undefined
   readonly groupOf: (key: K) => string | undefined
   readonly describeKey: (key: K) => string
   /** Whether keys are known to watch for leaks before the first of them is used. */
@@ -71,9 +71,9 @@ export class Keys<in out K, in out A, in out E> {
     return [...this.table.values()]
   }
 
-  getOrMake(key: K): Either.Either<KeyState<K, A, E>, PoolConfigError> {
+  getOrMake(key: K): Either.Either<KeyState<K, A, E>, PoolConfigError | UnknownKey> {
     const known = this.table.get(key)
-    if (known !== undefined) return Either.right(known)
+    if (known !== undefined) return known.removed ? this.revive(known) : Either.right(known)
     const name = this.options.describeKey(key)
     return Either.map(this.configOf(key, name), (config) => {
       const group = this.capacity.join(this.options.groupOf(key))
@@ -84,9 +84,21 @@ export class Keys<in out K, in out A, in out E> {
     })
   }
 
-  private configOf(key: K, name: string): Either.Either<Config.ResolvedConfig, PoolConfigError> {
+  /** A key that was removed, and still has items, is used again. */
+  private revive(state: KeyState<K, A, E>): Either.Either<KeyState<K, A, E>, PoolConfigError | UnknownKey> {
+    return Either.map(this.configOf(state.key, state.name), (config) => {
+      state.removed = false
+      state.config = config
+      this.noteConfig(config)
+      return state
+    })
+  }
+
+  /** What the configuration gives for a key now. */
+  configOf(key: K, name: string): Either.Either<Config.ResolvedConfig, PoolConfigError | UnknownKey> {
     try {
       const config = this.options.config(key)
+      if (config === undefined) return Either.left(new UnknownKey({ key: name }))
       const known = this.resolved.get(config)
       if (known !== undefined) return Either.right(known)
       return Either.map(Config.resolve(config, name), (resolved) => {
@@ -117,7 +129,8 @@ export class Keys<in out K, in out A, in out E> {
     this.pinnedMin -= key.config.min
   }
 
-  private reserveMin(name: string, more: number): PoolConfigError | undefined {
+  /** Whether pinned keys may have this many items more; they are reserved if so. */
+  reserveMin(name: string, more: number): PoolConfigError | undefined {
     const sum = this.pinnedMin + more
     if (sum > this.options.maxTotal) {
       const reason = `of all pinned keys must not be above maxTotal (${this.options.maxTotal}); it would be ${sum}`
@@ -127,7 +140,7 @@ export class Keys<in out K, in out A, in out E> {
     return undefined
   }
 
-  resize(key: K, config: Config.PoolConfig): Either.Either<void, PoolConfigError> {
+  resize(key: K, config: Config.PoolConfig): Either.Either<void, PoolConfigError | UnknownKey> {
     const resolved = Config.resolve(config, this.options.describeKey(key))
     if (Either.isLeft(resolved)) return Either.left(resolved.left)
     const found = this.getOrMake(key)
@@ -135,11 +148,17 @@ export class Keys<in out K, in out A, in out E> {
     const state = found.right
     const error = state.pinned ? this.reserveMin(state.name, resolved.right.min - state.config.min) : undefined
     if (error !== undefined) return Either.left(error)
-    state.config = resolved.right
     state.resized = true
-    this.noteConfig(resolved.right)
+    this.configure(state, resolved.right)
+    return Either.right(undefined)
+  }
+
+  /** Gives a key other settings. Its `min` has been reserved if it is pinned. */
+  configure(state: KeyState<K, A, E>, config: Config.ResolvedConfig): void {
+    state.config = config
+    this.noteConfig(config)
     for (const item of state.items) {
-      if (!item.ownConcurrency) item.concurrency = resolved.right.concurrency
+      if (!item.ownConcurrency) item.concurrency = config.concurrency
       state.place(item)
     }
     this.trim(state)
@@ -147,7 +166,6 @@ export class Keys<in out K, in out A, in out E> {
     this.armSweep(state)
     this.host.pump(state)
     this.host.relieve()
-    return Either.right(undefined)
   }
 
   /** After `max` was lowered: busy items above it are closed when they come back, the least loaded first. */
@@ -203,7 +221,7 @@ export class Keys<in out K, in out A, in out E> {
     if (!key.isBare || key.pinned || key.suspended || key.resized || key.dropped) return
     // What is known of its failures is kept until another attempt may be made.
     const due = Math.max(key.lastUsed + key.config.idleTimeToLive, Circuit.opensAt(key.circuit))
-    if (this.deadlines.now() < due && !this.host.isClosing()) {
+    if (this.deadlines.now() < due && !this.host.isClosing() && !key.removed) {
       this.sweepBy(key, due / 1e6)
       return
     }

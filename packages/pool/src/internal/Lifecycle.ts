@@ -339,7 +339,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
 
   /** Closes an item that nobody holds any more. */
   closeDrained(item: Item<K, A, E>): void {
-    item.key.open--
+    item.key.leave(item)
     // A draining item has its value.
     const value = item.value as A
     const same = this.byValue.get(value)
@@ -459,7 +459,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     return probesIdle === undefined || this.ask(item, "probesIdle threw; the item is probed", true, probesIdle, value)
   }
 
-  private setCircuit(key: KeyState<K, A, E>, circuit: Circuit.Circuit): void {
+  setCircuit(key: KeyState<K, A, E>, circuit: Circuit.Circuit): void {
     const now = this.deadlines.now()
     const before = Circuit.stateOf(key.circuit, now)
     const after = Circuit.stateOf(circuit, now)
