@@ -46,6 +46,13 @@ export interface ItemHandle {
   readonly alive: () => void
   /** The item has not answered when it should have: it is checked before it is next borrowed, however soon that is. */
   readonly suspect: () => void
+  /**
+   * The item is of use though nobody holds it (something is heard on it): until what this gives is called, as often as
+   * `keep` was, `idleTimeToLive` does not close it. While it idles it is probed, whatever `probesIdle` says. It takes no
+   * lease, and it does not make the item last: age, health, `maxIdle`, `invalidate`, `drain` and closing do what they
+   * always do. Where another key needs its place, items that nobody keeps go first.
+   */
+  readonly keep: () => () => void
 }
 
 /**

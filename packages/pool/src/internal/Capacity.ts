@@ -159,7 +159,9 @@ export class Capacity<in out K, in out A, in out E> {
     const { group } = key
     const quotaIsShort = this.placesWithin(group) < group.starved.size
     if (!quotaIsShort && this.limits.maxTotal - this.total + this.closing >= this.placesWanted()) return
-    const item = quotaIsShort ? group.idle.first(mayGo) : this.leastNeeded(group, mayGo)
+    const find = (which: (item: Item<K, A, E>) => boolean) =>
+      quotaIsShort ? group.idle.first(which) : this.leastNeeded(group, which)
+    const item = find((each) => each.keeps === 0 && mayGo(each)) ?? find(mayGo)
     if (item !== undefined) this.host.reclaim(item)
   }
 

@@ -73,6 +73,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     })
     this.lifecycle = new Lifecycle(options, runtime, deadlines, events, this.capacity, options.random, {
       pump: (key) => this.pump(key),
+      wentIdle: (key) => this.wentIdle(key),
       relieve: () => this.relieve(),
       connectFailed: (item, cause) => this.connectFailed(item, cause),
       closed: (item) => this.itemGone(item),

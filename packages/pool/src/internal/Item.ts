@@ -67,6 +67,10 @@ export class Item<in out K, in out A, in out E> implements Deadline {
   reason: CloseReason = "connectFailed"
   /** Calls the attempt to open it off, while that runs. */
   abortConnect: ((reason: CloseReason) => void) | undefined = undefined
+  /** How often it is kept from idling out. */
+  keeps = 0
+  /** It is probed only as long as it is kept. */
+  probedWhileKept = false
   /** Its handle has set its concurrency; a new configuration does not. */
   ownConcurrency = false
   /** It drains since its key was refreshed, and counts no more against `max` while somebody holds it. */

@@ -112,6 +112,8 @@ export class KeyState<in out K, in out A, in out E> extends FreeItems<K, A, E> {
   superseded = 0
   closing = 0
   validating = 0
+  /** Items that are kept from idling out. */
+  kept = 0
   lastUsed = 0
   /** `pump` is at work on it, and has been asked to look once more. */
   pumping = false
@@ -150,6 +152,17 @@ export class KeyState<in out K, in out A, in out E> extends FreeItems<K, A, E> {
   /** Items that serve, or will. */
   get live(): number {
     return this.ready + this.connecting
+  }
+
+  /** The idle item that was given back first, of those that nobody keeps. */
+  oldestUnkept(): Item<K, A, E> | undefined {
+    if (this.kept === 0) return this.oldestIdle()
+    let oldest: Item<K, A, E> | undefined
+    for (const item of this.items) {
+      if (item.keeps > 0 || !item.isFree || item.leases > 0) continue
+      if (oldest === undefined || item.idleSince < oldest.idleSince) oldest = item
+    }
+    return oldest
   }
 
   /** What failed last, if nothing has opened since, for somebody who has waited since then. */

@@ -186,7 +186,7 @@ export class Keys<in out K, in out A, in out E> {
   /** Closes idle items above `maxIdle`, and above a `max` that was lowered. */
   private trim(key: KeyState<K, A, E>): void {
     while (key.idle > key.config.maxIdle || key.live > key.config.max) {
-      const oldest = key.oldestIdle()
+      const oldest = key.oldestUnkept() ?? key.oldestIdle()
       if (oldest === undefined) return
       this.host.retire(oldest, "surplus", "more items were idle than maxIdle allows")
     }
@@ -194,7 +194,7 @@ export class Keys<in out K, in out A, in out E> {
 
   /** Looks again when the item that has been idle for longest is due. */
   private armSweep(key: KeyState<K, A, E>): void {
-    const oldest = key.oldestIdle()
+    const oldest = key.oldestUnkept()
     if (oldest === undefined || (key.pinned && key.ready <= key.config.min)) return
     this.sweepBy(key, oldest.idleSince + key.config.idleTimeToLive / 1e6)
   }
@@ -208,7 +208,7 @@ export class Keys<in out K, in out A, in out E> {
 
   private sweep(key: KeyState<K, A, E>): void {
     const now = this.deadlines.now()
-    for (let oldest = key.oldestIdle(); oldest !== undefined; oldest = key.oldestIdle()) {
+    for (let oldest = key.oldestUnkept(); oldest !== undefined; oldest = key.oldestUnkept()) {
       if (oldest.idleSince * 1e6 + key.config.idleTimeToLive > now || (key.pinned && key.ready <= key.config.min)) break
       this.host.retire(oldest, "idle", "it was idle for longer than idleTimeToLive")
     }
