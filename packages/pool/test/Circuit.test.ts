@@ -56,7 +56,12 @@ describe("Circuit", () => {
     const open = after(failures(4), second)
     expect(pauseOf(open, 2 * second)).toBe(4 * second)
     expect(pauseOf(open, 7 * second)).toBe(0)
-    expect(pauseOf(transition(open, "attempt", 6 * second, config, () => 0), 6 * second)).toBe(0)
+    expect(
+      pauseOf(
+        transition(open, "attempt", 6 * second, config, () => 0),
+        6 * second
+      )
+    ).toBe(0)
   })
 
   it("is open until its time has come, and on trial from then on", () => {

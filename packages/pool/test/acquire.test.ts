@@ -84,8 +84,8 @@ describe("an acquire", () => {
   })
 
   it("of a pool that has closed is told so, with its key", () => {
-    withPool(0, {}, ({ close, pool, stage }) => {
-      stage.run(pool.use("k", () => Effect.void))
+    withPool(0, { config: { min: 1 } }, ({ close, pool, stage }) => {
+      stage.run(pool.warm(["k"]))
       close()
       stage.settle()
       const fiber = stage.call(pool.use("k", () => Effect.void))

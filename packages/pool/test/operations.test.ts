@@ -129,6 +129,38 @@ describe("warm", () => {
     )
   })
 
+  it("keeps as many as min says, when all of them have idled for long", () => {
+    const items = new Counter()
+    onBench(
+      () => ({ acquire: () => items.acquire, config: { min: 1, max: 3, idleTimeToLive: 1_000 } }),
+      (bench) => {
+        const { pool, stage } = bench
+        stage.run(pool.warm(["k"]))
+        for (const { giveBack } of [hold(bench), hold(bench), hold(bench)]) giveBack()
+        stage.advance(60_000)
+        expect(items.closed).toHaveLength(2)
+        expect(items.next).toBe(3)
+      }
+    )
+  })
+
+  it("reserves a key's minimum once, however often it is warmed, and keeps no key without one", () => {
+    onBench(
+      () => ({
+        acquire: () => Effect.succeed({}),
+        config: (key) => ({ min: key === "none" ? 0 : 1, idleTimeToLive: 100 }),
+        maxTotal: 2
+      }),
+      ({ pool, stage }) => {
+        stage.run(pool.warm(["a", "none"]))
+        stage.run(pool.warm(["a"]))
+        stage.advance(100)
+        stage.run(pool.warm(["b"]))
+        expect(stage.run(pool.stats).keys.map(({ key }) => key)).toEqual(["a", "b"])
+      }
+    )
+  })
+
   it("is refused when the pinned minimum would be more than maxTotal, and leaves room for what fits", () => {
     onBench(
       () => ({ acquire: () => Effect.succeed({}), config: { min: 2, max: 2 }, maxTotal: 5 }),
@@ -467,6 +499,32 @@ describe("resize", () => {
         expect(items.closed).toEqual([])
         for (const { giveBack } of shares) giveBack()
         expect(items.open.size).toBe(1)
+      }
+    )
+  })
+
+  it("to a lower max closes what was opening then and comes back later, and maxIdle what idles", () => {
+    const items = new Counter()
+    onBench<number, never>(
+      () => ({ acquire: () => Effect.delay(items.acquire, 10), config: { max: 4 } }),
+      (bench) => {
+        const { pool, stage } = bench
+        const events = listen(bench)
+        const last = () => events.findLast((event) => event._tag === "Draining")
+        const callers = [20, 30, 40, 40].map((millis) => stage.call(pool.use("k", () => Effect.sleep(millis))))
+        stage.settle()
+        stage.run(pool.resize("k", { max: 2 }))
+        stage.advance(10)
+        expect(items.open.size).toBe(4)
+        stage.advance(20)
+        expect(last()).toMatchObject({ reason: "surplus", detail: "max was lowered" })
+        stage.advance(10)
+        expect(items.open.size).toBe(2)
+        stage.run(pool.resize("k", { max: 2, maxIdle: 1 }))
+        stage.advance(100)
+        expect(callers.every((caller) => caller.unsafePoll() !== null)).toBe(true)
+        expect(items.open.size).toBe(1)
+        expect(last()).toMatchObject({ reason: "surplus", detail: "more items were idle than maxIdle allows" })
       }
     )
   })

@@ -446,7 +446,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     this.closing = true
     for (const key of this.keys.all()) {
       this.failWaiting(key, Cause.fail(new PoolClosed({ key: key.name })), () => true)
-      this.keys.unpin(key)
+      key.pinned = false
       this.retireAll(key, "shutdown", "the pool is closing")
       this.pump(key)
       this.relieve()

@@ -123,12 +123,6 @@ export class Keys<in out K, in out A, in out E> {
     return error
   }
 
-  unpin(key: KeyState<K, A, E>): void {
-    if (!key.pinned) return
-    key.pinned = false
-    this.pinnedMin -= key.config.min
-  }
-
   /** Whether pinned keys may have this many items more; they are reserved if so. */
   reserveMin(name: string, more: number): PoolConfigError | undefined {
     const sum = this.pinnedMin + more
@@ -161,19 +155,18 @@ export class Keys<in out K, in out A, in out E> {
       if (!item.ownConcurrency) item.concurrency = config.concurrency
       state.place(item)
     }
-    this.trim(state)
     this.shedBusy(state)
-    this.armSweep(state)
+    // It looks at what idles, too.
     this.host.pump(state)
     this.host.relieve()
   }
 
-  /** After `max` was lowered: busy items above it are closed when they come back, the least loaded first. */
+  /** After `max` was lowered: the least loaded items go, idle ones now and busy ones when they come back. */
   private shedBusy(key: KeyState<K, A, E>): void {
     const busy = [...key.items].filter((item) => item.state === "ready").sort((a, b) => a.leases - b.leases)
     for (const item of busy) {
       if (key.live <= key.config.max) return
-      this.host.retire(item, "surplus", "max was lowered")
+      this.host.retire(item, "surplus", lowered)
     }
   }
 
@@ -188,7 +181,8 @@ export class Keys<in out K, in out A, in out E> {
     while (key.idle > key.config.maxIdle || key.live > key.config.max) {
       const oldest = key.oldestUnkept() ?? key.oldestIdle()
       if (oldest === undefined) return
-      this.host.retire(oldest, "surplus", "more items were idle than maxIdle allows")
+      const why = key.idle > key.config.maxIdle ? "more items were idle than maxIdle allows" : lowered
+      this.host.retire(oldest, "surplus", why)
     }
   }
 
@@ -264,3 +258,5 @@ export class Keys<in out K, in out A, in out E> {
     return { ...sum, ...counters.show(immediate, sum.leases), keys }
   }
 }
+
+const lowered = "max was lowered"
