@@ -217,6 +217,7 @@ const serves = <E>({ pool, stage }: Bench<number, E>): number =>
 describe("what a pool was given and does not do its part", () => {
   it("an acquire that dies is an event and a log with its cause, reaches who waited, and costs its slot no longer", () => {
     let attempts = 0
+    const asked: Array<unknown> = []
     overheard(
       () => ({
         acquire: () =>
@@ -225,6 +226,10 @@ describe("what a pool was given and does not do its part", () => {
             if (attempts === 1) throw new Error("out of paper")
             return attempts
           }),
+        retryAfter: (error) => {
+          asked.push(error)
+          return undefined
+        },
         config: { backoff: { base: 10, max: 10 } }
       }),
       (bench, said) => {
@@ -234,7 +239,8 @@ describe("what a pool was given and does not do its part", () => {
         expect(ended(fiber)).toContain("out of paper")
         const failed = said.events.filter((event) => event._tag === "ConnectFailed")
         expect(failed.map(({ cause }) => Cause.pretty(cause))).toEqual([expect.stringContaining("out of paper")])
-        expect(said.logged).toEqual([expect.stringContaining("out of paper")])
+        expect(said.logged).toEqual([expect.stringMatching(/opening an item died.*out of paper/s)])
+        expect(asked).toEqual([])
         stage.advance(10)
         expect(serves(bench)).toBe(2)
       }

@@ -642,6 +642,7 @@ describe("events", () => {
       () => ({ acquire: () => Effect.delay(items.acquire, 30), describeKey: (key) => `the ${key}` }),
       (bench) => {
         const { pool, stage } = bench
+        stage.advance(7)
         const events = listen(bench)
         const fiber = stage.call(pool.use("k", nothing))
         stage.advance(30)
@@ -681,6 +682,26 @@ describe("events", () => {
         stage.call(pool.use("k", nothing))
         stage.advance(10)
         expect(circuits()).toEqual(["open", "closed"])
+      }
+    )
+  })
+
+  it("tell of an attempt that outlasted its deadline, and of an item that was not open when it came", () => {
+    onBench<number, never>(
+      () => ({
+        acquire: (key) => Effect.delay(Effect.succeed(1), key === "slow" ? 1_000 : 0),
+        isOpen: () => false,
+        config: { connectTimeout: 50, backoff: { base: 10_000, max: 10_000 } }
+      }),
+      (bench) => {
+        const events = listen(bench)
+        for (const key of ["slow", "shut"]) bench.stage.call(bench.pool.use(key, nothing))
+        bench.stage.advance(50)
+        const causes = events.flatMap((event) => (event._tag === "ConnectFailed" ? [Cause.squash(event.cause)] : []))
+        expect(causes).toEqual([
+          new PoolError.ItemEnded({ key: "shut", reason: "isOpen did not say that it is open" }),
+          new PoolError.ConnectTimeout({ key: "slow", timeoutMs: 50 })
+        ])
       }
     )
   })
@@ -766,6 +787,7 @@ describe("a lease that is held for too long", () => {
     it(`by ${how} is reported once, with where it was taken`, () => {
       watched((bench, logged) => {
         const { pool, stage } = bench
+        stage.advance(7)
         const events = listen(bench)
         const fiber = stage.call(
           how === "use" ? pool.use("k", () => forever) : Effect.scoped(Effect.zipRight(pool[how]("k"), forever))
@@ -838,6 +860,25 @@ describe("a lease that is held for too long", () => {
     } finally {
       Error.stackTraceLimit = stackTraceLimit
     }
+  })
+
+  it("says the three innermost places, in one line", () => {
+    const { prepareStackTrace } = Error
+    onBench<number, never>(
+      () => ({ acquire: () => Effect.succeed(1), config: { leakThreshold: 1_000 } }),
+      (bench) => {
+        const events = listen(bench)
+        Error.prepareStackTrace = () =>
+          ["Error", "    at it (a:1)", "    at method (a:2)", "    at bat (b:3)", "  at c (c:4)", "    at d", "    at e"].join("\n")
+        try {
+          hold(bench)
+        } finally {
+          Error.prepareStackTrace = prepareStackTrace
+        }
+        bench.stage.advance(1_000)
+        expect(events).toContainEqual(expect.objectContaining({ taken: "bat (b:3) < c (c:4) < d" }))
+      }
+    )
   })
 
   it("looks for the place only where some key watches, and bears whatever a stack trace is made into", () => {
