@@ -1,6 +1,7 @@
 /** What an acquire is counted as, how long it may wait, and what the error says when it may not. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "@effect/vitest"
 import { Lease, type Pool, type PoolEvent } from "@mooring/pool"
@@ -92,6 +93,29 @@ describe("an acquire", () => {
       stage.settle()
       expect(error(fiber)).toMatchObject({ _tag: "PoolClosed", key: "k" })
       expect(stage.run(pool.stats).keys).toEqual([])
+    })
+  })
+
+  it("by useMasked can be interrupted while it waits, and where its use says so", () => {
+    withPool(0, {}, ({ pool, stage }) => {
+      const use = (f: (restore: Pool.Restore) => Effect.Effect<unknown>) =>
+        stage.call(Effect.uninterruptibleMask((restore) => pool.useMasked(restore, "k", () => f(restore))))
+      const interruptible = use((restore) => restore(forever))
+      const waiting = use(() => Effect.void)
+      stage.settle()
+      expect(stage.run(pool.stats)).toMatchObject({ leases: 1, waiting: 1 })
+      for (const fiber of [waiting, interruptible]) {
+        fiber.unsafeInterruptAsFork(FiberId.none)
+        stage.settle()
+        expect(fiber.unsafePoll()).toMatchObject({ _tag: "Failure" })
+      }
+      const masked = use(() => Effect.sleep(10))
+      stage.settle()
+      masked.unsafeInterruptAsFork(FiberId.none)
+      stage.settle()
+      expect(stage.run(pool.stats)).toMatchObject({ leases: 1, waiting: 0 })
+      stage.advance(10)
+      expect(stage.run(pool.stats)).toMatchObject({ leases: 0, cancelled: 1 })
     })
   })
 

@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -541,11 +542,14 @@ describe("what a pool was given and does not do its part", () => {
         config: { concurrency: 2 }
       }),
       ({ pool, stage }) => {
-        for (let n = 0; n < 5; n++) stage.call(pool.use("k", () => Effect.never))
+        const callers = Array.from({ length: 9 }, () => stage.call(pool.use("k", () => Effect.never)))
         stage.settle()
-        for (const concurrency of [0, -1, Number.NaN, 0.5]) handle?.setConcurrency(concurrency)
-        stage.settle()
-        expect(stage.run(pool.stats)).toMatchObject({ leases: 2, waiting: 3 })
+        for (const [left, concurrency] of [0, -1, Number.NaN, 0.5].entries()) {
+          handle?.setConcurrency(concurrency)
+          callers[left]?.unsafeInterruptAsFork(FiberId.none)
+          stage.settle()
+          expect(stage.run(pool.stats)).toMatchObject({ leases: 2, waiting: 6 - left })
+        }
         handle?.setConcurrency(3.9)
         stage.settle()
         expect(stage.run(pool.stats)).toMatchObject({ leases: 3, waiting: 2 })

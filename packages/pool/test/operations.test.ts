@@ -686,6 +686,22 @@ describe("events", () => {
     )
   })
 
+  it("of a key are kept until it has not been used for as long as its items may idle", () => {
+    onBench(
+      () => ({ acquire: () => Effect.succeed(1), config: { idleTimeToLive: 1_000 } }),
+      ({ pool, stage }) => {
+        stage.run(pool.warm(["k"]))
+        stage.call(pool.use("k", () => Effect.sleep(100)))
+        stage.advance(150)
+        stage.run(pool.invalidate(1))
+        stage.advance(949)
+        expect(stage.run(pool.keyStats("k"))).toBeDefined()
+        stage.advance(1)
+        expect(stage.run(pool.keyStats("k"))).toBeUndefined()
+      }
+    )
+  })
+
   it("tell of an attempt that outlasted its deadline, and of an item that was not open when it came", () => {
     onBench<number, never>(
       () => ({
@@ -869,7 +885,15 @@ describe("a lease that is held for too long", () => {
       (bench) => {
         const events = listen(bench)
         Error.prepareStackTrace = () =>
-          ["Error", "    at it (a:1)", "    at method (a:2)", "    at bat (b:3)", "  at c (c:4)", "    at d", "    at e"].join("\n")
+          [
+            "Error",
+            "    at it (a:1)",
+            "    at method (a:2)",
+            "    at bat (b:3)",
+            "  at c (c:4)",
+            "    at d",
+            "    at e"
+          ].join("\n")
         try {
           hold(bench)
         } finally {

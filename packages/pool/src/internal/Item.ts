@@ -61,9 +61,8 @@ export class Item<in out K, in out A, in out E> implements Deadline {
   /** Opening or closing, while it runs. */
   task: Bounded | undefined = undefined
   health: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
-  /** When it is to be replaced, and whether its replacement was asked for already. */
+  /** When it has reached its lifetime. */
   expiresAt = Infinity
-  replacing = false
   reason: CloseReason = "connectFailed"
   /** Calls the attempt to open it off, while that runs. */
   abortConnect: ((reason: CloseReason) => void) | undefined = undefined

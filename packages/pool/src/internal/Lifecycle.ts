@@ -431,9 +431,10 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     const { key } = item
     const now = this.deadlines.now()
     if (now < item.expiresAt) {
+      // Once: it is looked at again when it has reached its lifetime.
       const needed =
         item.leases > 0 || item.keeps > 0 || key.queue.size > 0 || (key.pinned && key.live <= key.config.min)
-      if (!item.replacing && needed) item.replacing = this.host.connectIfRoom(key)
+      if (needed) this.host.connectIfRoom(key)
       this.deadlines.add(item, item.expiresAt)
       return
     }

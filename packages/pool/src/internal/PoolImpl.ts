@@ -178,15 +178,13 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
         const warmup: Warmup<K, A, E, R> = new Warmup(this.engine, this.deadlines, found.right, (outcome) => {
           warmups.delete(warmup)
           if (outcome !== undefined) end(outcome)
-          else if (warmups.size === 0 && begun) end(Effect.void)
+          else if (warmups.size === 0) end(Effect.void)
         })
         warmups.add(warmup)
       }
-      // None may end the whole before all of them are known.
-      let begun = false
+      // All of them are known by now: none ends the whole before the others.
       for (const warmup of [...warmups]) warmup.begin()
-      begun = true
-      if (warmups.size === 0) return end(Effect.void)
+      if (warmups.size === 0) return resume(Effect.void)
       return Effect.sync(stop)
     })
 

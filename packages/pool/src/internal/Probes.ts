@@ -75,7 +75,7 @@ export class Probes<in out K, in out A, in out E, in out R> {
     return Effect.async((resume) => {
       const over = (failure: string | undefined) => {
         if (failure === undefined) this.host.answered(item)
-        else if (item.state === "ready" && ++item.failedProbes >= this.threshold) this.host.unhealthy(item, failure)
+        else if (++item.failedProbes >= this.threshold) this.host.unhealthy(item, failure)
         resume(Effect.void)
       }
       // A ready item has its value.
