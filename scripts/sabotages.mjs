@@ -135,8 +135,8 @@ export const sabotages = [
     changes: [
       [
         "internal/Engine.ts",
-        "if (caused || state.queue.size <= state.config.maxWaiters + served) return false",
-        "if (caused || state.queue.size <= 1e9) return false"
+        "return state.queue.size > state.config.maxWaiters + served",
+        "return state.queue.size > 1e9"
       ]
     ]
   },

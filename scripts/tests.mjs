@@ -1,14 +1,34 @@
 // Runs vitest, and counts what it says. Run by `checks.mjs`, which adds the count to its own.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { run, tools } from "./processes.mjs"
 
+/** @typedef {{ readonly passed: number, readonly failed: number, readonly skipped: number }} Tally */
+
 /**
- * @param {ReadonlyArray<string>} args of vitest
- * @returns {Promise<{ readonly passed: number, readonly failed: number, readonly skipped: number }>}
+ * All tests in two runs: those that only compute on every core, then the live ones with a core left for their processes.
+ * What `args` of vitest choose runs as one.
+ *
+ * @param {ReadonlyArray<string>} args
+ * @returns {Promise<Tally>}
  */
 export const runTests = async (args) => {
+  if (args.length > 0) return vitest(args)
+  const computed = await vitest(["--exclude", "**/*.live.test.ts", "--maxWorkers", String(availableParallelism())])
+  const live = await vitest([".live.test."])
+  return {
+    passed: computed.passed + live.passed,
+    failed: computed.failed + live.failed,
+    skipped: computed.skipped + live.skipped
+  }
+}
+
+/**
+ * @param {ReadonlyArray<string>} args
+ * @returns {Promise<Tally>}
+ */
+const vitest = async (args) => {
   const folder = mkdtempSync(join(tmpdir(), "mooring-tally-"))
   // A signal ends this process while it waits for the tests: a "finally" would not be run.
   process.once("exit", () => rmSync(folder, { force: true, recursive: true }))

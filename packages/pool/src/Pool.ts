@@ -23,9 +23,10 @@ import { EventHub } from "./internal/EventHub.js"
 import { PoolImpl } from "./internal/PoolImpl.js"
 import type { Lease } from "./Lease.js"
 import { type PoolConfig, resolve } from "./PoolConfig.js"
-import type { PoolConfigError, PoolError } from "./PoolError.js"
+import type { PoolConfigError, PoolError, UnknownKey } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"
 import type { KeyStats, PoolStats } from "./PoolStats.js"
+import type { Refresh } from "./Refresh.js"
 import type { Reset } from "./Reset.js"
 
 /**
@@ -45,6 +46,13 @@ export interface ItemHandle {
   readonly alive: () => void
   /** The item has not answered when it should have: it is checked before it is next borrowed, however soon that is. */
   readonly suspect: () => void
+  /**
+   * The item is of use though nobody holds it (something is heard on it): until what this gives is called, as often as
+   * `keep` was, `idleTimeToLive` does not close it. While it idles it is probed, whatever `probesIdle` says. It takes no
+   * lease, and it does not make the item last: age, health, `maxIdle`, `invalidate`, `drain` and closing do what they
+   * always do. Where another key needs its place, items that nobody keeps go first.
+   */
+  readonly keep: () => () => void
 }
 
 /**
@@ -60,8 +68,11 @@ export interface PoolOptions<in K, in out A, in out E, out R> {
    * for it die with the same cause.
    */
   readonly acquire: (key: K, handle: ItemHandle) => Effect.Effect<A, E, R | Scope.Scope>
-  /** The settings of a key, asked for when the key is first used. A value, or a function of the key. */
-  readonly config?: PoolConfig | ((key: K) => PoolConfig) | undefined
+  /**
+   * The settings of a key, asked for when the key is first used, and by `refresh`. A value, or a function of the key,
+   * which gives `undefined` for one that is not to be: acquires of it fail with `UnknownKey`.
+   */
+  readonly config?: PoolConfig | ((key: K) => PoolConfig | undefined) | undefined
   /** Items over all keys at most. Default: no limit, since only the program knows what its keys cost. */
   readonly maxTotal?: number | undefined
   /**
@@ -178,7 +189,21 @@ export interface Pool<in out K, in out A, out E> extends KeyedPool.KeyedPool<K, 
    * closes idle items now and busy ones when they come back. The key keeps it, and its entry, for as long as the pool
    * is open.
    */
-  readonly resize: (key: K, config: PoolConfig) => Effect.Effect<void, PoolConfigError>
+  readonly resize: (key: K, config: PoolConfig) => Effect.Effect<void, PoolConfigError | UnknownKey>
+  /**
+   * The settings have changed: asks `config` anew for those of the keys that are there and that `which` does not keep,
+   * and what an earlier `resize` said of them is over. All in one step, so that nobody borrows in between; it does not
+   * wait for what is held. `deadline` (default: `shutdownTimeout`) is for keys that are removed; what is replaced is
+   * never taken away by force. A key that `config` has no settings for any more is removed, too.
+   *
+   * Fails with `PoolConfigError`, and has then changed nothing, when the settings of one of them are nonsense.
+   */
+  readonly refresh: (
+    which: (key: K) => Refresh,
+    deadline?: Duration.DurationInput
+  ) => Effect.Effect<void, PoolConfigError>
+  /** The keys that the pool has an entry for. */
+  readonly keys: Effect.Effect<ReadonlyArray<K>>
   /** A snapshot of the numbers of the pool and of each of its keys. */
   readonly stats: Effect.Effect<PoolStats>
   /** The numbers of one key; `undefined` while the pool has no entry for it. */

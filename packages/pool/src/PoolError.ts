@@ -88,6 +88,19 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
 }
 
 /**
+ * The pool has no such key: its `config` gives nothing for it, or it was removed (`refresh`) while somebody waited.
+ * Nothing was borrowed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnknownKey extends Data.TaggedError("UnknownKey")<{ readonly key: string }> {
+  override get message(): string {
+    return `The pool has no "${this.key}"`
+  }
+}
+
+/**
  * A setting is nonsense. `key` is absent where it is a setting of the whole pool.
  *
  * @since 0.1.0
@@ -138,7 +151,8 @@ export class ItemEnded extends Data.TaggedError("ItemEnded")<{
 }
 
 /**
- * A lease was taken away by force: the pool closed, or the key was drained, and the deadline for giving back passed.
+ * A lease was taken away by force: the pool closed, or the key was drained or removed, and the deadline for giving back
+ * passed.
  *
  * @since 0.1.0
  * @category errors
@@ -158,7 +172,14 @@ export class LeaseRevoked extends Data.TaggedError("LeaseRevoked")<{
  * @since 0.1.0
  * @category errors
  */
-export type PoolError = AcquireTimeout | PoolSaturated | PoolClosed | PoolSuspended | CircuitOpen | PoolConfigError
+export type PoolError =
+  | AcquireTimeout
+  | PoolSaturated
+  | PoolClosed
+  | PoolSuspended
+  | CircuitOpen
+  | UnknownKey
+  | PoolConfigError
 
 const because = (cause: unknown): string =>
   cause === undefined ? "" : `. Last failure: ${cause instanceof Error ? cause.message : String(cause)}`

@@ -20,7 +20,7 @@ import * as Data from "effect/Data"
  * - `idle`: idle for longer than `idleTimeToLive`
  * - `surplus`: more than `maxIdle` were idle, or `max` was lowered
  * - `reclaimed`: another key needed its place under `maxTotal` or a group's quota
- * - `drained`: its key was drained
+ * - `drained`: its key was drained, renewed or removed
  * - `shutdown`: the pool closed
  * - `connectFailed`: it never opened
  *

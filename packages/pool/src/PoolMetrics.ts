@@ -104,7 +104,7 @@ const reporter = (pool: string) => {
   const count = (name: CounterName, total: number, label?: readonly [string, string]) => {
     const tagged = counters[name].pipe(Metric.tagged("pool", pool))
     const series = label === undefined ? tagged : tagged.pipe(Metric.tagged(label[0], label[1]))
-    const id = `${name}${label?.join("=") ?? ""}`
+    const id = String([name, label])
     const more = total - (counted.get(id) ?? 0)
     if (more <= 0) return Effect.void
     counted.set(id, total)
@@ -115,8 +115,8 @@ const reporter = (pool: string) => {
     return Metric.set(state === undefined ? tagged : tagged.pipe(Metric.tagged("state", state)), value)
   }
   return (stats: PoolStats) =>
-    Effect.all(
-      [
+    Effect.asVoid(
+      Effect.all([
         set(items, stats.idle, "idle"),
         set(items, stats.open - stats.idle, "busy"),
         set(items, stats.connecting, "connecting"),
@@ -130,7 +130,6 @@ const reporter = (pool: string) => {
         count("connects", stats.connectFailures, ["outcome", "failed"]),
         count("abandoned", stats.abandoned),
         ...Object.entries(stats.closed).map(([reason, total]) => count("closed", total, ["reason", reason]))
-      ],
-      { discard: true }
+      ])
     )
 }

@@ -17,4 +17,6 @@ export * as PoolMetrics from "./PoolMetrics.js"
 /** @since 0.1.0 */
 export * as PoolStats from "./PoolStats.js"
 /** @since 0.1.0 */
+export * as Refresh from "./Refresh.js"
+/** @since 0.1.0 */
 export * as Reset from "./Reset.js"

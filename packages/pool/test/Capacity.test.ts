@@ -106,6 +106,16 @@ describe("attempts at once over all keys", () => {
     )
   })
 
+  it("go to all who wait as far as they last, in turn", () => {
+    const config = (key: string) => ({ max: 2, connectWeight: key === "heavy" ? 3 : 1 })
+    withKeys({ connect: 10 }, { config, maxConnecting: 3 }, (bench, { opening }) => {
+      for (const key of ["heavy", "a", "a", "b", "b"]) wants(bench, key)
+      expect(opening).toEqual(["heavy"])
+      bench.stage.advance(10)
+      expect(opening).toEqual(["heavy", "a", "b", "a"])
+    })
+  })
+
   it("let the next key try when one is called off", () => {
     withKeys({ connect: 1_000 }, { maxConnecting: 1 }, (bench, { opening }) => {
       wants(bench, "a")
@@ -197,6 +207,29 @@ describe("places in the pool", () => {
     )
   })
 
+  it("are not taken from the key itself, to replace one of its items that ages", () => {
+    const config = { max: 3, maxLifetime: 100_000, idleTimeToLive: 1_000_000 }
+    withKeys({}, { config, maxTotal: 2 }, (bench, { closing }) => {
+      const [give] = [hold(bench, "k"), hold(bench, "k")]
+      give?.()
+      bench.stage.advance(89_999)
+      expect(closing).toEqual([])
+    })
+  })
+
+  it("are made as soon as a pinned key needs fewer", () => {
+    withKeys({}, { config: (key) => ({ min: key === "a" ? 1 : 0 }), maxTotal: 1 }, (bench, { closing }) => {
+      const { pool, stage } = bench
+      stage.run(pool.warm(["a"]))
+      const served = wants(bench, "b")
+      expect(served()).toBe(false)
+      stage.run(pool.resize("a", { min: 0, max: 1 }))
+      stage.settle()
+      expect(closing).toEqual(["a"])
+      expect(served()).toBe(true)
+    })
+  })
+
   it("are taken from a pinned key's surplus", () => {
     withKeys(
       {},
@@ -259,6 +292,16 @@ describe("who makes room under maxTotal", () => {
     })
   })
 
+  it("is what has idled for longest where there are no groups, whoever has more", () => {
+    withKeys({}, { maxTotal: 3, config: { max: 2 } }, (bench, { closing }) => {
+      serve(bench.stage, bench.pool, "a")
+      bench.stage.advance(1)
+      for (const release of [hold(bench, "b"), hold(bench, "b")]) release()
+      serve(bench.stage, bench.pool, "c")
+      expect(closing).toEqual(["a"])
+    })
+  })
+
   it("leaves keys without a group to themselves, each as a group of its own that no quota binds", () => {
     const group = { of: (key: string) => (key.startsWith("s") ? undefined : key.slice(0, 1)), quota: 2 }
     withKeys({}, { group, maxTotal: 6, config: { max: 3 } }, (bench, { closing }) => {
@@ -292,6 +335,7 @@ describe("a group's quota", () => {
     withKeys({ close: 50 }, grouped, (bench, { closing }) => {
       for (const key of ["b1", "a1", "a2"]) serve(bench.stage, bench.pool, key)
       const served = [wants(bench, "a3")]
+      wants(bench, "a3")
       expect(closing).toEqual(["a1"])
       served.push(wants(bench, "a4"))
       expect(closing).toEqual(["a1", "a2"])
@@ -338,6 +382,7 @@ describe("a group's quota", () => {
       for (const key of ["b1", "c1"]) serve(bench.stage, bench.pool, key)
       const inGroup = wants(bench, "a3")
       const elsewhere = wants(bench, "d1")
+      wants(bench, "d1")
       bench.stage.advance(50)
       expect([inGroup(), elsewhere()]).toEqual([false, true])
       expect(closing).toEqual(["b1"])

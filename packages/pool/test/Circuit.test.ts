@@ -2,7 +2,7 @@ import * as fc from "effect/FastCheck"
 import { describe, expect, it } from "@effect/vitest"
 import { PoolConfig } from "@mooring/pool"
 import { Either } from "effect"
-import { Circuit, type CircuitEvent, initial, opensAt, stateOf, transition } from "../src/internal/Circuit.js"
+import { Circuit, type CircuitEvent, initial, opensAt, pauseOf, stateOf, transition } from "../src/internal/Circuit.js"
 
 const config = Either.getOrThrow(
   PoolConfig.resolve({ backoff: { base: 100, max: 1_000 }, breakerThreshold: 4, breakerOpenFor: 5_000 })
@@ -50,6 +50,18 @@ describe("Circuit", () => {
     expect(after(failures(3), second)).toMatchObject({ _tag: "Closed", failures: 3 })
     expect(after(failures(4), second)).toEqual(Circuit.Open({ failures: 4, until: 6 * second }))
     expect(after(failures(5), second)).toEqual(Circuit.Open({ failures: 5, until: 6 * second }))
+  })
+
+  it("says how long until the next attempt, and nothing of one that nobody knows the end of", () => {
+    const open = after(failures(4), second)
+    expect(pauseOf(open, 2 * second)).toBe(4 * second)
+    expect(pauseOf(open, 7 * second)).toBe(0)
+    expect(
+      pauseOf(
+        transition(open, "attempt", 6 * second, config, () => 0),
+        6 * second
+      )
+    ).toBe(0)
   })
 
   it("is open until its time has come, and on trial from then on", () => {

@@ -279,6 +279,20 @@ describe("Deadlines", () => {
     )
   })
 
+  it("puts what takes the place of one that was taken out where it belongs, be that further up", () => {
+    const { clock, tasks, deadlines, close } = start()
+    const called: Array<number> = []
+    const [, , , taken] = [1, 10, 2, 11, 12, 3, 4].map((at) => {
+      const entry = new Entry(at, () => called.push(at))
+      deadlines.add(entry, at * 1e6)
+      return entry
+    })
+    if (taken !== undefined) deadlines.remove(taken)
+    clock.moveTo(20_000_000n, tasks.drain)
+    expect(called).toEqual([1, 2, 3, 4, 10, 12])
+    close()
+  })
+
   it("begins one sleep after a round, however much was added within it", () => {
     const { clock, tasks, deadlines, close } = start()
     const add = (at: number, called: () => void = () => {}) => deadlines.add(new Entry(at, called), at * 1e6)

@@ -105,6 +105,18 @@ describe("FreeItems", () => {
     )
   })
 
+  it("offers of those with one load the last one placed, whichever has idled before", () => {
+    const free = new FreeItems<string, number, never>()
+    const [best, early, late] = [new Fake(0), new Fake(1), new Fake(2)]
+    late.idleSince = 5
+    for (const [load, fake] of [best, late, early].entries()) {
+      fake.leases = Math.min(load, 1)
+      free.place(asItem(fake))
+    }
+    free.withdraw(asItem(best))
+    expect(idOf(free.best)).toBe(early.id)
+  })
+
   it("takes them all out again one by one, in the order of choice", () => {
     fc.assert(
       fc.property(steps, (list) => {

@@ -36,7 +36,7 @@ describe("Item", () => {
 
   it("begins by connecting, free for nobody", () => {
     const made = new Item(7, key, Effect.runSync(Scope.make()), 3)
-    expect(made).toMatchObject({ id: 7, state: "connecting", leases: 0, concurrency: 2, startedAt: 3 })
+    expect(made).toMatchObject({ id: 7, state: "connecting", leases: 0, concurrency: 2, startedAt: 3, listedAt: -1 })
     expect([made.isFree, made.isIdle]).toEqual([false, false])
   })
 

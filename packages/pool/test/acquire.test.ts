@@ -1,11 +1,12 @@
 /** What an acquire is counted as, how long it may wait, and what the error says when it may not. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "@effect/vitest"
-import type { Pool, PoolEvent } from "@mooring/pool"
+import { Lease, type Pool, type PoolEvent } from "@mooring/pool"
 import { forever } from "./lab/Behaviour.js"
-import { type Bench, Counter, onBench } from "./lab/Bench.js"
+import { Attempts, type Bench, Counter, onBench } from "./lab/Bench.js"
 
 type Options = Pool.PoolOptions<string, number, never, never>
 
@@ -17,6 +18,16 @@ const withPool = (
 ) => {
   const items = new Counter()
   onBench<number, never>(() => ({ acquire: () => Effect.delay(items.acquire, connectMs), ...options }), test)
+}
+
+/** A pool whose attempt number `refused` to open an item fails; items are numbered by their attempts. */
+const refusing = (
+  refused: number,
+  options: Omit<Pool.PoolOptions<string, number, string, never>, "acquire">,
+  test: (bench: Bench<number, string>) => void
+) => {
+  const attempts = new Attempts((attempt) => attempt !== refused)
+  onBench<number, string>(() => ({ acquire: () => attempts.acquire, ...options }), test)
 }
 
 const error = (fiber: { readonly unsafePoll: () => Exit.Exit<unknown, unknown> | null }) => {
@@ -74,13 +85,37 @@ describe("an acquire", () => {
   })
 
   it("of a pool that has closed is told so, with its key", () => {
-    withPool(0, {}, ({ close, pool, stage }) => {
-      stage.run(pool.use("k", () => Effect.void))
+    withPool(0, { config: { min: 1 } }, ({ close, pool, stage }) => {
+      stage.run(pool.warm(["k"]))
       close()
       stage.settle()
       const fiber = stage.call(pool.use("k", () => Effect.void))
       stage.settle()
       expect(error(fiber)).toMatchObject({ _tag: "PoolClosed", key: "k" })
+      expect(stage.run(pool.stats).keys).toEqual([])
+    })
+  })
+
+  it("by useMasked can be interrupted while it waits, and where its use says so", () => {
+    withPool(0, {}, ({ pool, stage }) => {
+      const use = (f: (restore: Pool.Restore) => Effect.Effect<unknown>) =>
+        stage.call(Effect.uninterruptibleMask((restore) => pool.useMasked(restore, "k", () => f(restore))))
+      const interruptible = use((restore) => restore(forever))
+      const waiting = use(() => Effect.void)
+      stage.settle()
+      expect(stage.run(pool.stats)).toMatchObject({ leases: 1, waiting: 1 })
+      for (const fiber of [waiting, interruptible]) {
+        fiber.unsafeInterruptAsFork(FiberId.none)
+        stage.settle()
+        expect(fiber.unsafePoll()).toMatchObject({ _tag: "Failure" })
+      }
+      const masked = use(() => Effect.sleep(10))
+      stage.settle()
+      masked.unsafeInterruptAsFork(FiberId.none)
+      stage.settle()
+      expect(stage.run(pool.stats)).toMatchObject({ leases: 1, waiting: 0 })
+      stage.advance(10)
+      expect(stage.run(pool.stats)).toMatchObject({ leases: 0, cancelled: 1 })
     })
   })
 
@@ -94,5 +129,85 @@ describe("an acquire", () => {
         expect.objectContaining({ key: "a", reason: "reclaimed", detail: "another key needed its place" })
       ])
     })
+  })
+
+  it("that was turned away counts as failed once, also after its time", () => {
+    refusing(1, { config: { breakerThreshold: 1, breakerOpenFor: 1_000, acquireTimeout: 100 } }, ({ pool, stage }) => {
+      stage.call(pool.use("k", () => Effect.void))
+      stage.settle()
+      const second = stage.call(pool.use("k", () => Effect.void))
+      stage.settle()
+      expect(error(second)).toMatchObject({ _tag: "CircuitOpen", key: "k" })
+      stage.advance(600_000)
+      expect(stage.run(pool.stats)).toMatchObject({ failed: 2, waiting: 0 })
+    })
+  })
+
+  it("waits for an item that serves, though the circuit is open", () => {
+    const config = { max: 2, breakerThreshold: 1, breakerOpenFor: 100_000 }
+    refusing(2, { config }, ({ pool, stage }) => {
+      const first = stage.call(pool.use("k", () => Effect.sleep(50)))
+      stage.settle()
+      const second = stage.call(pool.use("k", (item) => Effect.succeed(item)))
+      stage.advance(10)
+      expect(stage.run(pool.keyStats("k"))).toMatchObject({ circuit: "open", waiting: 1 })
+      stage.advance(50)
+      expect(first.unsafePoll()).toMatchObject({ _tag: "Success" })
+      expect(second.unsafePoll()).toMatchObject({ value: 1 })
+    })
+  })
+
+  it("waits for room in the pool, once the circuit lets another attempt begin", () => {
+    const config = { breakerThreshold: 1, breakerOpenFor: 100, acquireTimeout: 60_000 }
+    refusing(1, { config, maxTotal: 1 }, ({ pool, stage }) => {
+      stage.call(pool.use("k", () => Effect.void))
+      stage.settle()
+      stage.call(pool.use("other", () => Effect.sleep(1_000)))
+      stage.advance(100)
+      const caller = stage.call(pool.use("k", (item) => Effect.succeed(item)))
+      stage.settle()
+      expect(caller.unsafePoll()).toBe(null)
+      stage.advance(1_000)
+      expect(caller.unsafePoll()).toMatchObject({ _tag: "Success" })
+    })
+  })
+
+  it("is served at once by an item that can bear more while the pool makes another open for it", () => {
+    const handles: Array<Pool.ItemHandle> = []
+    const items = new Counter()
+    let told = 0
+    onBench<number, never>(
+      () => ({
+        acquire: (_, handle) => {
+          handles.push(handle)
+          return Effect.delay(items.acquire, 100)
+        },
+        config: { max: 2 },
+        onEvent: ({ _tag }) => {
+          if (_tag === "Connecting" && ++told === 2) handles[0]?.setConcurrency(2)
+        }
+      }),
+      ({ pool, stage }) => {
+        stage.call(pool.use("k", () => forever))
+        stage.advance(100)
+        stage.call(pool.use("k", () => forever))
+        stage.settle()
+        expect(stage.run(pool.keyStats("k"))).toMatchObject({ leases: 2, connecting: 1 })
+      }
+    )
+  })
+
+  it("of an item that its borrower discards makes the pool open the next before it has closed", () => {
+    const items = new Counter()
+    const slow = Effect.acquireRelease(items.acquire, () => Effect.sleep(100))
+    onBench<number, never>(
+      () => ({ acquire: () => slow, config: { min: 1, max: 2 } }),
+      ({ pool, stage }) => {
+        stage.run(pool.warm(["k"]))
+        stage.run(Effect.scoped(Effect.flatMap(pool.lease("k"), (lease) => lease.decide(Lease.Discard("it is dirty")))))
+        stage.settle()
+        expect(stage.run(pool.keyStats("k"))).toMatchObject({ connects: 2, idle: 1, closing: 1 })
+      }
+    )
   })
 })

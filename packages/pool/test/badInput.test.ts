@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -158,6 +159,9 @@ describe("a configuration that is nonsense", () => {
         field: "config",
         reason: "could not be made: Error: no such file"
       })
+      for (const ask of [pool.warm(["bad"]), pool.resize("bad", {})]) {
+        expect(yield* Effect.flip(ask)).toMatchObject({ _tag: "PoolConfigError", key: "bad", field: "config" })
+      }
       expect(yield* pool.use("good", (item) => Effect.succeed(item))).toBe(4)
     })
   )
@@ -214,6 +218,7 @@ const serves = <E>({ pool, stage }: Bench<number, E>): number =>
 describe("what a pool was given and does not do its part", () => {
   it("an acquire that dies is an event and a log with its cause, reaches who waited, and costs its slot no longer", () => {
     let attempts = 0
+    const asked: Array<unknown> = []
     overheard(
       () => ({
         acquire: () =>
@@ -222,6 +227,10 @@ describe("what a pool was given and does not do its part", () => {
             if (attempts === 1) throw new Error("out of paper")
             return attempts
           }),
+        retryAfter: (error) => {
+          asked.push(error)
+          return undefined
+        },
         config: { backoff: { base: 10, max: 10 } }
       }),
       (bench, said) => {
@@ -231,7 +240,8 @@ describe("what a pool was given and does not do its part", () => {
         expect(ended(fiber)).toContain("out of paper")
         const failed = said.events.filter((event) => event._tag === "ConnectFailed")
         expect(failed.map(({ cause }) => Cause.pretty(cause))).toEqual([expect.stringContaining("out of paper")])
-        expect(said.logged).toEqual([expect.stringContaining("out of paper")])
+        expect(said.logged).toEqual([expect.stringMatching(/opening an item died.*out of paper/s)])
+        expect(asked).toEqual([])
         stage.advance(10)
         expect(serves(bench)).toBe(2)
       }
@@ -532,11 +542,14 @@ describe("what a pool was given and does not do its part", () => {
         config: { concurrency: 2 }
       }),
       ({ pool, stage }) => {
-        for (let n = 0; n < 5; n++) stage.call(pool.use("k", () => Effect.never))
+        const callers = Array.from({ length: 9 }, () => stage.call(pool.use("k", () => Effect.never)))
         stage.settle()
-        for (const concurrency of [0, -1, Number.NaN, 0.5]) handle?.setConcurrency(concurrency)
-        stage.settle()
-        expect(stage.run(pool.stats)).toMatchObject({ leases: 2, waiting: 3 })
+        for (const [left, concurrency] of [0, -1, Number.NaN, 0.5].entries()) {
+          handle?.setConcurrency(concurrency)
+          callers[left]?.unsafeInterruptAsFork(FiberId.none)
+          stage.settle()
+          expect(stage.run(pool.stats)).toMatchObject({ leases: 2, waiting: 6 - left })
+        }
         handle?.setConcurrency(3.9)
         stage.settle()
         expect(stage.run(pool.stats)).toMatchObject({ leases: 3, waiting: 2 })

@@ -303,6 +303,8 @@ const play = (reason: PoolEvent.CloseReason, way: Way): void => {
   expect(stats.closed).toEqual({ [reason]: 1 })
   const closed = events.flatMap((event) => (event._tag === "Closed" ? [event] : []))
   expect(closed).toEqual([expect.objectContaining({ key: "k", reason })])
+  // Each that was open says before in words why it goes.
+  for (const event of events) if (event._tag === "Draining") expect(event.detail.length).toBeGreaterThan(10)
   const name = `closes: ${reason}, ${way.how}`
   stage.run(Effect.scoped(PoolMetrics.report(pool, { name })))
   const counted = Object.keys(ways).flatMap((other) => {

@@ -177,6 +177,42 @@ describe("who wants a whole item", () => {
     })
   })
 
+  it("has the least loaded one kept for him wherever it stands among the others", () => {
+    inRoom({ config: { max: 3, concurrency: 4 } }, ({ load, share, wish }) => {
+      const [, few] = load([3, 1, 2])
+      const whole = wish("exclusive")
+      // Shares go past it.
+      expect(share().item).toBe(3)
+      few?.[0]?.giveBack()
+      expect(whole.got()).toBe(2)
+    })
+  })
+
+  it("is given nothing that closed after he had left it to one who came first", () => {
+    inRoom({ config: { max: 2, concurrency: 3 } }, ({ bench, load, wish }) => {
+      const [b, c] = load([2, 1])
+      const [first, second] = [wish("exclusive"), wish("exclusive")]
+      for (const { giveBack } of b ?? []) giveBack()
+      expect([first.got(), second.got()]).toEqual([1, undefined])
+      // What was kept for the first is the second's now; it goes, and he gets a new one.
+      bench.stage.run(bench.pool.invalidate(2))
+      for (const { giveBack } of c ?? []) giveBack()
+      expect(second.got()).toBe(3)
+    })
+  })
+
+  it("gets one kept for somebody who came later, though nothing is left to give for it", () => {
+    inRoom({ config: { max: 2, concurrency: 3 } }, ({ bench, load, wish }) => {
+      const [b, c] = load([2, 1])
+      const [first, second] = [wish("exclusive"), wish("exclusive")]
+      bench.stage.run(bench.pool.invalidate(2))
+      for (const { giveBack } of b ?? []) giveBack()
+      expect([first.got(), second.got()]).toEqual([1, undefined])
+      for (const { giveBack } of c ?? []) giveBack()
+      expect(second.got()).toBe(3)
+    })
+  })
+
   it("has nothing kept that somebody else holds whole already", () => {
     inRoom({ config: { max: 2, concurrency: 2 } }, ({ load, wish }) => {
       const [one] = load([2, 0])
@@ -189,6 +225,36 @@ describe("who wants a whole item", () => {
       one?.[1]?.giveBack()
       expect(whole.got()).toBe(1)
       expect(holder.got()).toBe(2)
+    })
+  })
+
+  const checked = {
+    config: { max: 2, concurrency: 2, validationBypass: 100 },
+    health: { probe: () => Effect.sleep(50), schedule: Schedule.stop }
+  }
+
+  it("opens none while one is being checked that will be his", () => {
+    inRoom(checked, ({ bench: { stage }, items, load, wish }) => {
+      load([0])
+      stage.advance(200)
+      const whole = wish("exclusive")
+      expect(items.next).toBe(1)
+      stage.advance(50)
+      expect(whole.got()).toBe(1)
+    })
+  })
+
+  it("has one opened beside the one that is being checked for somebody else", () => {
+    inRoom(checked, ({ bench: { stage }, items, load, wish }) => {
+      load([0])
+      stage.advance(200)
+      const other = wish("lease")
+      const whole = wish("exclusive")
+      expect(items.next).toBe(2)
+      // Who came first has the one that comes first.
+      expect(other.got()).toBe(2)
+      stage.advance(50)
+      expect(whole.got()).toBe(1)
     })
   })
 

@@ -4,8 +4,9 @@ import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { describe, expect, it } from "@effect/vitest"
-import { Lease, type Pool } from "@mooring/pool"
+import { Lease, type Pool, type PoolEvent } from "@mooring/pool"
 import { forever } from "./lab/Behaviour.js"
 import { Attempts, Counter, onBench } from "./lab/Bench.js"
 import { Stage } from "./lab/Stage.js"
@@ -384,11 +385,19 @@ describe("what the laws have found", () => {
         config: { connectTimeout: 400, closeTimeout: 300, backoff: { base: 1, max: 1 } }
       }),
       ({ stage, pool }) => {
+        const abandoned: Array<PoolEvent.PoolEvent> = []
+        stage.fork(
+          Stream.runForEach(pool.events, (event) =>
+            Effect.sync(() => event._tag === "Abandoned" && abandoned.push(event))
+          )
+        )
+        stage.settle()
         const fiber = stage.call(pool.use("k", (item) => Effect.succeed(item)))
         stage.advance(400)
         expect(stage.run(pool.stats)).toMatchObject({ abandoned: 0, connectFailures: 1, closing: 1, waiting: 1 })
         stage.advance(300)
         expect(stage.run(pool.stats)).toMatchObject({ abandoned: 1, closing: 0, waiting: 0 })
+        expect(abandoned).toEqual([expect.objectContaining({ key: "k", item: 1, phase: "connecting" })])
         expect(fiber.unsafePoll()).toMatchObject({ value: 2 })
       }
     )

@@ -282,6 +282,23 @@ describe("the check before a borrow", () => {
     )
   })
 
+  it("is not made again soon after a lease whose scope ended well, or that was given back by hand", () => {
+    withPatient(
+      { schedule: Schedule.stop },
+      ({ bench: { pool, stage }, probes }) => {
+        const ways = [pool.lease("k"), Effect.flatMap(pool.lease("k"), ({ release }) => release)]
+        for (const way of ways) {
+          stage.advance(400)
+          stage.run(Effect.scoped(way))
+          stage.advance(400)
+          stage.run(pool.use("k", () => Effect.void))
+          expect(probes).toEqual([])
+        }
+      },
+      { config }
+    )
+  })
+
   it("is made again after a use that failed: that proves nothing", () => {
     withPatient(
       { schedule: Schedule.stop },

@@ -129,6 +129,38 @@ describe("warm", () => {
     )
   })
 
+  it("keeps as many as min says, when all of them have idled for long", () => {
+    const items = new Counter()
+    onBench(
+      () => ({ acquire: () => items.acquire, config: { min: 1, max: 3, idleTimeToLive: 1_000 } }),
+      (bench) => {
+        const { pool, stage } = bench
+        stage.run(pool.warm(["k"]))
+        for (const { giveBack } of [hold(bench), hold(bench), hold(bench)]) giveBack()
+        stage.advance(60_000)
+        expect(items.closed).toHaveLength(2)
+        expect(items.next).toBe(3)
+      }
+    )
+  })
+
+  it("reserves a key's minimum once, however often it is warmed, and keeps no key without one", () => {
+    onBench(
+      () => ({
+        acquire: () => Effect.succeed({}),
+        config: (key) => ({ min: key === "none" ? 0 : 1, idleTimeToLive: 100 }),
+        maxTotal: 2
+      }),
+      ({ pool, stage }) => {
+        stage.run(pool.warm(["a", "none"]))
+        stage.run(pool.warm(["a"]))
+        stage.advance(100)
+        stage.run(pool.warm(["b"]))
+        expect(stage.run(pool.stats).keys.map(({ key }) => key)).toEqual(["a", "b"])
+      }
+    )
+  })
+
   it("is refused when the pinned minimum would be more than maxTotal, and leaves room for what fits", () => {
     onBench(
       () => ({ acquire: () => Effect.succeed({}), config: { min: 2, max: 2 }, maxTotal: 5 }),
@@ -315,6 +347,35 @@ describe("suspend", () => {
     )
   })
 
+  it("of the whole pool forgets no key that is being warmed, nor one whose lease was revoked and not yet given back", () => {
+    onBench(
+      () => ({ acquire: () => Effect.succeed({}), config: { idleTimeToLive: 100 } }),
+      (bench) => {
+        const { pool, stage } = bench
+        const { giveBack } = hold(bench, "held")
+        stage.fork(pool.drain("held", 0))
+        stage.advance(1)
+        stage.run(pool.suspend())
+        const warming = stage.call(pool.warm(["k"]))
+        const leaving = stage.call(pool.use("k", nothing))
+        stage.settle()
+        leaving.unsafeInterruptAsFork(FiberId.none)
+        stage.advance(1_000)
+        const keys = () => stage.run(pool.stats).keys.map(({ key, leases }) => [key, leases])
+        expect(keys()).toEqual([
+          ["held", 1],
+          ["k", 0]
+        ])
+        giveBack()
+        stage.run(pool.resume())
+        stage.settle()
+        expect(warming.unsafePoll()).toEqual(Exit.void)
+        stage.advance(1_000)
+        expect(keys()).toEqual([])
+      }
+    )
+  })
+
   it("lets a wait end with PoolSuspended at its deadline", () => {
     onBench(
       () => ({ acquire: () => Effect.succeed(1), config: { acquireTimeout: 1_000, connectTimeout: 500 } }),
@@ -442,6 +503,32 @@ describe("resize", () => {
     )
   })
 
+  it("to a lower max closes what was opening then and comes back later, and maxIdle what idles", () => {
+    const items = new Counter()
+    onBench<number, never>(
+      () => ({ acquire: () => Effect.delay(items.acquire, 10), config: { max: 4 } }),
+      (bench) => {
+        const { pool, stage } = bench
+        const events = listen(bench)
+        const last = () => events.findLast((event) => event._tag === "Draining")
+        const callers = [20, 30, 40, 40].map((millis) => stage.call(pool.use("k", () => Effect.sleep(millis))))
+        stage.settle()
+        stage.run(pool.resize("k", { max: 2 }))
+        stage.advance(10)
+        expect(items.open.size).toBe(4)
+        stage.advance(20)
+        expect(last()).toMatchObject({ reason: "surplus", detail: "max was lowered" })
+        stage.advance(10)
+        expect(items.open.size).toBe(2)
+        stage.run(pool.resize("k", { max: 2, maxIdle: 1 }))
+        stage.advance(100)
+        expect(callers.every((caller) => caller.unsafePoll() !== null)).toBe(true)
+        expect(items.open.size).toBe(1)
+        expect(last()).toMatchObject({ reason: "surplus", detail: "more items were idle than maxIdle allows" })
+      }
+    )
+  })
+
   it("to a shorter time to live counts from when the item was given back", () => {
     const items = new Counter()
     onBench(
@@ -555,6 +642,7 @@ describe("events", () => {
       () => ({ acquire: () => Effect.delay(items.acquire, 30), describeKey: (key) => `the ${key}` }),
       (bench) => {
         const { pool, stage } = bench
+        stage.advance(7)
         const events = listen(bench)
         const fiber = stage.call(pool.use("k", nothing))
         stage.advance(30)
@@ -594,6 +682,72 @@ describe("events", () => {
         stage.call(pool.use("k", nothing))
         stage.advance(10)
         expect(circuits()).toEqual(["open", "closed"])
+      }
+    )
+  })
+
+  it("of a key are kept until it has not been used for as long as its items may idle", () => {
+    onBench(
+      () => ({ acquire: () => Effect.succeed(1), config: { idleTimeToLive: 1_000 } }),
+      ({ pool, stage }) => {
+        stage.run(pool.warm(["k"]))
+        stage.call(pool.use("k", () => Effect.sleep(100)))
+        stage.advance(150)
+        stage.run(pool.invalidate(1))
+        stage.advance(949)
+        expect(stage.run(pool.keyStats("k"))).toBeDefined()
+        stage.advance(1)
+        expect(stage.run(pool.keyStats("k"))).toBeUndefined()
+      }
+    )
+  })
+
+  it("tell of an attempt that outlasted its deadline, and of an item that was not open when it came", () => {
+    onBench<number, never>(
+      () => ({
+        acquire: (key) => Effect.delay(Effect.succeed(1), key === "slow" ? 1_000 : 0),
+        isOpen: () => false,
+        config: { connectTimeout: 50, backoff: { base: 10_000, max: 10_000 } }
+      }),
+      (bench) => {
+        const events = listen(bench)
+        for (const key of ["slow", "shut"]) bench.stage.call(bench.pool.use(key, nothing))
+        bench.stage.advance(50)
+        const causes = events.flatMap((event) => (event._tag === "ConnectFailed" ? [Cause.squash(event.cause)] : []))
+        expect(causes).toEqual([
+          new PoolError.ItemEnded({ key: "shut", reason: "isOpen did not say that it is open" }),
+          new PoolError.ConnectTimeout({ key: "slow", timeoutMs: 50 })
+        ])
+      }
+    )
+  })
+
+  it("tell of the pause that a failure asked for, where it is longer than the pool's own", () => {
+    const attempts = new Attempts((attempt) => attempt > 2)
+    const asked = [5_000, Infinity]
+    onBench<number, string>(
+      () => ({
+        acquire: () => attempts.acquire,
+        retryAfter: () => asked.shift(),
+        config: { backoff: { base: 10, max: 10 }, acquireTimeout: 60_000 }
+      }),
+      (bench) => {
+        const { pool, stage } = bench
+        const events = listen(bench)
+        const pauses = () =>
+          events.flatMap((event) => (event._tag === "ConnectFailed" ? [Math.round(event.retryAfterMs)] : []))
+        const fiber = stage.call(Effect.exit(pool.use("k", nothing)))
+        stage.settle()
+        expect(pauses()).toEqual([5_000])
+        stage.advance(4_999)
+        expect(attempts.count).toBe(1)
+        stage.advance(1)
+        expect(attempts.count).toBe(2)
+        // As long as may be, and a number that can be reckoned with.
+        expect(pauses()[1]).toBeGreaterThan(9e9 - 5_001)
+        expect(pauses()[1]).toBeLessThan(Infinity)
+        stage.advance(60_000)
+        expect(fiber.unsafePoll()).not.toBe(null)
       }
     )
   })
@@ -649,6 +803,7 @@ describe("a lease that is held for too long", () => {
     it(`by ${how} is reported once, with where it was taken`, () => {
       watched((bench, logged) => {
         const { pool, stage } = bench
+        stage.advance(7)
         const events = listen(bench)
         const fiber = stage.call(
           how === "use" ? pool.use("k", () => forever) : Effect.scoped(Effect.zipRight(pool[how]("k"), forever))
@@ -721,6 +876,62 @@ describe("a lease that is held for too long", () => {
     } finally {
       Error.stackTraceLimit = stackTraceLimit
     }
+  })
+
+  it("says the three innermost places, in one line", () => {
+    const { prepareStackTrace } = Error
+    onBench<number, never>(
+      () => ({ acquire: () => Effect.succeed(1), config: { leakThreshold: 1_000 } }),
+      (bench) => {
+        const events = listen(bench)
+        Error.prepareStackTrace = () =>
+          [
+            "Error",
+            "    at it (a:1)",
+            "    at method (a:2)",
+            "    at bat (b:3)",
+            "  at c (c:4)",
+            "    at d",
+            "    at e"
+          ].join("\n")
+        try {
+          hold(bench)
+        } finally {
+          Error.prepareStackTrace = prepareStackTrace
+        }
+        bench.stage.advance(1_000)
+        expect(events).toContainEqual(expect.objectContaining({ taken: "bat (b:3) < c (c:4) < d" }))
+      }
+    )
+  })
+
+  it("looks for the place only where some key watches, and bears whatever a stack trace is made into", () => {
+    const traces = (config: Pool.PoolOptions<string, number, never, never>["config"]) => {
+      const { prepareStackTrace } = Error
+      let made = 0
+      let places: ReadonlyArray<unknown> = []
+      onBench<number, never>(
+        () => ({ acquire: () => Effect.succeed(1), config }),
+        (bench) => {
+          const events = listen(bench)
+          Error.prepareStackTrace = () => {
+            made += 1
+            return { lines: 0 }
+          }
+          try {
+            bench.pool.lease("k")
+            hold(bench)
+          } finally {
+            Error.prepareStackTrace = prepareStackTrace
+          }
+          bench.stage.advance(1_000)
+          places = events.flatMap((event) => (event._tag === "Leak" ? [event.taken] : []))
+        }
+      )
+      return { made, places }
+    }
+    expect(traces({ concurrency: 2 })).toEqual({ made: 0, places: [] })
+    expect(traces({ leakThreshold: 1_000 })).toEqual({ made: 2, places: ["an unknown place"] })
   })
 
   it("is watched in a key that got its threshold by resize", () => {

@@ -25,7 +25,8 @@ export class Capacity<in out K, in out A, in out E> {
   readonly groups = new Map<string | symbol, Group<K, A, E>>()
   private readonly starvedOfTotal = new Set<KeyState<K, A, E>>()
   private readonly starvedOfConnects = new Set<KeyState<K, A, E>>()
-  private starvedOfQuota = 0
+  /** Groups whose keys wait for their quota, in the order in which they began to. */
+  private readonly starvedGroups = new Set<Group<K, A, E>>()
   private total = 0
   private closing = 0
   private connecting = 0
@@ -49,7 +50,7 @@ export class Capacity<in out K, in out A, in out E> {
   }
 
   get isStarved(): boolean {
-    return this.starvedOfTotal.size > 0 || this.starvedOfConnects.size > 0 || this.starvedOfQuota > 0
+    return this.starvedOfTotal.size + this.starvedOfConnects.size + this.starvedGroups.size > 0
   }
 
   /** The group of that name; without a name one for this key alone, which no quota binds. */
@@ -102,10 +103,6 @@ export class Capacity<in out K, in out A, in out E> {
     return undefined
   }
 
-  hasRoom(key: KeyState<K, A, E>): boolean {
-    return this.obstacle(key) === undefined
-  }
-
   /** Whether the key may connect now. If not, it waits its turn, and room is made where that is possible. */
   admit(key: KeyState<K, A, E>): boolean {
     const obstacle = this.obstacle(key)
@@ -116,7 +113,7 @@ export class Capacity<in out K, in out A, in out E> {
     if (!obstacle.has(key)) {
       this.forget(key)
       obstacle.add(key)
-      if (obstacle === key.group.starved) this.starvedOfQuota++
+      if (obstacle === key.group.starved) this.starvedGroups.add(key.group)
     }
     this.makeRoom(obstacle, key)
     return false
@@ -126,7 +123,9 @@ export class Capacity<in out K, in out A, in out E> {
   forget(key: KeyState<K, A, E>): void {
     this.starvedOfTotal.delete(key)
     this.starvedOfConnects.delete(key)
-    if (key.group.starved.delete(key)) this.starvedOfQuota--
+    const { group } = key
+    group.starved.delete(key)
+    if (group.starved.size === 0) this.starvedGroups.delete(group)
   }
 
   /** Something was freed: lets those try that wait, in order, as long as one succeeds. */
@@ -148,13 +147,8 @@ export class Capacity<in out K, in out A, in out E> {
   }
 
   private queues(): Array<Set<KeyState<K, A, E>>> {
-    const queues: Array<Set<KeyState<K, A, E>>> = []
-    if (this.starvedOfQuota > 0) {
-      for (const group of this.groups.values()) if (group.starved.size > 0) queues.push(group.starved)
-    }
-    if (this.starvedOfTotal.size > 0) queues.push(this.starvedOfTotal)
-    if (this.starvedOfConnects.size > 0) queues.push(this.starvedOfConnects)
-    return queues
+    const ofQuotas = Array.from(this.starvedGroups, ({ starved }) => starved)
+    return [...ofQuotas, this.starvedOfTotal, this.starvedOfConnects]
   }
 
   /** Closes one idle item that its key can do without, unless enough is free or closing already. */
@@ -163,9 +157,11 @@ export class Capacity<in out K, in out A, in out E> {
     const mayGo = (item: Item<K, A, E>) =>
       item.key !== key && item.reservedFor === undefined && !(item.key.pinned && item.key.ready <= item.key.config.min)
     const { group } = key
-    const quotaIsShort = queue === group.starved && this.placesWithin(group) < group.starved.size
+    const quotaIsShort = this.placesWithin(group) < group.starved.size
     if (!quotaIsShort && this.limits.maxTotal - this.total + this.closing >= this.placesWanted()) return
-    const item = quotaIsShort ? group.idle.first(mayGo) : this.leastNeeded(group, mayGo)
+    const find = (which: (item: Item<K, A, E>) => boolean) =>
+      quotaIsShort ? group.idle.first(which) : this.leastNeeded(group, which)
+    const item = find((each) => each.keeps === 0 && mayGo(each)) ?? find(mayGo)
     if (item !== undefined) this.host.reclaim(item)
   }
 
@@ -194,14 +190,12 @@ export class Capacity<in out K, in out A, in out E> {
   /** How many places in the pool those who wait will take: of those who wait for a quota, as many as that lets pass. */
   private placesWanted(): number {
     let wanted = this.starvedOfTotal.size
-    if (this.starvedOfQuota === 0) return wanted
-    for (const group of this.groups.values()) wanted += Math.min(group.starved.size, this.placesWithin(group))
+    for (const group of this.starvedGroups) wanted += Math.min(group.starved.size, this.placesWithin(group))
     return wanted
   }
 }
 
 const isBehind = <T>(queue: Set<T>, key: T): boolean => {
-  if (queue.size === 0) return false
   for (const first of queue) return first !== key
   return false
 }

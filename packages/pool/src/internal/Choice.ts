@@ -41,11 +41,10 @@ export class Choice<in out K, in out A, in out E> {
       if (this.isFit(item)) return item
     }
     const passed = this.passedBy(key, waiter)
-    if (passed !== undefined || waiter.reserved !== undefined) return passed
+    if (waiter.reserved !== undefined) return passed
     let least: Item<K, A, E> | undefined
     for (const item of key.items) {
-      const mayBeKept =
-        item.state === "ready" && !item.exclusive && item.reservedFor === undefined && item.validation === undefined
+      const mayBeKept = item.state === "ready" && !item.exclusive && item.reservedFor === undefined
       if (mayBeKept && (least === undefined || item.leases < least.leases)) least = item
     }
     if (least !== undefined) {
@@ -58,10 +57,9 @@ export class Choice<in out K, in out A, in out E> {
 
   /** An idle item that is kept for somebody who came later: it goes to who came first, who leaves his own in return. */
   private passedBy(key: KeyState<K, A, E>, waiter: Waiter<K, A, E>): Item<K, A, E> | undefined {
-    if (key.queue.exclusives < 2) return undefined
     for (const item of key.items) {
       const later = item.reservedFor
-      if (later === undefined || later === waiter || item.leases > 0 || !this.isFit(item)) continue
+      if (later === undefined || item.leases > 0 || !this.isFit(item)) continue
       const kept = waiter.reserved
       later.reserved = kept
       if (kept !== undefined) kept.reservedFor = later

@@ -17,7 +17,8 @@ import {
   type PoolConfigError,
   type PoolError,
   PoolSaturated,
-  PoolSuspended
+  PoolSuspended,
+  type UnknownKey
 } from "../PoolError.js"
 import { type CloseReason, PoolEvent } from "../PoolEvent.js"
 import { Capacity } from "./Capacity.js"
@@ -72,6 +73,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     })
     this.lifecycle = new Lifecycle(options, runtime, deadlines, events, this.capacity, options.random, {
       pump: (key) => this.pump(key),
+      wentIdle: (key) => this.wentIdle(key),
       relieve: () => this.relieve(),
       connectFailed: (item, cause) => this.connectFailed(item, cause),
       closed: (item) => this.itemGone(item),
@@ -113,7 +115,6 @@ export class Engine<in out K, in out A, in out E, in out R> {
     state.counters.queued++
     state.lastUsed = now
     if (this.closing) return this.refuse(state, new PoolClosed({ key: state.name }))
-    const tasks = state.counters.connects + state.counters.checks
     const waiter = new Waiter(state, exclusive, ++this.acquires, this.timeoutOf(state), this.onTimeout)
     state.queue.push(waiter)
     this.pump(state)
@@ -124,7 +125,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       state.immediate++
       return Either.right(waiter)
     }
-    if (waiter.queued && this.isOverfull(state, state.counters.connects + state.counters.checks > tasks)) {
+    if (waiter.queued && this.isOverfull(state)) {
       this.unqueue(waiter)
       // It must not stand in the way of other keys on account of somebody who was turned away.
       this.grow(state)
@@ -140,13 +141,11 @@ export class Engine<in out K, in out A, in out E, in out R> {
     return state.ready > 0 ? acquireTimeout : Math.max(acquireTimeout, connectTimeout)
   }
 
-  /** Whether an acquire that found nothing free may not even wait. `caused` says that it made the pool open or check an item. */
-  private isOverfull(state: KeyState<K, A, E>, caused: boolean): boolean {
+  /** Whether an acquire that found nothing free may not even wait. With room to grow it has made an attempt begin. */
+  private isOverfull(state: KeyState<K, A, E>): boolean {
     // Those whom an attempt or a check under way will serve do not fill the queue.
     const served = state.connecting * state.config.concurrency + state.validating
-    if (caused || state.queue.size <= state.config.maxWaiters + served) return false
-    // With room to grow, it waits only because a check under way will probably serve it.
-    return this.isSuspended(state) || !this.hasOwnRoom(state) || !this.capacity.hasRoom(state)
+    return state.queue.size > state.config.maxWaiters + served
   }
 
   /** While the circuit is open nobody waits for a key that has nothing left. */
@@ -231,9 +230,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       if (item.state !== "ready") this.pump(key)
     } else if (item.state === "draining" && item.leases === 0) {
       this.lifecycle.closeDrained(item)
-    } else if (item.state === "closed") {
-      this.keys.tidy(key)
-    }
+    } else this.keys.tidy(key)
     if (key.blocked) this.pump(key)
     if (item.isIdle) this.wentIdle(key)
   }
@@ -333,34 +330,34 @@ export class Engine<in out K, in out A, in out E, in out R> {
 
   /** Opens one item if the key wants one and everything allows it. */
   private growOnce(key: KeyState<K, A, E>): boolean {
-    if (this.wanted(key) > 0 && this.connectIfRoom(key)) return true
+    if (this.wanted(key) > 0 && this.mayConnect(key)) return this.connectIfAdmitted(key)
     // It waits for room in the pool only as long as nothing of its own keeps it from growing.
-    if (this.wanted(key) <= 0 || !this.hasOwnRoom(key)) this.capacity.forget(key)
+    this.capacity.forget(key)
     return false
   }
 
-  private hasOwnRoom(key: KeyState<K, A, E>): boolean {
-    return (
-      key.total < key.config.max &&
-      key.connecting < key.config.maxConnecting &&
-      this.deadlines.now() >= Circuit.opensAt(key.circuit) &&
-      !isTrialAhead(key)
-    )
+  private connectIfRoom(key: KeyState<K, A, E>): boolean {
+    return this.mayConnect(key) && this.connectIfAdmitted(key)
   }
 
-  private connectIfRoom(key: KeyState<K, A, E>): boolean {
+  /** Whether nothing of its own keeps the key from opening an item. Where only the time does, it looks again then. */
+  private mayConnect(key: KeyState<K, A, E>): boolean {
     if (key.total >= key.config.max || key.connecting >= key.config.maxConnecting) return false
     const opensAt = Circuit.opensAt(key.circuit)
     if (this.deadlines.now() < opensAt) {
-      if (opensAt !== Infinity && key.retry.heapIndex < 0) this.deadlines.add(key.retry, opensAt)
+      this.deadlines.add(key.retry, opensAt)
       return false
     }
-    if (isTrialAhead(key) || !this.capacity.admit(key)) return false
+    return !isTrialAhead(key)
+  }
+
+  private connectIfAdmitted(key: KeyState<K, A, E>): boolean {
+    if (!this.capacity.admit(key)) return false
     this.lifecycle.connect(key)
     return true
   }
 
-  private relieve(): void {
+  relieve(): void {
     if (this.capacity.isStarved) this.capacity.relieve()
   }
 
@@ -384,7 +381,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
   }
 
   /** Ends the wait of those whom `which` names, and of whoever warms the key. */
-  private failWaiting(
+  failWaiting(
     key: KeyState<K, A, E>,
     cause: Cause.Cause<E | PoolError>,
     which: (waiter: Waiter<K, A, E>) => boolean
@@ -421,7 +418,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     return this.suspended || key.suspended
   }
 
-  setSuspended(key: K | undefined, suspended: boolean): Either.Either<void, PoolConfigError> {
+  setSuspended(key: K | undefined, suspended: boolean): Either.Either<void, PoolConfigError | UnknownKey> {
     if (key === undefined) {
       this.suspended = suspended
       this.events.publish(PoolEvent.Suspension({ key: undefined, suspended }))
@@ -437,13 +434,11 @@ export class Engine<in out K, in out A, in out E, in out R> {
   }
 
   /** Closes every item of a key: idle ones now, busy ones when they come back, opening ones are called off. */
-  retireAll(key: KeyState<K, A, E>, reason: CloseReason): void {
+  retireAll(key: KeyState<K, A, E>, reason: CloseReason, detail: string): void {
     for (const item of [...key.items]) {
       if (item.state === "connecting") item.abortConnect?.(reason)
-      else this.lifecycle.retire(item, reason, reason === "shutdown" ? "the pool is closing" : "its key was drained")
+      else this.lifecycle.retire(item, reason, detail)
     }
-    this.pump(key)
-    this.relieve()
   }
 
   /** Nothing is handed out from now on; those who wait are told. */
@@ -451,8 +446,10 @@ export class Engine<in out K, in out A, in out E, in out R> {
     this.closing = true
     for (const key of this.keys.all()) {
       this.failWaiting(key, Cause.fail(new PoolClosed({ key: key.name })), () => true)
-      this.keys.unpin(key)
-      this.retireAll(key, "shutdown")
+      key.pinned = false
+      this.retireAll(key, "shutdown", "the pool is closing")
+      this.pump(key)
+      this.relieve()
       this.keys.tidy(key)
     }
   }

@@ -10,7 +10,7 @@ export class IdleList<in out K, in out A, in out E> {
 
   /** Puts the item where it belongs when it is idle, which is the end if it was just given back; else takes it out. */
   place(item: Item<K, A, E>): void {
-    if (item.idleListed) this.remove(item)
+    this.remove(item)
     if (!item.isIdle) return
     let prev = this.tail
     let next: Item<K, A, E> | undefined = undefined

@@ -61,14 +61,19 @@ export class Item<in out K, in out A, in out E> implements Deadline {
   /** Opening or closing, while it runs. */
   task: Bounded | undefined = undefined
   health: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
-  /** When it is to be replaced, and whether its replacement was asked for already. */
+  /** When it has reached its lifetime. */
   expiresAt = Infinity
-  replacing = false
   reason: CloseReason = "connectFailed"
   /** Calls the attempt to open it off, while that runs. */
   abortConnect: ((reason: CloseReason) => void) | undefined = undefined
+  /** How often it is kept from idling out. */
+  keeps = 0
+  /** It is probed only as long as it is kept. */
+  probedWhileKept = false
   /** Its handle has set its concurrency; a new configuration does not. */
   ownConcurrency = false
+  /** It drains since its key was refreshed, and counts no more against `max` while somebody holds it. */
+  superseded = false
   /** Said by its handle before it was ready. */
   retiredEarly: string | undefined = undefined
   /** Why it was taken away by force, if it was; who is told of that, and who when it has closed. */

@@ -25,8 +25,6 @@ export class Counters {
   cancelled = 0
   connects = 0
   connectFailures = 0
-  /** Items asked before a borrow. */
-  checks = 0
   abandoned = 0
   readonly closed: Partial<Record<CloseReason, number>> = {}
 
@@ -106,10 +104,16 @@ export class KeyState<in out K, in out A, in out E> extends FreeItems<K, A, E> {
   pinned = false
   /** Its settings were given by `resize`: it is not dropped, so that they are not forgotten. */
   resized = false
+  /** `refresh` has removed it: it is dropped with its last item, unless somebody makes it anew before. */
+  removed = false
   dropped = false
   open = 0
+  /** Those of `open` that `refresh` has replaced, and that somebody still holds. */
+  superseded = 0
   closing = 0
   validating = 0
+  /** Items that are kept from idling out. */
+  kept = 0
   lastUsed = 0
   /** `pump` is at work on it, and has been asked to look once more. */
   pumping = false
@@ -135,12 +139,30 @@ export class KeyState<in out K, in out A, in out E> extends FreeItems<K, A, E> {
 
   /** Items that count against `max`. */
   get total(): number {
-    return this.open + this.connecting + this.closing
+    return this.open - this.superseded + this.connecting + this.closing
+  }
+
+  /** An item is open no longer. */
+  leave(item: Item<K, A, E>): void {
+    this.open--
+    if (item.superseded) this.superseded--
+    item.superseded = false
   }
 
   /** Items that serve, or will. */
   get live(): number {
     return this.ready + this.connecting
+  }
+
+  /** The idle item that was given back first, of those that nobody keeps. */
+  oldestUnkept(): Item<K, A, E> | undefined {
+    if (this.kept === 0) return this.oldestIdle()
+    let oldest: Item<K, A, E> | undefined
+    for (const item of this.items) {
+      if (item.keeps > 0 || !item.isFree || item.leases > 0) continue
+      if (oldest === undefined || item.idleSince < oldest.idleSince) oldest = item
+    }
+    return oldest
   }
 
   /** What failed last, if nothing has opened since, for somebody who has waited since then. */

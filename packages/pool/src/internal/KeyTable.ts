@@ -33,8 +33,8 @@ export class KeyTable<K, V extends { readonly key: K }> {
     this.same.delete(key)
     if (!isObject(key)) return
     const hash = Hash.hash(key)
-    const others = this.byHash.get(hash)?.filter((other) => other !== value) ?? []
-    if (others.length === 0) this.byHash.delete(hash)
+    const others = this.byHash.get(hash)?.filter((other) => other !== value)
+    if (others === undefined || others.length === 0) this.byHash.delete(hash)
     else this.byHash.set(hash, others)
   }
 

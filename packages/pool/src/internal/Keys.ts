@@ -6,7 +6,7 @@
 import * as Either from "effect/Either"
 import type { Deadlines } from "../Deadlines.js"
 import * as Config from "../PoolConfig.js"
-import { PoolConfigError } from "../PoolError.js"
+import { PoolConfigError, UnknownKey } from "../PoolError.js"
 import type { CloseReason } from "../PoolEvent.js"
 import type { KeyStats, PoolStats } from "../PoolStats.js"
 import type { Capacity } from "./Capacity.js"
@@ -16,7 +16,7 @@ import { Counters, KeyState } from "./KeyState.js"
 import { KeyTable } from "./KeyTable.js"
 
 export interface KeysOptions<K> {
-  readonly config: (key: K) => Config.PoolConfig
+  readonly config: (key: K) => Config.PoolConfig | undefined
   readonly groupOf: (key: K) => string | undefined
   readonly describeKey: (key: K) => string
   /** Whether keys are known to watch for leaks before the first of them is used. */
@@ -71,9 +71,9 @@ export class Keys<in out K, in out A, in out E> {
     return [...this.table.values()]
   }
 
-  getOrMake(key: K): Either.Either<KeyState<K, A, E>, PoolConfigError> {
+  getOrMake(key: K): Either.Either<KeyState<K, A, E>, PoolConfigError | UnknownKey> {
     const known = this.table.get(key)
-    if (known !== undefined) return Either.right(known)
+    if (known !== undefined) return known.removed ? this.revive(known) : Either.right(known)
     const name = this.options.describeKey(key)
     return Either.map(this.configOf(key, name), (config) => {
       const group = this.capacity.join(this.options.groupOf(key))
@@ -84,9 +84,21 @@ export class Keys<in out K, in out A, in out E> {
     })
   }
 
-  private configOf(key: K, name: string): Either.Either<Config.ResolvedConfig, PoolConfigError> {
+  /** A key that was removed, and still has items, is used again. */
+  private revive(state: KeyState<K, A, E>): Either.Either<KeyState<K, A, E>, PoolConfigError | UnknownKey> {
+    return Either.map(this.configOf(state.key, state.name), (config) => {
+      state.removed = false
+      state.config = config
+      this.noteConfig(config)
+      return state
+    })
+  }
+
+  /** What the configuration gives for a key now. */
+  configOf(key: K, name: string): Either.Either<Config.ResolvedConfig, PoolConfigError | UnknownKey> {
     try {
       const config = this.options.config(key)
+      if (config === undefined) return Either.left(new UnknownKey({ key: name }))
       const known = this.resolved.get(config)
       if (known !== undefined) return Either.right(known)
       return Either.map(Config.resolve(config, name), (resolved) => {
@@ -111,13 +123,8 @@ export class Keys<in out K, in out A, in out E> {
     return error
   }
 
-  unpin(key: KeyState<K, A, E>): void {
-    if (!key.pinned) return
-    key.pinned = false
-    this.pinnedMin -= key.config.min
-  }
-
-  private reserveMin(name: string, more: number): PoolConfigError | undefined {
+  /** Whether pinned keys may have this many items more; they are reserved if so. */
+  reserveMin(name: string, more: number): PoolConfigError | undefined {
     const sum = this.pinnedMin + more
     if (sum > this.options.maxTotal) {
       const reason = `of all pinned keys must not be above maxTotal (${this.options.maxTotal}); it would be ${sum}`
@@ -127,7 +134,7 @@ export class Keys<in out K, in out A, in out E> {
     return undefined
   }
 
-  resize(key: K, config: Config.PoolConfig): Either.Either<void, PoolConfigError> {
+  resize(key: K, config: Config.PoolConfig): Either.Either<void, PoolConfigError | UnknownKey> {
     const resolved = Config.resolve(config, this.options.describeKey(key))
     if (Either.isLeft(resolved)) return Either.left(resolved.left)
     const found = this.getOrMake(key)
@@ -135,27 +142,31 @@ export class Keys<in out K, in out A, in out E> {
     const state = found.right
     const error = state.pinned ? this.reserveMin(state.name, resolved.right.min - state.config.min) : undefined
     if (error !== undefined) return Either.left(error)
-    state.config = resolved.right
     state.resized = true
-    this.noteConfig(resolved.right)
-    for (const item of state.items) {
-      if (!item.ownConcurrency) item.concurrency = resolved.right.concurrency
-      state.place(item)
-    }
-    this.trim(state)
-    this.shedBusy(state)
-    this.armSweep(state)
-    this.host.pump(state)
-    this.host.relieve()
+    this.configure(state, resolved.right)
     return Either.right(undefined)
   }
 
-  /** After `max` was lowered: busy items above it are closed when they come back, the least loaded first. */
+  /** Gives a key other settings. Its `min` has been reserved if it is pinned. */
+  configure(state: KeyState<K, A, E>, config: Config.ResolvedConfig): void {
+    state.config = config
+    this.noteConfig(config)
+    for (const item of state.items) {
+      if (!item.ownConcurrency) item.concurrency = config.concurrency
+      state.place(item)
+    }
+    this.shedBusy(state)
+    // It looks at what idles, too.
+    this.host.pump(state)
+    this.host.relieve()
+  }
+
+  /** After `max` was lowered: the least loaded items go, idle ones now and busy ones when they come back. */
   private shedBusy(key: KeyState<K, A, E>): void {
     const busy = [...key.items].filter((item) => item.state === "ready").sort((a, b) => a.leases - b.leases)
     for (const item of busy) {
       if (key.live <= key.config.max) return
-      this.host.retire(item, "surplus", "max was lowered")
+      this.host.retire(item, "surplus", lowered)
     }
   }
 
@@ -168,15 +179,16 @@ export class Keys<in out K, in out A, in out E> {
   /** Closes idle items above `maxIdle`, and above a `max` that was lowered. */
   private trim(key: KeyState<K, A, E>): void {
     while (key.idle > key.config.maxIdle || key.live > key.config.max) {
-      const oldest = key.oldestIdle()
+      const oldest = key.oldestUnkept() ?? key.oldestIdle()
       if (oldest === undefined) return
-      this.host.retire(oldest, "surplus", "more items were idle than maxIdle allows")
+      const why = key.idle > key.config.maxIdle ? "more items were idle than maxIdle allows" : lowered
+      this.host.retire(oldest, "surplus", why)
     }
   }
 
   /** Looks again when the item that has been idle for longest is due. */
   private armSweep(key: KeyState<K, A, E>): void {
-    const oldest = key.oldestIdle()
+    const oldest = key.oldestUnkept()
     if (oldest === undefined || (key.pinned && key.ready <= key.config.min)) return
     this.sweepBy(key, oldest.idleSince + key.config.idleTimeToLive / 1e6)
   }
@@ -190,7 +202,7 @@ export class Keys<in out K, in out A, in out E> {
 
   private sweep(key: KeyState<K, A, E>): void {
     const now = this.deadlines.now()
-    for (let oldest = key.oldestIdle(); oldest !== undefined; oldest = key.oldestIdle()) {
+    for (let oldest = key.oldestUnkept(); oldest !== undefined; oldest = key.oldestUnkept()) {
       if (oldest.idleSince * 1e6 + key.config.idleTimeToLive > now || (key.pinned && key.ready <= key.config.min)) break
       this.host.retire(oldest, "idle", "it was idle for longer than idleTimeToLive")
     }
@@ -203,7 +215,7 @@ export class Keys<in out K, in out A, in out E> {
     if (!key.isBare || key.pinned || key.suspended || key.resized || key.dropped) return
     // What is known of its failures is kept until another attempt may be made.
     const due = Math.max(key.lastUsed + key.config.idleTimeToLive, Circuit.opensAt(key.circuit))
-    if (this.deadlines.now() < due && !this.host.isClosing()) {
+    if (this.deadlines.now() < due && !this.host.isClosing() && !key.removed) {
       this.sweepBy(key, due / 1e6)
       return
     }
@@ -246,3 +258,5 @@ export class Keys<in out K, in out A, in out E> {
     return { ...sum, ...counters.show(immediate, sum.leases), keys }
   }
 }
+
+const lowered = "max was lowered"

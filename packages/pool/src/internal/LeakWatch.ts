@@ -35,9 +35,14 @@ export class LeakWatch<in out K, in out A, in out E> implements Deadline {
   }
 }
 
+export const unknownPlace = "an unknown place"
+
 /** Where the method that asks was called from: the innermost lines of the stack below it. */
 export const placeOfCall = (): string => {
+  const { stack } = new Error()
+  // `Error.prepareStackTrace` can make anything of it.
+  if (typeof stack !== "string") return unknownPlace
   // The first line is the message, the next two are this function and the method.
-  const lines = (new Error().stack ?? "").split("\n").slice(3, 6)
-  return lines.length === 0 ? "an unknown place" : lines.map((line) => line.trim().replace(/^at /, "")).join(" < ")
+  const lines = stack.split("\n").slice(3, 6)
+  return lines.length === 0 ? unknownPlace : lines.map((line) => line.trim().replace(/^at /, "")).join(" < ")
 }

@@ -22,6 +22,7 @@ import * as Bounded from "./Bounded.js"
 import type { Capacity } from "./Capacity.js"
 import * as Circuit from "./Circuit.js"
 import type { EventHub } from "./EventHub.js"
+import { Handle, type HandleHost } from "./Handle.js"
 import { Item, wholeMillis } from "./Item.js"
 import type { KeyState } from "./KeyState.js"
 import { isOwnFailure } from "./OwnFailure.js"
@@ -41,6 +42,8 @@ export interface Behaviour<K, A, E, R> {
 export interface Host<K, A, E> {
   /** Something about the key has changed: hand out and grow. */
   readonly pump: (key: KeyState<K, A, E>) => void
+  /** An item of the key idles that did not, or was kept until now. */
+  readonly wentIdle: (key: KeyState<K, A, E>) => void
   /** Capacity that all keys share was freed. */
   readonly relieve: () => void
   /** An attempt to open an item has failed. */
@@ -69,6 +72,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   /** Whether items are checked before a borrow. */
   readonly validates: boolean
   private items = 0
+  private readonly handles: HandleHost<K, A, E>
 
   constructor(
     private readonly behaviour: Behaviour<K, A, E, R>,
@@ -93,6 +97,15 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
             isProbed: (item) => this.isProbed(item, health),
             fault: (item, what, cause) => this.fault(item, what, cause)
           })
+    const { probes } = this
+    this.handles = {
+      retire: (item, reason, detail) => this.retire(item, reason, detail),
+      proven: (item) => this.proven(item),
+      trackIdle: (item) => this.trackIdle(item),
+      pump: host.pump,
+      wentIdle: host.wentIdle,
+      probe: probes && ((item) => probes.start(item))
+    }
     this.watchesHealth = health !== undefined
     this.validates = health !== undefined && health.onBorrow !== false
   }
@@ -110,14 +123,15 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     this.capacity.connectStarted(key)
     this.publish(PoolEvent.Connecting({ key: key.name, item: item.id }))
     const ended = Deferred.unsafeMake<void>(FiberId.none)
+    const handle = new Handle(item, this.deadlines, this.handles)
     const acquire = Effect.suspend(() => {
       item.acquiresBefore = this.host.acquires()
-      return Scope.extend(this.behaviour.acquire(key.key, this.handle(item)), scope)
+      return Scope.extend(this.behaviour.acquire(key.key, handle), scope)
     })
     item.task = Bounded.run(this.runtime, this.deadlines, this.about(item, acquire), key.config.connectTimeout, {
       done: (exit) => {
         this.capacity.connectEnded(weight)
-        if (Exit.isSuccess(exit)) this.opened(item, exit.value)
+        if (Exit.isSuccess(exit)) this.opened(item, exit.value, handle)
         else this.connectFailed(item, exit.cause, Effect.void)
       },
       timedOut: () => {
@@ -136,7 +150,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     }
   }
 
-  private opened(item: Item<K, A, E>, value: A): void {
+  private opened(item: Item<K, A, E>, value: A, handle: Handle<K, A, E>): void {
     const { key } = item
     item.value = value
     item.wasOpen = true
@@ -162,6 +176,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     else same.add(item)
     this.age(item, now)
     this.probes?.watch(item)
+    if (item.keeps > 0) handle.keptNow()
     this.publish(PoolEvent.Connected({ key: key.name, item: item.id, tookMs: (now - item.startedAt) / 1e6 }))
     key.place(item)
     this.trackIdle(item)
@@ -263,7 +278,6 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     // A busy item may be asked for somebody who waits when its last lease ends; then its reset answers for it.
     this.callOffCheck(item)
     key.validating++
-    key.counters.checks++
     const over = (failure: string | undefined) => {
       item.validation = undefined
       key.validating--
@@ -314,6 +328,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     item.transition("draining")
     item.reason = reason
     key.ready--
+    if (item.keeps > 0) key.kept--
     key.lastUsed = Math.max(key.lastUsed, item.idleSince * 1e6)
     this.callOffCheck(item)
     if (item.reservedFor !== undefined) {
@@ -340,7 +355,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
 
   /** Closes an item that nobody holds any more. */
   closeDrained(item: Item<K, A, E>): void {
-    item.key.open--
+    item.key.leave(item)
     // A draining item has its value.
     const value = item.value as A
     const same = this.byValue.get(value)
@@ -402,28 +417,6 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     }
   }
 
-  private handle(item: Item<K, A, E>): ItemHandle {
-    return {
-      id: item.id,
-      retire: (reason) => {
-        this.retire(item, "retired", reason)
-        this.host.pump(item.key)
-      },
-      setConcurrency: (concurrency) => {
-        if (!(concurrency >= 1)) return
-        item.concurrency = Math.floor(concurrency)
-        item.ownConcurrency = true
-        if (item.state !== "ready") return
-        item.key.place(item)
-        this.host.pump(item.key)
-      },
-      alive: () => this.proven(item),
-      suspect: () => {
-        item.provenAt = never
-      }
-    }
-  }
-
   /** Sets the deadlines of an item's age: its replacement is started ahead of the end of its lifetime. */
   private age(item: Item<K, A, E>, now: number): void {
     const { lifetimeJitter, maxLifetime } = item.key.config
@@ -438,8 +431,10 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     const { key } = item
     const now = this.deadlines.now()
     if (now < item.expiresAt) {
-      const needed = item.leases > 0 || key.queue.size > 0 || (key.pinned && key.live <= key.config.min)
-      if (!item.replacing && needed) item.replacing = this.host.connectIfRoom(key)
+      // Once: it is looked at again when it has reached its lifetime.
+      const needed =
+        item.leases > 0 || item.keeps > 0 || key.queue.size > 0 || (key.pinned && key.live <= key.config.min)
+      if (needed) this.host.connectIfRoom(key)
       this.deadlines.add(item, item.expiresAt)
       return
     }
@@ -460,7 +455,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     return probesIdle === undefined || this.ask(item, "probesIdle threw; the item is probed", true, probesIdle, value)
   }
 
-  private setCircuit(key: KeyState<K, A, E>, circuit: Circuit.Circuit): void {
+  setCircuit(key: KeyState<K, A, E>, circuit: Circuit.Circuit): void {
     const now = this.deadlines.now()
     const before = Circuit.stateOf(key.circuit, now)
     const after = Circuit.stateOf(circuit, now)
@@ -491,8 +486,5 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     return Effect.suspend(() => Effect.annotateLogs(effect, logAnnotations(item.key.key, item.id)))
   }
 }
-
-/** When an item that is under suspicion last answered. Milliseconds; a small integer, as the times of items are. */
-const never = -(2 ** 30)
 
 const nanos = (input: Duration.DurationInput): number => Math.round(Duration.toMillis(input) * 1e6)

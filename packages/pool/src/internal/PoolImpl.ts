@@ -15,14 +15,24 @@ import type { Deadlines } from "../Deadlines.js"
 import { type Lease, Reuse, type ReuseDecision } from "../Lease.js"
 import type { Pool, Restore } from "../Pool.js"
 import type { PoolConfig } from "../PoolConfig.js"
-import { AcquireTimeout, LeaseRevoked, type PoolConfigError, type PoolError, PoolSuspended } from "../PoolError.js"
+import {
+  AcquireTimeout,
+  LeaseRevoked,
+  type PoolConfigError,
+  type PoolError,
+  PoolSuspended,
+  type UnknownKey
+} from "../PoolError.js"
 import type { PoolEvent } from "../PoolEvent.js"
 import type { KeyStats, PoolStats } from "../PoolStats.js"
+import type { Refresh } from "../Refresh.js"
+import { Draining } from "./Draining.js"
 import type { Engine, LeaseEnding } from "./Engine.js"
 import type { EventHub } from "./EventHub.js"
 import type { Item } from "./Item.js"
 import type { KeyState, Warming } from "./KeyState.js"
-import { LeakWatch, placeOfCall } from "./LeakWatch.js"
+import { LeakWatch, placeOfCall, unknownPlace } from "./LeakWatch.js"
+import { Refreshing } from "./Refreshing.js"
 import { Timer } from "./Timer.js"
 
 export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K, A, E> {
@@ -101,7 +111,7 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
 
   private watch(item: Item<K, A, E>, taken: string | undefined): LeakWatch<K, A, E> | undefined {
     if (item.key.config.leakThreshold === Infinity) return undefined
-    return new LeakWatch(item, taken ?? "an unknown place", this.deadlines, this.hub, (message) =>
+    return new LeakWatch(item, taken ?? unknownPlace, this.deadlines, this.hub, (message) =>
       this.engine.lifecycle.log(message, item, undefined)
     )
   }
@@ -118,10 +128,8 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
           this.engine.cancel(waiter)
           return Effect.failCause(cause)
         },
-        onSuccess: () =>
-          waiter.item === undefined
-            ? Effect.dieMessage("a waiter was woken without an item")
-            : Effect.succeed(waiter.item)
+        // Nobody is woken without an item.
+        onSuccess: () => Effect.succeed(waiter.item as Item<K, A, E>)
       })
     })
   }
@@ -170,15 +178,13 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
         const warmup: Warmup<K, A, E, R> = new Warmup(this.engine, this.deadlines, found.right, (outcome) => {
           warmups.delete(warmup)
           if (outcome !== undefined) end(outcome)
-          else if (warmups.size === 0 && begun) end(Effect.void)
+          else if (warmups.size === 0) end(Effect.void)
         })
         warmups.add(warmup)
       }
-      // None may end the whole before all of them are known.
-      let begun = false
+      // All of them are known by now: none ends the whole before the others.
       for (const warmup of [...warmups]) warmup.begin()
-      begun = true
-      if (warmups.size === 0) return end(Effect.void)
+      if (warmups.size === 0) return resume(Effect.void)
       return Effect.sync(stop)
     })
 
@@ -186,46 +192,39 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
     Effect.suspend(() => {
       const state = this.engine.keys.get(key)
       if (state === undefined) return Effect.void
-      const timeout = deadline === undefined ? this.shutdownTimeout : Math.round(Duration.toMillis(deadline) * 1e6)
-      return this.drained(state, timeout)
+      return this.drained(state, deadline === undefined ? this.shutdownTimeout : nanos(deadline))
     })
 
   private drained(state: KeyState<K, A, E>, timeout: number): Effect.Effect<void> {
     return Effect.async<void>((resume) => {
-      const items = new Set(state.items)
-      const told = new Map<Item<K, A, E>, () => void>()
-      const forget = () => {
-        this.deadlines.remove(timer)
-        for (const [item, tell] of told) item.closed?.delete(tell)
-      }
-      const timer = new Timer(() => this.engine.revokeAll(items, "its key was drained"))
-      this.deadlines.add(timer, this.deadlines.now() + timeout)
-      for (const item of items) {
-        const tell = () => {
-          items.delete(item)
-          if (items.size > 0) return
-          forget()
-          resume(Effect.void)
-        }
-        told.set(item, tell)
-        item.closed ??= new Set()
-        item.closed.add(tell)
-      }
-      this.engine.retireAll(state, "drained")
-      if (items.size === 0) {
-        forget()
-        return resume(Effect.void)
-      }
-      return Effect.sync(forget)
+      const why = "its key was drained"
+      const draining = new Draining(this.engine, state.items, timeout, why, () => resume(Effect.void))
+      this.engine.retireAll(state, "drained", why)
+      this.engine.pump(state)
+      this.engine.relieve()
+      draining.look()
+      return Effect.sync(() => draining.forget())
     })
   }
+
+  readonly refresh = (
+    which: (key: K) => Refresh,
+    deadline?: Duration.DurationInput
+  ): Effect.Effect<void, PoolConfigError> =>
+    Effect.suspend(() =>
+      new Refreshing(this.engine).run(which, deadline === undefined ? this.shutdownTimeout : nanos(deadline))
+    )
 
   readonly suspend = (key?: K): Effect.Effect<void> => Effect.sync(() => this.engine.setSuspended(key, true))
 
   readonly resume = (key?: K): Effect.Effect<void> => Effect.sync(() => this.engine.setSuspended(key, false))
 
-  readonly resize = (key: K, config: PoolConfig): Effect.Effect<void, PoolConfigError> =>
+  readonly resize = (key: K, config: PoolConfig): Effect.Effect<void, PoolConfigError | UnknownKey> =>
     Effect.suspend(() => this.engine.keys.resize(key, config))
+
+  get keys(): Effect.Effect<ReadonlyArray<K>> {
+    return Effect.sync(() => this.engine.keys.all().map(({ key }) => key))
+  }
 
   get stats(): Effect.Effect<PoolStats> {
     return Effect.sync(() => this.engine.keys.stats())
@@ -355,3 +354,5 @@ class Share<K, A, E, R> {
     }
   }
 }
+
+const nanos = (input: Duration.DurationInput): number => Math.round(Duration.toMillis(input) * 1e6)

@@ -49,7 +49,11 @@ export class Probes<in out K, in out A, in out E, in out R> {
 
   /** Begins to probe an item that has just opened; its `health` is the fiber to interrupt. */
   watch(item: Item<K, A, E>): void {
-    if (!this.host.isProbed(item)) return
+    if (this.host.isProbed(item)) this.start(item)
+  }
+
+  /** Probes an item, asked for or not. */
+  start(item: Item<K, A, E>): void {
     const probe = Effect.suspend(() => {
       // A busy item proves itself by answering.
       if (!item.isIdle || item.validation !== undefined) return Effect.void
@@ -71,7 +75,7 @@ export class Probes<in out K, in out A, in out E, in out R> {
     return Effect.async((resume) => {
       const over = (failure: string | undefined) => {
         if (failure === undefined) this.host.answered(item)
-        else if (item.state === "ready" && ++item.failedProbes >= this.threshold) this.host.unhealthy(item, failure)
+        else if (++item.failedProbes >= this.threshold) this.host.unhealthy(item, failure)
         resume(Effect.void)
       }
       // A ready item has its value.

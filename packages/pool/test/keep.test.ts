@@ -1,0 +1,216 @@
+/** Items that are of use though nobody holds them. */
+import * as Effect from "effect/Effect"
+import { describe, expect, it } from "@effect/vitest"
+import type { Pool, PoolConfig } from "@mooring/pool"
+import { type Bench, Counter, onBench } from "./lab/Bench.js"
+
+/** Items that can be kept by their numbers. */
+class Kept extends Counter {
+  readonly handles = new Map<number, Pool.ItemHandle>()
+  probes = 0
+
+  options(config: PoolConfig.PoolConfig): Pool.PoolOptions<string, number, never, never> {
+    return {
+      acquire: (_, handle) => Effect.tap(this.acquire, (id) => Effect.sync(() => this.handles.set(id, handle))),
+      config
+    }
+  }
+
+  keep(id: number): () => void {
+    const handle = this.handles.get(id)
+    if (handle === undefined) throw new Error(`item ${id} was never opened`)
+    return handle.keep()
+  }
+
+  get left(): ReadonlyArray<number> {
+    return [...this.open]
+  }
+}
+
+const borrow = ({ pool, stage }: Bench<number, never>, key = "k") => stage.run(pool.use(key, Effect.succeed))
+
+describe("keep", () => {
+  it("idleTimeToLive closes no item that is kept, and counts from when the last has let it go", () => {
+    const items = new Kept()
+    onBench(
+      () => items.options({ max: 1, idleTimeToLive: 1_000 }),
+      (bench) => {
+        borrow(bench)
+        const [first, second] = [items.keep(1), items.keep(1)]
+        bench.stage.advance(10_000)
+        first()
+        first()
+        bench.stage.advance(10_000)
+        expect(items.left).toEqual([1])
+        second()
+        bench.stage.advance(999)
+        expect(items.left).toEqual([1])
+        bench.stage.advance(1)
+        expect([items.left, items.closed]).toEqual([[], [1]])
+      }
+    )
+  })
+
+  it("lets the others of its key idle out, and lends it meanwhile", () => {
+    const items = new Kept()
+    onBench(
+      () => items.options({ max: 3, idleTimeToLive: 1_000 }),
+      (bench) => {
+        const { pool, stage } = bench
+        stage.run(pool.use("k", () => pool.use("k", () => pool.use("k", Effect.succeed))))
+        items.keep(2)
+        stage.advance(1_000)
+        expect(items.left).toEqual([2])
+        expect(borrow(bench)).toBe(2)
+        stage.advance(5_000)
+        expect(items.left).toEqual([2])
+      }
+    )
+  })
+
+  it("an item that is kept from the moment it opens is not closed, with a time to live of nothing", () => {
+    const items = new Counter()
+    let letGo = () => {}
+    onBench(
+      () => ({
+        acquire: (_, handle) =>
+          Effect.tap(items.acquire, () =>
+            Effect.sync(() => {
+              letGo = handle.keep()
+            })
+          ),
+        config: { max: 1, idleTimeToLive: 0 }
+      }),
+      (bench) => {
+        borrow(bench)
+        bench.stage.advance(60_000)
+        expect([...items.open]).toEqual([1])
+        letGo()
+        bench.stage.advance(1)
+        expect([...items.open]).toEqual([])
+      }
+    )
+  })
+
+  it("of more idle items than maxIdle the one that is kept stays, and goes where all are kept", () => {
+    const items = new Kept()
+    onBench(
+      () => items.options({ max: 2, maxIdle: 1 }),
+      ({ pool, stage }) => {
+        const both = pool.use("k", (outer) =>
+          pool.use("k", (inner) =>
+            Effect.sync(() => {
+              if (items.left.length === 2 && outer === 1) items.keep(1)
+              return inner
+            })
+          )
+        )
+        stage.run(both)
+        // The other one came back first, and would have stayed without it.
+        expect(items.left).toEqual([1])
+        stage.run(pool.use("k", () => pool.use("k", (second) => Effect.sync(() => items.keep(second)))))
+        expect(items.left).toHaveLength(1)
+      }
+    )
+  })
+
+  it("its lifetime, invalidate and drain close it all the same, and what let it go later changes nothing", () => {
+    const items = new Kept()
+    onBench(
+      () => items.options({ max: 1, maxLifetime: 5_000, lifetimeJitter: 0 }),
+      (bench) => {
+        const { pool, stage } = bench
+        borrow(bench)
+        const aged = items.keep(1)
+        stage.advance(5_000)
+        expect(items.closed).toEqual([1])
+        borrow(bench)
+        const invalid = items.keep(2)
+        stage.run(pool.invalidate(2))
+        expect(items.closed).toEqual([1, 2])
+        borrow(bench)
+        const drained = items.keep(3)
+        stage.run(pool.drain("k"))
+        expect(items.closed).toEqual([1, 2, 3])
+        for (const letGo of [aged, invalid, drained]) letGo()
+        expect(borrow(bench)).toBe(4)
+      }
+    )
+  })
+
+  it("closing the pool closes it", () => {
+    const items = new Kept()
+    onBench(
+      () => items.options({ max: 1 }),
+      (bench) => {
+        borrow(bench)
+        items.keep(1)
+        bench.close()
+        bench.stage.settle()
+        expect(items.closed).toEqual([1])
+      }
+    )
+  })
+
+  it("another key that needs its place takes one that nobody keeps, and the kept one where there is no other", () => {
+    const items = new Kept()
+    onBench(
+      () => ({ ...items.options({ max: 1 }), maxTotal: 2 }),
+      (bench) => {
+        borrow(bench, "kept")
+        bench.stage.advance(1_000)
+        borrow(bench, "other")
+        items.keep(1)
+        borrow(bench, "third")
+        expect(items.closed).toEqual([2])
+        items.keep(3)
+        borrow(bench, "fourth")
+        expect(items.closed).toEqual([2, 1])
+      }
+    )
+  })
+
+  it("its replacement is opened before its lifetime ends", () => {
+    const items = new Kept()
+    onBench(
+      () => items.options({ max: 2, maxLifetime: 100_000, lifetimeJitter: 0, idleTimeToLive: 1_000_000 }),
+      (bench) => {
+        borrow(bench)
+        items.keep(1)
+        bench.stage.advance(90_000)
+        expect(items.left).toEqual([1, 2])
+        bench.stage.advance(10_000)
+        expect(items.left).toEqual([2])
+      }
+    )
+  })
+
+  it("is probed while it is kept and idles, where items are not probed else", () => {
+    const items = new Kept()
+    let probes = 0
+    onBench(
+      () => ({
+        ...items.options({ max: 1, idleTimeToLive: 1_000_000_000 }),
+        health: {
+          probe: () =>
+            Effect.sync(() => {
+              probes++
+            }),
+          probesIdle: () => false
+        }
+      }),
+      (bench) => {
+        borrow(bench)
+        bench.stage.advance(100_000)
+        expect(probes).toBe(0)
+        const letGo = items.keep(1)
+        bench.stage.advance(100_000)
+        expect(probes).toBeGreaterThanOrEqual(2)
+        letGo()
+        const before = probes
+        bench.stage.advance(100_000)
+        expect(probes).toBe(before)
+      }
+    )
+  })
+})
