@@ -70,7 +70,7 @@ const asked = (real: Real, transport: Column["transport"], folder: string, probe
     const target = { name: real.name, call: real.call(folder) }
     const cells = yield* Effect.forEach(probes, ({ needs, run }) =>
       run(client, target).pipe(
-        Effect.timeout("10 seconds"),
+        Effect.timeout("30 seconds"),
         Effect.exit,
         Effect.map((exit) => cell(declared(capabilities, needs), exit))
       )
