@@ -7,8 +7,11 @@ import { readFileSync, writeFileSync } from "node:fs"
 import process from "node:process"
 import { servers } from "./fixtures/RealServer.js"
 import { cell, type Column, declared, render, run } from "./matrix/Matrix.js"
-import { local, probes } from "./matrix/Probe.js"
+import { calls } from "./matrix/CallProbes.js"
+import { local } from "./matrix/Probe.js"
 
+/** Every method of the client, in the order of the page. */
+const probes = [...calls]
 const page = new URL("../MATRIX.md", import.meta.url)
 
 describe("the matrix of methods, servers and transports", () => {
