@@ -18,7 +18,7 @@ export interface Probe {
   readonly method: string
   /** The capability without which the client must refuse it (`resources.subscribe`). Default: it needs none. */
   readonly needs?: keyof ServerCapabilities | `${keyof ServerCapabilities}.${string}`
-  /** Fails, or ends with what is not worth an `ok`, where the answer is not what the method promises. */
+  /** Fails where the answer is not what the method promises. */
   readonly run: (client: McpClient.McpClient["Type"], target: Target) => Effect.Effect<unknown, unknown>
 }
 
