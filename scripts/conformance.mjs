@@ -12,6 +12,8 @@ import * as Verdict from "./conformance/verdict.mjs"
 import { root, run } from "./processes.mjs"
 
 const protocol = "2025-11-25"
+/** Milliseconds for a scenario, on a machine that may be busy. Later than the client itself gives up. */
+const timeout = 60_000
 const here = fileURLToPath(new URL("conformance/", import.meta.url))
 const cache = join(root, "node_modules/.cache/conformance")
 const results = join(cache, "results")
@@ -70,8 +72,8 @@ const attempt = async (scenario) => {
   // The suite gives this to a shell.
   const command = [process.execPath, join(here, "client.mjs")].map((path) => `"${path}"`).join(" ")
   const started = performance.now()
-  const target = ["--command", command, "--scenario", scenario, "--spec-version", protocol]
-  const { code } = await suite("client", ...target, "--output-dir", folder)
+  const what = ["--scenario", scenario, "--spec-version", protocol, "--timeout", String(timeout)]
+  const { code } = await suite("client", "--command", command, ...what, "--output-dir", folder)
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   // It makes a folder below this one, with the time in its name.
   const [left = ""] = existsSync(folder) ? readdirSync(folder) : []

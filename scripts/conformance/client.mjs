@@ -83,6 +83,6 @@ process.stdin
 
 program.pipe(
   Effect.provide(NodeMcp.layer({ servers: { [subject]: { url, ...scenario?.server } } })),
-  Effect.timeout("25 seconds"),
+  Effect.timeout("50 seconds"),
   NodeRuntime.runMain
 )
