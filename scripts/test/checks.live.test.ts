@@ -117,7 +117,9 @@ describe("lockfile", () => {
     write(".npmrc", "loglevel=silent\n")
     write("pnpm-workspace.yaml", "packages: []\n")
     write("pnpm-lock.yaml", "a: 1\nresolution: {integrity: x, tarball: https://example.com/a.tgz}\n")
-    expect(lockfile(root)).toEqual([expect.stringContaining("pnpm-lock.yaml:2")])
+    const suite = "scripts/conformance/suite/package-lock.json"
+    write(suite, '{\n"url": "https://example.com/sponsor",\n"resolved": "https://example.com/a.tgz"\n}\n')
+    expect(lockfile(root)).toEqual([expect.stringContaining("pnpm-lock.yaml:2"), expect.stringContaining(`${suite}:3`)])
   })
 })
 
