@@ -6,7 +6,15 @@
  * @since 0.1.0
  */
 import type { PoolEvent, PoolStats } from "@mooring/pool"
-import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
+import type {
+  CallToolResult,
+  GetPromptResult,
+  Prompt,
+  ReadResourceResult,
+  Resource,
+  ResourceTemplate,
+  Tool
+} from "@modelcontextprotocol/sdk/types.js"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -17,6 +25,8 @@ import * as CallGate from "./CallGate.js"
 import * as CallPath from "./CallPath.js"
 import * as Catalogue from "./Catalogue.js"
 import * as CurrentPartition from "./CurrentPartition.js"
+import * as McpCompletion from "./McpCompletion.js"
+import type { CallLimits } from "./McpConnection.js"
 import {
   type InvalidResult,
   type PartitionMissing,
@@ -25,9 +35,13 @@ import {
   UnknownServer
 } from "./McpError.js"
 import * as McpPool from "./McpPool.js"
+import * as McpPrompt from "./McpPrompt.js"
+import * as McpResource from "./McpResource.js"
 import * as McpSession from "./McpSession.js"
 import type * as McpTool from "./McpTool.js"
+import { ListCall, RequestCall } from "./RequestCall.js"
 import * as ServerCalls from "./ServerCalls.js"
+import * as ServerInfo from "./ServerInfo.js"
 import { type Partition, type ServerKey, withoutAffinity } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 import type * as ServerStatus from "./ServerStatus.js"
@@ -123,6 +137,48 @@ export interface Service<Name extends string = string> {
   ) => Effect.Effect<A, CallError | InvalidResult | ToolFailed>
   /** Asks the server whether it is there; any well-formed answer counts. Gives the round trip, without the connect. */
   readonly ping: (server: Name) => Effect.Effect<Duration.Duration, CallError>
+  /**
+   * What the server said of itself when it was connected: what it offers, how it is to be used. Borrows a connection, and
+   * asks nothing.
+   */
+  readonly info: (server: Name) => Effect.Effect<ServerInfo.ServerInfo, BorrowError>
+  /**
+   * Every resource of the server: all pages, within `Limits` (100 pages and 10,000 entries). As all that only asks, it is
+   * asked again when its connection was lost. A server that did not declare resources (prompts, completions) when it was
+   * connected is not asked: `UnsupportedCapability`.
+   */
+  readonly listResources: (server: Name, limits?: CallLimits) => Effect.Effect<ReadonlyArray<Resource>, CallError>
+  /** Every URI template of the server's resources. As `listResources`. */
+  readonly listResourceTemplates: (
+    server: Name,
+    limits?: CallLimits
+  ) => Effect.Effect<ReadonlyArray<ResourceTemplate>, CallError>
+  /** What a resource holds. What the server does not have, it refuses: `ProtocolError`, with code −32002 as a rule. */
+  readonly readResource: (
+    server: Name,
+    uri: string,
+    limits?: CallLimits
+  ) => Effect.Effect<ReadResourceResult, CallError>
+  /** Every prompt of the server. As `listResources`. */
+  readonly listPrompts: (server: Name, limits?: CallLimits) => Effect.Effect<ReadonlyArray<Prompt>, CallError>
+  /** The messages of a prompt. What it does not have, or needs and was not given, the server refuses: `ProtocolError`. */
+  readonly getPrompt: (
+    server: Name,
+    prompt: string,
+    args?: Readonly<Record<string, string>>,
+    limits?: CallLimits
+  ) => Effect.Effect<GetPromptResult, CallError>
+  /**
+   * What an argument of a prompt (`McpCompletion.prompt`), or a variable of a resource template
+   * (`McpCompletion.resource`), may become: at most 100 values. `context` are the arguments that were chosen before it.
+   */
+  readonly complete: (
+    server: Name,
+    reference: McpCompletion.Reference,
+    argument: McpCompletion.Argument,
+    context?: Readonly<Record<string, string>>,
+    limits?: CallLimits
+  ) => Effect.Effect<McpCompletion.Completion, CallError>
   /**
    * A connection of one's own for as long as the scope is open, for a server that keeps a state (a browser, a REPL), and
    * for the partition that is current when it is opened. Waits as a call does until a connection is free. See
@@ -277,6 +333,12 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
   const keyOf = (name: string): Effect.Effect<ServerKey, UnknownServer | PartitionMissing> =>
     bound === undefined ? pool.keyOf(name) : CurrentPartition.withPartition(pool.keyOf(name), bound)
 
+  /** For calls that are the same whatever the server. */
+  const ask = <A>(name: string, call: CallPath.Call<A>): Effect.Effect<A, CallError> => {
+    const server = servers.get(name)
+    return server === undefined ? unknown(name) : run(server, call)
+  }
+
   /** For what is no call. */
   const on = <A, E, R>(
     name: string,
@@ -305,10 +367,15 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
     },
     listTools: (name, options) => on(name, options?.fresh === true ? catalogue.fresh : catalogue.tools),
     catalogue: (name) => on(name, (_, key) => Effect.sync(() => catalogue.snapshot(key))),
-    ping: (name) => {
-      const server = servers.get(name)
-      return server === undefined ? unknown(name) : run(server, CallPath.ping)
-    },
+    ping: (name) => ask(name, CallPath.ping),
+    info: (name) => on(name, (_, key) => pool.pool.use(key, (connection) => Effect.succeed(ServerInfo.of(connection)))),
+    listResources: (name, limits) => ask(name, new ListCall(McpResource.list, limits)),
+    listResourceTemplates: (name, limits) => ask(name, new ListCall(McpResource.templates, limits)),
+    readResource: (name, uri, limits) => ask(name, new RequestCall(McpResource.read(uri), limits)),
+    listPrompts: (name, limits) => ask(name, new ListCall(McpPrompt.list, limits)),
+    getPrompt: (name, prompt, args, limits) => ask(name, new RequestCall(McpPrompt.get(prompt, args), limits)),
+    complete: (name, reference, argument, context, limits) =>
+      ask(name, new RequestCall(McpCompletion.complete(reference, argument, context), limits)),
     session: (name, options) => on(name, (server, key) => sessions.open(server, key, options)),
     forPartition: (partition) => bind(parts, partition),
     status: (name) => Effect.flatMap(keyOf(name), pool.status),

@@ -14,6 +14,7 @@ import type { McpConnection } from "./McpConnection.js"
 import { type McpConnectError, SessionLost } from "./McpError.js"
 import * as ServerCalls from "./ServerCalls.js"
 import { type Affinity, type ServerKey, withAffinity } from "./ServerKey.js"
+import * as ServerInfo from "./ServerInfo.js"
 import type { Server } from "./Servers.js"
 
 /**
@@ -49,6 +50,8 @@ export interface Options {
  */
 export interface McpSession extends ServerCalls.ServerCalls<SessionLost> {
   readonly server: string
+  /** What the server said of itself in the handshake of this connection. */
+  readonly info: ServerInfo.ServerInfo
   /** Whether an earlier session of the same affinity had this connection, so that its state is there. */
   readonly resumed: boolean
 }
@@ -108,7 +111,7 @@ export const make = (
       const life = resumed ? now : affinities.begin(key, lease.item)
       // What is closed on purpose is not missed.
       if (options.close === true) yield* Effect.addFinalizer(() => Effect.sync(() => affinities.forget(life)))
-      return { ...calls, server: server.name, resumed }
+      return { ...calls, server: server.name, info: ServerInfo.of(lease.item), resumed }
     })
 
   return {
@@ -116,7 +119,12 @@ export const make = (
       const { affinity } = options
       if (affinity === "") return Effect.dieMessage("the affinity of a session must not be empty")
       return affinity === undefined
-        ? Effect.map(open(server, key, options), ({ calls }) => ({ ...calls, server: server.name, resumed: false }))
+        ? Effect.map(open(server, key, options), ({ calls, lease }) => ({
+            ...calls,
+            server: server.name,
+            info: ServerInfo.of(lease.item),
+            resumed: false
+          }))
         : openAffine(server, withAffinity(key, affinity), options)
     }
   }

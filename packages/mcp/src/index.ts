@@ -25,6 +25,8 @@ export * as Limits from "./Limits.js"
 /** @since 0.1.0 */
 export * as McpClient from "./McpClient.js"
 /** @since 0.1.0 */
+export * as McpCompletion from "./McpCompletion.js"
+/** @since 0.1.0 */
 export * as McpConnection from "./McpConnection.js"
 /** @since 0.1.0 */
 export * as McpConnector from "./McpConnector.js"
@@ -36,6 +38,12 @@ export * as McpHttp from "./McpHttp.js"
 export * as McpMemory from "./McpMemory.js"
 /** @since 0.1.0 */
 export * as McpPool from "./McpPool.js"
+/** @since 0.1.0 */
+export * as McpPrompt from "./McpPrompt.js"
+/** @since 0.1.0 */
+export * as McpRequest from "./McpRequest.js"
+/** @since 0.1.0 */
+export * as McpResource from "./McpResource.js"
 /** @since 0.1.0 */
 export * as McpSession from "./McpSession.js"
 /** @since 0.1.0 */
@@ -56,6 +64,8 @@ export * as ServerCalls from "./ServerCalls.js"
 export * as ServerCheck from "./ServerCheck.js"
 /** @since 0.1.0 */
 export * as ServerConfig from "./ServerConfig.js"
+/** @since 0.1.0 */
+export * as ServerInfo from "./ServerInfo.js"
 /** @since 0.1.0 */
 export * as ServerKey from "./ServerKey.js"
 /** @since 0.1.0 */
