@@ -13,6 +13,7 @@ import type {
   ReadResourceResult,
   Resource,
   ResourceTemplate,
+  Task,
   Tool
 } from "@modelcontextprotocol/sdk/types.js"
 import * as Context from "effect/Context"
@@ -38,6 +39,7 @@ import * as McpPool from "./McpPool.js"
 import * as McpPrompt from "./McpPrompt.js"
 import * as McpResource from "./McpResource.js"
 import * as McpSession from "./McpSession.js"
+import type * as McpTask from "./McpTask.js"
 import type * as McpTool from "./McpTool.js"
 import { ListCall, RequestCall } from "./RequestCall.js"
 import * as ServerCalls from "./ServerCalls.js"
@@ -45,6 +47,7 @@ import * as ServerInfo from "./ServerInfo.js"
 import { type Partition, type ServerKey, withoutAffinity } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 import type * as ServerStatus from "./ServerStatus.js"
+import * as TaskRequest from "./TaskRequest.js"
 
 /**
  * How borrowing a connection can fail.
@@ -60,7 +63,7 @@ export type BorrowError = McpPool.BorrowError
  * - nothing could be borrowed: `McpConnectError`, `AcquireTimeout`, `PoolSaturated`, `CircuitOpen`, `PoolClosed`,
  *   `PoolSuspended`, `PoolConfigError`, `UnknownServer`, `PartitionMissing` (in a session, `SessionLost` alone)
  * - it was turned away before it was sent: `ToolDenied`, `RateLimited`, `InvalidArguments`, `ConnectionSaturated`,
- *   `UnsupportedCapability`, `OutputSchemaRefused`
+ *   `UnsupportedCapability`, `OutputSchemaRefused`, `TaskMismatch`
  * - it may have run, as `delivery` says where there is one: `CallTimeout`, `ConnectionLost`, `OutcomeUnknown`,
  *   `ProtocolError`
  * - it has run: `InvalidResult` (of `callTool`, with `checkOutput` alone), and of typed calls also `ToolFailed`
@@ -180,6 +183,25 @@ export interface Service<Name extends string = string> {
     limits?: CallLimits
   ) => Effect.Effect<McpCompletion.Completion, CallError>
   /**
+   * Calls a tool as a task: the server answers at once, and `task.result()` waits for what it gives. See `McpTask`. A tool
+   * that is known to be callable only so, or never, fails with `TaskMismatch` when it is called otherwise.
+   */
+  readonly callToolTask: (
+    server: Name,
+    tool: string,
+    args?: Readonly<Record<string, unknown>>,
+    options?: McpTask.Options
+  ) => Effect.Effect<McpTask.McpTask<BorrowError>, CallError>
+  /**
+   * Every task that the server tells of, as `listResources`. This and the two below ask any connection of the server: where
+   * a process has several, it may be one that does not know the task.
+   */
+  readonly listTasks: (server: Name, limits?: CallLimits) => Effect.Effect<ReadonlyArray<Task>, CallError>
+  /** How a task is doing, by its id. */
+  readonly getTask: (server: Name, id: string, limits?: CallLimits) => Effect.Effect<Task, CallError>
+  /** Cancels a task by its id. One that has ended is refused by the server: `ProtocolError` with code −32602. */
+  readonly cancelTask: (server: Name, id: string, limits?: CallLimits) => Effect.Effect<Task, CallError>
+  /**
    * A connection of one's own for as long as the scope is open, for a server that keeps a state (a browser, a REPL), and
    * for the partition that is current when it is opened. Waits as a call does until a connection is free. See
    * `McpSession`.
@@ -290,16 +312,20 @@ export const make: Effect.Effect<Service, never, McpPool.McpPool | Scope.Scope> 
   const pool = yield* McpPool.McpPool
   const settings = yield* CallPath.settings
   const ungated = CallPath.make<BorrowError>(settings, pool.pool)
-  const catalogue = yield* Catalogue.make(pool, (server, key) => ungated.run(server, key, CallPath.listTools))
   const gate = yield* CallGate.make
-  const calls = gate.guard(ungated, catalogue.tools)
+  const catalogue = yield* Catalogue.make(pool, (server, key) =>
+    Effect.tap(ungated.run(server, key, CallPath.listTools), (tools) => Effect.sync(() => gate.listed(server, tools)))
+  )
+  const known = (key: ServerKey) => catalogue.snapshot(withoutAffinity(key))?.tools
+  const calls = gate.guard(ungated, catalogue.tools, known)
   const sessions = McpSession.make(pool.pool, (source) => {
     const path = CallPath.make(settings, source)
     // Not from the catalogue if it would have to borrow: this session may hold all that there is.
-    return gate.guard(path, (server, key) => {
-      const known = catalogue.snapshot(withoutAffinity(key))
-      return known === undefined ? path.run(server, key, CallPath.listTools) : Effect.succeed(known.tools)
-    })
+    const tools = (server: Server, key: ServerKey) => {
+      const found = known(key)
+      return found === undefined ? path.run(server, key, CallPath.listTools) : Effect.succeed(found)
+    }
+    return gate.guard(path, tools, known)
   })
   return bind({ pool, calls, catalogue, sessions }, undefined)
 })
@@ -376,6 +402,12 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
     getPrompt: (name, prompt, args, limits) => ask(name, new RequestCall(McpPrompt.get(prompt, args), limits)),
     complete: (name, reference, argument, context, limits) =>
       ask(name, new RequestCall(McpCompletion.complete(reference, argument, context), limits)),
+    callToolTask: (name, tool, args, options) =>
+      // All that is asked about the task is asked for the partition that is current now.
+      on(name, (server, key) => ServerCalls.task(server, tool, args, options, (call) => calls.run(server, key, call))),
+    listTasks: (name, limits) => ask(name, new ListCall(TaskRequest.list, limits)),
+    getTask: (name, id, limits) => ask(name, new RequestCall(TaskRequest.get(id), limits)),
+    cancelTask: (name, id, limits) => ask(name, new RequestCall(TaskRequest.cancel(id), limits)),
     session: (name, options) => on(name, (server, key) => sessions.open(server, key, options)),
     forPartition: (partition) => bind(parts, partition),
     status: (name) => Effect.flatMap(keyOf(name), pool.status),

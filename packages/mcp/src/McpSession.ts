@@ -9,6 +9,7 @@ import { Lease, type Pool, type PoolError } from "@mooring/pool"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Affinities } from "./internal/Affinities.js"
+import { closedReason } from "./internal/ClosedReason.js"
 import type * as CallPath from "./CallPath.js"
 import type { McpConnection } from "./McpConnection.js"
 import { type McpConnectError, SessionLost } from "./McpError.js"
@@ -147,7 +148,7 @@ class Held implements CallPath.Source<SessionLost> {
   ): Effect.Effect<A, E | SessionLost> {
     return Effect.suspend((): Effect.Effect<A, E | SessionLost> => {
       if (this.over) return this.lost("its scope was closed")
-      if (!this.connection.isOpen()) return this.lost(reasonOf(this.connection))
+      if (!this.connection.isOpen()) return this.lost(closedReason(this.connection))
       this.inFlight++
       return Effect.onExit(f(this.connection), () => Effect.sync(() => this.inFlight--))
     })
@@ -165,13 +166,4 @@ class Held implements CallPath.Source<SessionLost> {
   private lost(reason: string): Effect.Effect<never, SessionLost> {
     return Effect.fail(new SessionLost({ server: this.key.toString(), reason }))
   }
-}
-
-/** Why it has ended. What has ended already says so at once. */
-const reasonOf = (connection: McpConnection): string => {
-  let said = "its connection has ended"
-  connection.onClosed((reason) => {
-    said = reason
-  })
-  return said
 }

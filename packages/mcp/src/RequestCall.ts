@@ -5,8 +5,10 @@
  * @since 0.1.0
  */
 import type { Pool } from "@mooring/pool"
-import type { Call } from "./CallPath.js"
+import type * as Effect from "effect/Effect"
+import type { Call, CallOptions } from "./CallPath.js"
 import type { CallLimits, McpConnection } from "./McpConnection.js"
+import type { RequestError, UnsupportedCapability } from "./McpError.js"
 import type { McpList, McpRequest } from "./McpRequest.js"
 
 /**
@@ -19,7 +21,7 @@ export class RequestCall<A> implements Call<A> {
   readonly mayRunTwice = true
   constructor(
     private readonly request: McpRequest<A>,
-    readonly limits: CallLimits | undefined
+    readonly limits: CallOptions | undefined
   ) {}
 
   get method() {
@@ -34,7 +36,11 @@ export class RequestCall<A> implements Call<A> {
     return this.request.resource
   }
 
-  perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
+  perform(
+    restore: Pool.Restore,
+    connection: McpConnection,
+    limits: CallLimits | undefined
+  ): Effect.Effect<A, RequestError | UnsupportedCapability> {
     return restore(connection.ask(this.request, limits))
   }
 }

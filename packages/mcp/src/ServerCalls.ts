@@ -11,6 +11,7 @@ import type {
   ReadResourceResult,
   Resource,
   ResourceTemplate,
+  Task,
   Tool
 } from "@modelcontextprotocol/sdk/types.js"
 import type * as Duration from "effect/Duration"
@@ -22,11 +23,13 @@ import type { CallLimits } from "./McpConnection.js"
 import { InvalidArguments, InvalidResult, type OutcomeUnknown, ToolFailed } from "./McpError.js"
 import * as McpPrompt from "./McpPrompt.js"
 import * as McpResource from "./McpResource.js"
+import * as McpTask from "./McpTask.js"
 import type * as McpTool from "./McpTool.js"
 import * as Reconciled from "./Reconciled.js"
 import { ListCall, RequestCall } from "./RequestCall.js"
 import * as SchemaReason from "./SchemaReason.js"
 import type { Server } from "./Servers.js"
+import * as TaskRequest from "./TaskRequest.js"
 import * as ToolResult from "./ToolResult.js"
 
 /**
@@ -75,6 +78,18 @@ export interface ServerCalls<out E> {
     context?: Readonly<Record<string, string>>,
     limits?: CallLimits
   ) => Effect.Effect<McpCompletion.Completion, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly callToolTask: (
+    tool: string,
+    args?: Readonly<Record<string, unknown>>,
+    options?: McpTask.Options
+  ) => Effect.Effect<McpTask.McpTask<E>, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly listTasks: (limits?: CallLimits) => Effect.Effect<ReadonlyArray<Task>, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly getTask: (id: string, limits?: CallLimits) => Effect.Effect<Task, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly cancelTask: (id: string, limits?: CallLimits) => Effect.Effect<Task, CallPath.CallError<E>>
 }
 
 /**
@@ -92,7 +107,11 @@ export const make = <E>(server: Server, run: CallPath.Run<E>): ServerCalls<E> =>
   listPrompts: (limits) => run(new ListCall(McpPrompt.list, limits)),
   getPrompt: (prompt, args, limits) => run(new RequestCall(McpPrompt.get(prompt, args), limits)),
   complete: (reference, argument, context, limits) =>
-    run(new RequestCall(McpCompletion.complete(reference, argument, context), limits))
+    run(new RequestCall(McpCompletion.complete(reference, argument, context), limits)),
+  callToolTask: (tool, args, options) => task(server, tool, args, options, run),
+  listTasks: (limits) => run(new ListCall(TaskRequest.list, limits)),
+  getTask: (id, limits) => run(new RequestCall(TaskRequest.get(id), limits)),
+  cancelTask: (id, limits) => run(new RequestCall(TaskRequest.cancel(id), limits))
 })
 
 /**
@@ -118,6 +137,21 @@ export const toolCall = (
   own: CallPath.CallOptions | undefined,
   options: CallPath.CallOptions | undefined
 ): CallPath.ToolCall => new CallPath.ToolCall(tool, args, firstOf(firstOf(options, own), server.tools?.get(tool)))
+
+/**
+ * Runs a tool as a task. See `McpClient.Service`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const task = <E>(
+  server: Server,
+  tool: string,
+  args: Readonly<Record<string, unknown>> | undefined,
+  options: McpTask.Options | undefined,
+  run: CallPath.Run<E>
+): Effect.Effect<McpTask.McpTask<E>, CallPath.CallError<E>> =>
+  Effect.suspend(() => McpTask.make(server, toolCall(server, tool, args, undefined, options), options?.ttl, run))
 
 const firstOf = (
   first: CallPath.CallOptions | undefined,

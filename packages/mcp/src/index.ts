@@ -47,6 +47,8 @@ export * as McpResource from "./McpResource.js"
 /** @since 0.1.0 */
 export * as McpSession from "./McpSession.js"
 /** @since 0.1.0 */
+export * as McpTask from "./McpTask.js"
+/** @since 0.1.0 */
 export * as McpTool from "./McpTool.js"
 /** @since 0.1.0 */
 export * as McpTransport from "./McpTransport.js"
@@ -76,5 +78,9 @@ export * as Session from "./Session.js"
 export * as SessionCounters from "./SessionCounters.js"
 /** @since 0.1.0 */
 export * as SessionEvent from "./SessionEvent.js"
+/** @since 0.1.0 */
+export * as TaskError from "./TaskError.js"
+/** @since 0.1.0 */
+export * as TaskRequest from "./TaskRequest.js"
 /** @since 0.1.0 */
 export * as TraceContext from "./TraceContext.js"

@@ -9,11 +9,13 @@ import {
   type McpError,
   McpPool,
   type McpSession,
+  type McpTask,
   McpTool,
   Reconciled,
   RetryPolicy,
   type ServerConfig,
-  type ServerInfo
+  type ServerInfo,
+  type TaskError
 } from "@mooring/mcp"
 import type { GetPromptResult, Prompt, ReadResourceResult, Resource } from "@modelcontextprotocol/sdk/types.js"
 import { Effect, Layer, Schedule, Schema, type Scope } from "effect"
@@ -46,6 +48,7 @@ type CallError =
   | McpError.RateLimited
   | McpError.OutputSchemaRefused
   | McpError.InvalidResult
+  | TaskError.TaskMismatch
 type TypedError = CallError | McpError.ToolFailed
 
 declare const mcp: McpClient.Service
@@ -232,6 +235,21 @@ describe("the types of McpTool", () => {
       mcp.complete("a", { type: "ref/tool", name: "add" }, { name: "a", value: "" })
       // @ts-expect-error: what is asked may always be asked twice
       mcp.readResource("a", "file:///a", { mayRunTwice: true })
+    })
+  })
+
+  it("a task says how its result can be missing", () => {
+    compiled(() => {
+      expectTypeOf(mcp.callToolTask("a", "slow", {}, { ttl: "1 hour" })).toEqualTypeOf<
+        Effect.Effect<McpTask.McpTask<McpClient.BorrowError>, CallError>
+      >()
+      type Result = ReturnType<McpTask.McpTask<McpClient.BorrowError>["result"]>
+      expectTypeOf<Effect.Effect.Error<Result>>().toEqualTypeOf<
+        CallError | TaskError.TaskLost | TaskError.TaskTimeout | TaskError.TaskCancelled
+      >()
+      expectTypeOf<Effect.Effect.Context<Result>>().toEqualTypeOf<never>()
+      // @ts-expect-error: a plain call has no time to live
+      mcp.callTool("a", "slow", {}, { ttl: "1 hour" })
     })
   })
 
