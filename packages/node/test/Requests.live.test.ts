@@ -103,3 +103,45 @@ describe("a server that people begin with", () => {
     )
   )
 })
+
+/** A tool that works for four seconds, as a task: begun, looked at, waited for; another one is cancelled. */
+const tasks = (config: ServerConfig.ServerConfig) =>
+  withServer(config, (mcp) =>
+    Effect.gen(function* () {
+      const tool = "simulate-research-query"
+      const first = yield* mcp.callToolTask("a", tool, { topic: "harbours" }, { ttl: "5 minutes" })
+      const second = yield* mcp.callToolTask("a", tool, { topic: "buoys" })
+      expect(first).toMatchObject({ server: "a", tool, created: { status: "working" } })
+      expect(yield* first.status).toMatchObject({ taskId: first.id, status: "working" })
+      // Other calls go on meanwhile.
+      expect(yield* mcp.callTool("a", "get-sum", { a: 20, b: 22 })).toMatchObject({
+        content: [{ text: "The sum of 20 and 22 is 42." }]
+      })
+      expect(yield* mcp.listTasks("a").pipe(Effect.map((all) => all.map(({ taskId }) => taskId)))).toEqual(
+        expect.arrayContaining([first.id, second.id])
+      )
+      expect(yield* second.cancel).toMatchObject({ taskId: second.id, status: "cancelled" })
+      expect(yield* Effect.flip(second.result())).toMatchObject({ _tag: "TaskCancelled", task: second.id })
+      expect(yield* first.result()).toMatchObject({
+        content: [{ type: "text", text: expect.stringContaining("# Research Report: harbours") }]
+      })
+      expect(yield* first.cancel).toMatchObject({ status: "completed" })
+      expect(yield* Effect.flip(mcp.getTask("a", "no such task"))).toMatchObject({ _tag: "ProtocolError" })
+
+      yield* mcp.listTools("a")
+      expect(yield* Effect.flip(mcp.callTool("a", tool, { topic: "rope" }))).toMatchObject({
+        _tag: "TaskMismatch",
+        support: "required"
+      })
+    })
+  )
+
+describe("the reference server runs a tool as a task", () => {
+  it.scopedLive("over stdio", () => tasks({ command: process.execPath, args: [Everything.main, "stdio"] }))
+
+  it.scopedLive("over HTTP", () =>
+    Effect.gen(function* () {
+      yield* tasks({ url: yield* Everything.overHttp("streamableHttp") })
+    })
+  )
+})
