@@ -15,7 +15,7 @@ const note = McpTest.resourceTemplate(
   ({ id, owner }) =>
     Effect.flatMap(Notes, (notes) => {
       const found = notes.get(`${owner}/${id}`)
-      return found === undefined ? Effect.fail(new Error(`there is no note ${id}`)) : Effect.succeed(found)
+      return found === undefined ? Effect.fail(`there is no note ${id}`) : Effect.succeed(found)
     }),
   { name: "note", complete: { owner: ["ada", "alan", "grace"] } }
 )
