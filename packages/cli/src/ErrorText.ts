@@ -97,6 +97,8 @@ export const hint = (error: KnownError): string => {
       return `See: mooring tools ${quoted(error.server)}`
     case "UnsupportedCapability":
       return "Ask the server for something that it offers."
+    case "TaskMismatch":
+      return error.support === "required" ? "The command cannot run tasks; a program can." : ""
     case "PartitionMissing":
       return "Here: --partition NAME."
     case "CallTimeout":
@@ -141,6 +143,7 @@ const tags: Readonly<Record<KnownError["_tag"], true>> = {
   ToolDenied: true,
   RateLimited: true,
   OutputSchemaRefused: true,
+  TaskMismatch: true,
   ConfigError: true,
   ServersUnavailable: true,
   AcquireTimeout: true,

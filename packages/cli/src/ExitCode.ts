@@ -23,6 +23,7 @@ const usageTags = new Set([
   "InvalidArguments",
   "PartitionMissing",
   "ToolDenied",
+  "TaskMismatch",
   "ConfigError",
   "PoolConfigError",
   "ValidationError"

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { McpError } from "@mooring/mcp"
+import { McpError, TaskError } from "@mooring/mcp"
 import { PoolError } from "@mooring/pool"
 import * as CliError from "../src/CliError.js"
 import * as ErrorText from "../src/ErrorText.js"
@@ -113,6 +113,11 @@ const cases: ReadonlyArray<readonly [ErrorText.KnownError, number, ReadonlyArray
     ["files", "read", "$dynamicRef", "checkOutput"]
   ],
   [new McpError.ToolDenied({ server: "files", tool: "drop" }), 2, ["files", "drop", "mooring tools files"]],
+  [
+    new TaskError.TaskMismatch({ server: "files", tool: "index", support: "required" }),
+    2,
+    ["files", "index", "callToolTask", "cannot run tasks"]
+  ],
   [
     new McpError.RateLimited({ server: "files", tool: "read", delivery: "NotSent", retryAfterMs: 40 }),
     1,

@@ -13,8 +13,7 @@ import {
   CallToolResultSchema,
   type CallToolResult,
   ContentBlockSchema,
-  ListToolsResultSchema,
-  type ListToolsResult,
+  type ContentBlock,
   type Progress,
   ProgressSchema,
   ResultSchema,
@@ -94,6 +93,26 @@ export const isTooLarge = (input: unknown): boolean => {
 }
 
 /**
+ * Reads one value in a result. `place` says where it stands there.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Part<out A> = (input: unknown, place: string) => A | Malformed
+
+/**
+ * One page of a list.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Page<out A> {
+  readonly entries: ReadonlyArray<A>
+  /** What asks for the next page; the last one has none. */
+  readonly nextCursor: string | undefined
+}
+
+/**
  * Reads a result by one of the SDK's schemas. One of more than `mostValues` is refused.
  *
  * @since 0.1.0
@@ -103,6 +122,81 @@ export const fromSchema =
   <A>(schema: ResultSchema<A>): Answer<A> =>
   (result) =>
     bounded(schema, result, theResult)
+
+/**
+ * Reads a part by one of the SDK's schemas, and gives the schema's copy. One of more than `mostValues` is refused.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const part =
+  <A>(schema: ResultSchema<A>): Part<A> =>
+  (input, place) =>
+    bounded(schema, input, place)
+
+/**
+ * Reads a part by one of the SDK's schemas unless `isUsual` has seen already that it is right, and gives it as the server
+ * sent it: what later revisions add is kept.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const asSent =
+  <A>(isUsual: (input: unknown) => boolean, schema: ResultSchema<A>): Part<A> =>
+  (input, place) => {
+    const read = isUsual(input) ? undefined : bounded(schema, input, place)
+    // Proved to be one: by hand, or by the schema, whose copy would lack what it does not name.
+    return read instanceof Malformed ? read : (input as A)
+  }
+
+/**
+ * Reads the parts of a list one by one, up to the first that is wrong.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const each = <A>(inputs: unknown, place: string, read: Part<A>): ReadonlyArray<A> | Malformed => {
+  if (!Array.isArray(inputs)) return new Malformed(`${place}: expected an array`)
+  const parts: Array<A> = []
+  for (const [at, input] of inputs.entries()) {
+    const one = read(input, `${place}.${at}`)
+    if (one instanceof Malformed) return one
+    parts.push(one)
+  }
+  return parts
+}
+
+/**
+ * Reads what all results have in common: they are objects, and so is their `_meta`. Gives it as the server sent it.
+ *
+ * @since 0.1.0
+ * @category readers
+ */
+export const object: Answer<Result> = (result) => {
+  if (!Predicate.isRecord(result)) return new Malformed(`${theResult}: expected an object`)
+  const { _meta } = result
+  const wrong = _meta === undefined ? undefined : bounded(ResultSchema, { _meta }, theResult)
+  // Proved to be one: the schema asks for no more than that.
+  return wrong instanceof Malformed ? wrong : (result as Result)
+}
+
+/**
+ * Reads a page of a list, whose entries stand under `name`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const page =
+  <A>(name: string, entry: Part<A>): Answer<Page<A>> =>
+  (result) => {
+    const whole = object(result)
+    if (whole instanceof Malformed) return whole
+    const { nextCursor } = whole
+    if (nextCursor !== undefined && typeof nextCursor !== "string")
+      return new Malformed("nextCursor: expected a string")
+    const entries = each(whole[name], name, entry)
+    return entries instanceof Malformed ? entries : { entries, nextCursor }
+  }
 
 const bounded = <A>(schema: ResultSchema<A>, input: unknown, place: string): A | Malformed =>
   isTooLarge(input)
@@ -149,42 +243,34 @@ export const callTool: Answer<CallToolResult> = (result) => {
 }
 
 const firstWrong = (content: ReadonlyArray<unknown>): Malformed | undefined => {
-  for (const [at, block] of content.entries()) {
-    if (isPlainText(block)) continue
-    const read = readBlock(block, `content.${at}`)
+  for (const [at, one] of content.entries()) {
+    const read = block(one, `content.${at}`)
     if (read instanceof Malformed) return read
   }
   return undefined
 }
 
-// The schema, which tries each type of block in turn, has no word for one that is none of them.
-const readBlock = (block: unknown, place: string): unknown =>
-  Predicate.isRecord(block) && !blockTypes.has(block["type"])
-    ? new Malformed(`${place}.type: no type of content that this version of MCP has`)
-    : bounded(ContentBlockSchema, block, place)
-
-const blockTypes: ReadonlySet<unknown> = new Set(["text", "image", "audio", "resource", "resource_link"])
-
 /**
- * Reads one page of `tools/list`.
+ * Reads a block of content, as the server sent it.
  *
  * @since 0.1.0
  * @category readers
  */
-export const listTools: Answer<ListToolsResult> = (result) => {
-  if (!Predicate.isRecord(result) || !Array.isArray(result["tools"])) {
-    return checked(ListToolsResultSchema, result, theResult)
-  }
-  const page = checked(ListToolsResultSchema, { ...result, tools: [] }, theResult)
-  if (page instanceof Malformed) return page
-  const tools: Array<Tool> = []
-  for (const [at, each] of result["tools"].entries()) {
-    const tool = bounded(ToolSchema, each, `tools.${at}`)
-    if (tool instanceof Malformed) return tool
-    tools.push(tool)
-  }
-  return { ...page, tools }
-}
+export const block: Part<ContentBlock> = (input, place) =>
+  // The schema, which tries each type of block in turn, has no word for one that is none of them.
+  Predicate.isRecord(input) && !blockTypes.has(input["type"])
+    ? new Malformed(`${place}.type: no type of content that this version of MCP has`)
+    : anyBlock(input, place)
+
+const blockTypes: ReadonlySet<unknown> = new Set(["text", "image", "audio", "resource", "resource_link"])
+
+/**
+ * Reads one page of `tools/list`. A tool is the schema's copy.
+ *
+ * @since 0.1.0
+ * @category readers
+ */
+export const listTools: Answer<Page<Tool>> = page("tools", part(ToolSchema))
 
 /**
  * Reads a result of which only the answer itself counts: that of `ping`.
@@ -218,3 +304,14 @@ const isPlainText = (block: unknown): boolean =>
   typeof block["text"] === "string" &&
   block["annotations"] === undefined &&
   block["_meta"] === undefined
+
+const anyBlock = asSent(isPlainText, ContentBlockSchema)
+
+/**
+ * Whether each of these fields of an object is text, or is not there.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const areTexts = (input: Readonly<Record<string, unknown>>, names: ReadonlyArray<string>): boolean =>
+  names.every((name) => input[name] === undefined || typeof input[name] === "string")

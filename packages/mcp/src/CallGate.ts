@@ -16,6 +16,7 @@ import { InvalidResult, OutputSchemaRefused, RateLimited, ToolDenied } from "./M
 import * as OutputSchema from "./OutputSchema.js"
 import type { Partition, ServerKey } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
+import { TaskMismatch } from "./TaskError.js"
 
 /**
  * One gate for all paths of a client: that of its calls, and those of its sessions.
@@ -24,11 +25,17 @@ import type { Server } from "./Servers.js"
  * @category models
  */
 export interface CallGate {
-  /** The path through the gate. `tools` are what a server says of them, for those whose results are checked. */
+  /**
+   * The path through the gate. `tools` are what a server says of them, for those whose results are checked; `known` is what
+   * is known of that without asking.
+   */
   readonly guard: <E extends SourceError>(
     path: CallPath<E>,
-    tools: (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError<E>>
+    tools: (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError<E>>,
+    known: (key: ServerKey) => ReadonlyArray<Tool> | undefined
   ) => CallPath<E>
+  /** The server has listed these tools: from now on, those that run as tasks only are not called plainly. */
+  readonly listed: (server: Server, tools: ReadonlyArray<Tool>) => void
 }
 
 /**
@@ -40,10 +47,12 @@ export interface CallGate {
 export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Deadlines.make, (deadlines) => {
   const turns = new Turns(deadlines)
   const schemas = new OutputSchema.Cache()
+  const tasked = new Set<Server>()
 
   const guard: CallGate["guard"] = <E extends SourceError>(
     path: CallPath<E>,
-    toolsOf: (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError<E>>
+    toolsOf: (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError<E>>,
+    known: (key: ServerKey) => ReadonlyArray<Tool> | undefined
   ) => {
     const schemaOf = (server: Server, key: ServerKey, tool: string) =>
       Effect.flatMap(toolsOf(server, key), (tools) => {
@@ -63,12 +72,15 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Dead
       run: Run<F>
     ): Effect.Effect<A, CallError<E | F>> => {
       if (server.permits?.(tool) === false) return Effect.fail(new ToolDenied({ server: server.name, tool }))
+      const mismatch = call.task === "collects" ? undefined : taskMismatch(server, tool, known(key), call.task)
+      if (mismatch !== undefined) return Effect.fail(mismatch)
       const called = (check?: Check<A>) => {
         const gated =
           check === undefined && call.reconcile === undefined
             ? call
             : new GatedCall(call, check, (again) => (other) => through(server, key, other, again))
-        return Effect.zipRight(turns.take(server, key, tool), run(gated))
+        // What collects a result is no other call of its tool.
+        return call.task === "collects" ? run(gated) : Effect.zipRight(turns.take(server, key, tool), run(gated))
       }
       if (!(call.limits?.checkOutput ?? server.settings.checkOutput)) return called()
       // Before its turn: what cannot be checked is not called.
@@ -85,25 +97,54 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Dead
       call: Call<A>,
       run: Run<F>
     ): Effect.Effect<A, CallError<E | F>> => {
-      const tool = gatedTool(server, call)
+      const tool = gatedTool(server, call, tasked)
       return tool === undefined ? run(call) : passed(server, key, call, tool, run)
     }
 
     return {
       // Not by way of `through`: what has nothing to pass, as most calls, costs no function of its own.
       run: (server, key, call) =>
-        gatedTool(server, call) === undefined
+        gatedTool(server, call, tasked) === undefined
           ? path.run(server, key, call)
           : through(server, key, call, (other) => path.run(server, key, other))
     }
   }
 
-  return { guard }
+  return {
+    guard,
+    listed: (server, tools) => {
+      if (tools.some(({ execution }) => execution?.taskSupport === "required")) tasked.add(server)
+    }
+  }
 })
 
 /** The tool of a call that has something to pass; `undefined` for any other call. */
-const gatedTool = (server: Server, { limits, tool }: Pick<Call<never>, "limits" | "tool">): string | undefined =>
-  server.gated || limits?.checkOutput === true ? tool : undefined
+const gatedTool = (
+  server: Server,
+  { limits, task, tool }: Pick<Call<never>, "limits" | "task" | "tool">,
+  tasked: ReadonlySet<Server>
+): string | undefined =>
+  server.gated ||
+  limits?.checkOutput === true ||
+  task === "begins" ||
+  // None of most servers' tools is one that runs as a task only.
+  (tasked.size > 0 && tasked.has(server))
+    ? tool
+    : undefined
+
+/** https://modelcontextprotocol.io/specification/2025-11-25/basic/utilities/tasks#tool-level-negotiation */
+const taskMismatch = (
+  server: Server,
+  tool: string,
+  known: ReadonlyArray<Tool> | undefined,
+  task: Call<never>["task"]
+): TaskMismatch | undefined => {
+  const listed = known?.find(({ name }) => name === tool)
+  if (listed === undefined) return undefined
+  const support = listed.execution?.taskSupport ?? "forbidden"
+  const isRight = task === "begins" ? support !== "forbidden" : support !== "required"
+  return isRight || support === "optional" ? undefined : new TaskMismatch({ server: server.name, tool, support })
+}
 
 /** Looks at what a call gives, while it still has its connection. */
 type Check<A> = (connection: McpConnection, given: A) => Effect.Effect<void, InvalidResult>

@@ -31,6 +31,7 @@ import * as Retry from "./Retry.js"
 import * as RetryPolicy from "./RetryPolicy.js"
 import type { ServerKey } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
+import type { TaskMismatch } from "./TaskError.js"
 import * as ToolHints from "./ToolHints.js"
 
 /**
@@ -56,6 +57,7 @@ export type CallError<E = McpPool.BorrowError> =
   | RateLimited
   | OutputSchemaRefused
   | InvalidResult
+  | TaskMismatch
 
 /**
  * What can be said of one call.
@@ -99,6 +101,8 @@ export interface Call<A> extends CallSpan.Called {
   readonly limits: CallOptions | undefined
   /** `undefined`: as the server's hints have it, where they are trusted. */
   readonly mayRunTwice: boolean | undefined
+  /** Where its tool runs as a task: whether this begins it, or collects its result. */
+  readonly task?: "begins" | "collects" | undefined
   /** What it gives, as the result of a tool; absent where it is none. */
   readonly toolResult?: ((given: A) => CallToolResult | undefined) | undefined
   /** Run uninterruptibly, with what restores interruption. */

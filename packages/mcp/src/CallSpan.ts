@@ -1,8 +1,8 @@
 /**
  * The spans of calls and connects, by OpenTelemetry's conventions for MCP
  * (https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/). A span is made on the fiber that calls, as a child of its
- * current span, and ends with the call, whatever its outcome. What a server or a caller wrote never stands in one: an
- * error is told by its type alone.
+ * current span, and ends with the call, whatever its outcome. What a server or a caller wrote never stands in one, but for
+ * the names of tools and prompts and the URIs of resources: an error is told by its type alone.
  *
  * @since 0.1.0
  */
@@ -17,6 +17,7 @@ import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import * as ErrorType from "./ErrorType.js"
 import type { McpConnection } from "./McpConnection.js"
+import type { Subject } from "./McpRequest.js"
 import type { RequestTrace } from "./RequestMessage.js"
 import type { Server } from "./Servers.js"
 import * as TraceContext from "./TraceContext.js"
@@ -38,10 +39,8 @@ export interface CallTrace {
  * @since 0.1.0
  * @category models
  */
-export interface Called {
+export interface Called extends Subject {
   readonly method: string
-  /** The tool, where a tool is called. */
-  readonly tool?: string | undefined
 }
 
 /**
@@ -110,9 +109,10 @@ const inSpan = <A, E>(
   carried: TraceContext.TraceContext,
   call: (trace: CallTrace | undefined) => Effect.Effect<A, E>
 ): Effect.Effect<A, E> => {
-  const { method, tool } = called
+  const { method, prompt, resource, tool } = called
+  const target = tool ?? prompt
   return spanning(
-    tool === undefined ? method : `${method} ${tool}`,
+    target === undefined ? method : `${method} ${target}`,
     options,
     (span) => {
       noteServer(span, server, method)
@@ -120,7 +120,8 @@ const inSpan = <A, E>(
         span.attribute("gen_ai.operation.name", "execute_tool")
         span.attribute("gen_ai.tool.name", tool)
       }
-      return Effect.flatMap(Effect.clock, (clock) => Effect.exit(call(new SpanTrace(span, clock, carried))))
+      if (prompt !== undefined) span.attribute("gen_ai.prompt.name", prompt)
+      return Effect.flatMap(Effect.clock, (clock) => Effect.exit(call(new SpanTrace(span, clock, carried, resource))))
     },
     (result) => ErrorType.ofResult(method, result)
   )
@@ -132,13 +133,16 @@ class SpanTrace implements CallTrace, RequestTrace {
   constructor(
     private readonly span: Tracer.Span,
     private readonly clock: Clock.Clock,
-    carried: TraceContext.TraceContext
+    carried: TraceContext.TraceContext,
+    private readonly resource: string | undefined
   ) {
     this.meta = TraceContext.fields(span, carried)
   }
 
   on(connection: McpConnection): McpConnection {
     noteConnection(this.span, connection)
+    // Only now: the connection knows what must not be shown.
+    if (this.resource !== undefined) this.span.attribute("mcp.resource.uri", connection.clean(bare(this.resource)))
     // One for each try: the time up to the first is that of waiting for a connection.
     this.span.event("mcp.borrowed", this.clock.unsafeCurrentTimeNanos(), { "mcp.connection": connection.number })
     return connection.traced(this)
@@ -181,6 +185,9 @@ const show = <A, E>(
   span.attribute("error.type", type)
   return Effect.fail(new SpanError(type))
 }
+
+/** A URI without credentials, query and fragment, in which people keep keys. */
+const bare = (uri: string): string => uri.replace(/[?#][^]*$/, "").replace(/^([^:/?#]+:\/\/)[^/]*@/, "$1")
 
 /** What a span ends with when its call failed: tracers write down the message of that, and ours may quote a server. */
 class SpanError extends Error {

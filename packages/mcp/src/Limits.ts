@@ -46,6 +46,13 @@ export interface Values {
    */
   readonly tools: number
   /**
+   * How many entries any other list of a server may have in all: resources, resource templates, prompts, tasks. Default:
+   * 10,000, since a server may well list each file of a folder.
+   *
+   * Beyond: as with `tools`.
+   */
+  readonly entries: number
+  /**
    * How many pages a list may have. Default: 100, so that a list which never ends does. Beyond: as with `tools`. A
    * cursor that comes a second time is refused, too.
    */
@@ -80,6 +87,7 @@ export const defaults: Values = {
   inFlightBytes: 256 * 1024 * 1024,
   depth: 512,
   tools: 1000,
+  entries: 10_000,
   pages: 100,
   notificationsPerSecond: 100,
   serverRequests: 16

@@ -6,7 +6,16 @@
  * @since 0.1.0
  */
 import type { PoolEvent, PoolStats } from "@mooring/pool"
-import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
+import type {
+  CallToolResult,
+  GetPromptResult,
+  Prompt,
+  ReadResourceResult,
+  Resource,
+  ResourceTemplate,
+  Task,
+  Tool
+} from "@modelcontextprotocol/sdk/types.js"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -17,6 +26,8 @@ import * as CallGate from "./CallGate.js"
 import * as CallPath from "./CallPath.js"
 import * as Catalogue from "./Catalogue.js"
 import * as CurrentPartition from "./CurrentPartition.js"
+import * as McpCompletion from "./McpCompletion.js"
+import type { CallLimits } from "./McpConnection.js"
 import {
   type InvalidResult,
   type PartitionMissing,
@@ -25,12 +36,18 @@ import {
   UnknownServer
 } from "./McpError.js"
 import * as McpPool from "./McpPool.js"
+import * as McpPrompt from "./McpPrompt.js"
+import * as McpResource from "./McpResource.js"
 import * as McpSession from "./McpSession.js"
+import type * as McpTask from "./McpTask.js"
 import type * as McpTool from "./McpTool.js"
+import { ListCall, RequestCall } from "./RequestCall.js"
 import * as ServerCalls from "./ServerCalls.js"
+import * as ServerInfo from "./ServerInfo.js"
 import { type Partition, type ServerKey, withoutAffinity } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 import type * as ServerStatus from "./ServerStatus.js"
+import * as TaskRequest from "./TaskRequest.js"
 
 /**
  * How borrowing a connection can fail.
@@ -46,7 +63,7 @@ export type BorrowError = McpPool.BorrowError
  * - nothing could be borrowed: `McpConnectError`, `AcquireTimeout`, `PoolSaturated`, `CircuitOpen`, `PoolClosed`,
  *   `PoolSuspended`, `PoolConfigError`, `UnknownServer`, `PartitionMissing` (in a session, `SessionLost` alone)
  * - it was turned away before it was sent: `ToolDenied`, `RateLimited`, `InvalidArguments`, `ConnectionSaturated`,
- *   `UnsupportedCapability`, `OutputSchemaRefused`
+ *   `UnsupportedCapability`, `OutputSchemaRefused`, `TaskMismatch`
  * - it may have run, as `delivery` says where there is one: `CallTimeout`, `ConnectionLost`, `OutcomeUnknown`,
  *   `ProtocolError`
  * - it has run: `InvalidResult` (of `callTool`, with `checkOutput` alone), and of typed calls also `ToolFailed`
@@ -123,6 +140,67 @@ export interface Service<Name extends string = string> {
   ) => Effect.Effect<A, CallError | InvalidResult | ToolFailed>
   /** Asks the server whether it is there; any well-formed answer counts. Gives the round trip, without the connect. */
   readonly ping: (server: Name) => Effect.Effect<Duration.Duration, CallError>
+  /**
+   * What the server said of itself when it was connected: what it offers, how it is to be used. Borrows a connection, and
+   * asks nothing.
+   */
+  readonly info: (server: Name) => Effect.Effect<ServerInfo.ServerInfo, BorrowError>
+  /**
+   * Every resource of the server: all pages, within `Limits` (100 pages and 10,000 entries). As all that only asks, it is
+   * asked again when its connection was lost. A server that did not declare resources (prompts, completions) when it was
+   * connected is not asked: `UnsupportedCapability`.
+   */
+  readonly listResources: (server: Name, limits?: CallLimits) => Effect.Effect<ReadonlyArray<Resource>, CallError>
+  /** Every URI template of the server's resources. As `listResources`. */
+  readonly listResourceTemplates: (
+    server: Name,
+    limits?: CallLimits
+  ) => Effect.Effect<ReadonlyArray<ResourceTemplate>, CallError>
+  /** What a resource holds. What the server does not have, it refuses: `ProtocolError`, with code −32002 as a rule. */
+  readonly readResource: (
+    server: Name,
+    uri: string,
+    limits?: CallLimits
+  ) => Effect.Effect<ReadResourceResult, CallError>
+  /** Every prompt of the server. As `listResources`. */
+  readonly listPrompts: (server: Name, limits?: CallLimits) => Effect.Effect<ReadonlyArray<Prompt>, CallError>
+  /** The messages of a prompt. What it does not have, or needs and was not given, the server refuses: `ProtocolError`. */
+  readonly getPrompt: (
+    server: Name,
+    prompt: string,
+    args?: Readonly<Record<string, string>>,
+    limits?: CallLimits
+  ) => Effect.Effect<GetPromptResult, CallError>
+  /**
+   * What an argument of a prompt (`McpCompletion.prompt`), or a variable of a resource template
+   * (`McpCompletion.resource`), may become: at most 100 values. `context` are the arguments that were chosen before it.
+   */
+  readonly complete: (
+    server: Name,
+    reference: McpCompletion.Reference,
+    argument: McpCompletion.Argument,
+    context?: Readonly<Record<string, string>>,
+    limits?: CallLimits
+  ) => Effect.Effect<McpCompletion.Completion, CallError>
+  /**
+   * Calls a tool as a task: the server answers at once, and `task.result()` waits for what it gives. See `McpTask`. A tool
+   * that is known to be callable only so, or never, fails with `TaskMismatch` when it is called otherwise.
+   */
+  readonly callToolTask: (
+    server: Name,
+    tool: string,
+    args?: Readonly<Record<string, unknown>>,
+    options?: McpTask.Options
+  ) => Effect.Effect<McpTask.McpTask<BorrowError>, CallError>
+  /**
+   * Every task that the server tells of, as `listResources`. This and the two below ask any connection of the server: where
+   * a process has several, it may be one that does not know the task.
+   */
+  readonly listTasks: (server: Name, limits?: CallLimits) => Effect.Effect<ReadonlyArray<Task>, CallError>
+  /** How a task is doing, by its id. */
+  readonly getTask: (server: Name, id: string, limits?: CallLimits) => Effect.Effect<Task, CallError>
+  /** Cancels a task by its id. One that has ended is refused by the server: `ProtocolError` with code −32602. */
+  readonly cancelTask: (server: Name, id: string, limits?: CallLimits) => Effect.Effect<Task, CallError>
   /**
    * A connection of one's own for as long as the scope is open, for a server that keeps a state (a browser, a REPL), and
    * for the partition that is current when it is opened. Waits as a call does until a connection is free. See
@@ -234,16 +312,20 @@ export const make: Effect.Effect<Service, never, McpPool.McpPool | Scope.Scope> 
   const pool = yield* McpPool.McpPool
   const settings = yield* CallPath.settings
   const ungated = CallPath.make<BorrowError>(settings, pool.pool)
-  const catalogue = yield* Catalogue.make(pool, (server, key) => ungated.run(server, key, CallPath.listTools))
   const gate = yield* CallGate.make
-  const calls = gate.guard(ungated, catalogue.tools)
+  const catalogue = yield* Catalogue.make(pool, (server, key) =>
+    Effect.tap(ungated.run(server, key, CallPath.listTools), (tools) => Effect.sync(() => gate.listed(server, tools)))
+  )
+  const known = (key: ServerKey) => catalogue.snapshot(withoutAffinity(key))?.tools
+  const calls = gate.guard(ungated, catalogue.tools, known)
   const sessions = McpSession.make(pool.pool, (source) => {
     const path = CallPath.make(settings, source)
     // Not from the catalogue if it would have to borrow: this session may hold all that there is.
-    return gate.guard(path, (server, key) => {
-      const known = catalogue.snapshot(withoutAffinity(key))
-      return known === undefined ? path.run(server, key, CallPath.listTools) : Effect.succeed(known.tools)
-    })
+    const tools = (server: Server, key: ServerKey) => {
+      const found = known(key)
+      return found === undefined ? path.run(server, key, CallPath.listTools) : Effect.succeed(found)
+    }
+    return gate.guard(path, tools, known)
   })
   return bind({ pool, calls, catalogue, sessions }, undefined)
 })
@@ -277,6 +359,12 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
   const keyOf = (name: string): Effect.Effect<ServerKey, UnknownServer | PartitionMissing> =>
     bound === undefined ? pool.keyOf(name) : CurrentPartition.withPartition(pool.keyOf(name), bound)
 
+  /** For calls that are the same whatever the server. */
+  const ask = <A>(name: string, call: CallPath.Call<A>): Effect.Effect<A, CallError> => {
+    const server = servers.get(name)
+    return server === undefined ? unknown(name) : run(server, call)
+  }
+
   /** For what is no call. */
   const on = <A, E, R>(
     name: string,
@@ -305,10 +393,21 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
     },
     listTools: (name, options) => on(name, options?.fresh === true ? catalogue.fresh : catalogue.tools),
     catalogue: (name) => on(name, (_, key) => Effect.sync(() => catalogue.snapshot(key))),
-    ping: (name) => {
-      const server = servers.get(name)
-      return server === undefined ? unknown(name) : run(server, CallPath.ping)
-    },
+    ping: (name) => ask(name, CallPath.ping),
+    info: (name) => on(name, (_, key) => pool.pool.use(key, (connection) => Effect.succeed(ServerInfo.of(connection)))),
+    listResources: (name, limits) => ask(name, new ListCall(McpResource.list, limits)),
+    listResourceTemplates: (name, limits) => ask(name, new ListCall(McpResource.templates, limits)),
+    readResource: (name, uri, limits) => ask(name, new RequestCall(McpResource.read(uri), limits)),
+    listPrompts: (name, limits) => ask(name, new ListCall(McpPrompt.list, limits)),
+    getPrompt: (name, prompt, args, limits) => ask(name, new RequestCall(McpPrompt.get(prompt, args), limits)),
+    complete: (name, reference, argument, context, limits) =>
+      ask(name, new RequestCall(McpCompletion.complete(reference, argument, context), limits)),
+    callToolTask: (name, tool, args, options) =>
+      // All that is asked about the task is asked for the partition that is current now.
+      on(name, (server, key) => ServerCalls.task(server, tool, args, options, (call) => calls.run(server, key, call))),
+    listTasks: (name, limits) => ask(name, new ListCall(TaskRequest.list, limits)),
+    getTask: (name, id, limits) => ask(name, new RequestCall(TaskRequest.get(id), limits)),
+    cancelTask: (name, id, limits) => ask(name, new RequestCall(TaskRequest.cancel(id), limits)),
     session: (name, options) => on(name, (server, key) => sessions.open(server, key, options)),
     forPartition: (partition) => bind(parts, partition),
     status: (name) => Effect.flatMap(keyOf(name), pool.status),

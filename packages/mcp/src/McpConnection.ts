@@ -22,8 +22,10 @@ import * as Answer from "./Answer.js"
 import { ClientInfo } from "./ClientInfo.js"
 import * as ClientTransport from "./ClientTransport.js"
 import { McpConnector } from "./McpConnector.js"
-import { malformedCode, McpConnectError, ProtocolError, type RequestError, UnsupportedCapability } from "./McpError.js"
+import { malformedCode, McpConnectError, type RequestError, UnsupportedCapability } from "./McpError.js"
+import { isOffered, type McpList, type McpRequest } from "./McpRequest.js"
 import type { McpTransport } from "./McpTransport.js"
+import * as Pages from "./Pages.js"
 import type { RequestObserver, RequestOptions } from "./PendingRequest.js"
 import * as Redaction from "./Redaction.js"
 import type { RequestTrace } from "./RequestMessage.js"
@@ -105,6 +107,22 @@ export interface McpConnection {
    * `ProtocolError` with `malformedCode`.
    */
   readonly listTools: Effect.Effect<ReadonlyArray<Tool>, RequestError | UnsupportedCapability>
+  /**
+   * Sends a request of MCP's, as `McpResource.read(uri)`. Asks for progress, which resets the timeout. What it needs and the
+   * server did not declare is `UnsupportedCapability`, without a round trip.
+   */
+  readonly ask: <A>(
+    request: McpRequest<A>,
+    limits?: CallLimits
+  ) => Effect.Effect<A, RequestError | UnsupportedCapability>
+  /**
+   * Reads all pages of a list, as `McpResource.list`. `timeout` counts for each page, `totalTimeout` for all. Fails as
+   * `listTools` does.
+   */
+  readonly list: <A>(
+    list: McpList<A>,
+    limits?: CallLimits
+  ) => Effect.Effect<ReadonlyArray<A>, RequestError | UnsupportedCapability>
   /** Asks the server whether it is there; any well-formed answer counts, a refusal too. Gives the round trip. */
   readonly ping: Effect.Effect<Duration.Duration, RequestError>
   /** The same connection; what is sent through this view of it carries along what `trace` says. */
@@ -317,9 +335,7 @@ class Live implements McpConnection {
     this.counters = session.counters
     this.plain = { timeoutMs, totalTimeoutMs, trace }
     this.tool = { timeoutMs, totalTimeoutMs, resetOnProgress: true, trace }
-    this.listTools = Effect.suspend((): McpConnection["listTools"] =>
-      this.capabilities.tools === undefined ? this.withoutTools : this.pages()
-    )
+    this.listTools = this.list(tools)
     this.ping = Effect.suspend(() => this.roundTrip())
   }
 
@@ -371,7 +387,7 @@ class Live implements McpConnection {
     args?: Readonly<Record<string, unknown>>,
     limits?: CallLimits
   ): Effect.Effect<CallToolResult, RequestError | UnsupportedCapability> {
-    if (this.capabilities.tools === undefined) return this.withoutTools
+    if (this.capabilities.tools === undefined) return this.without("tools")
     const params = new ToolParams(tool, args)
     return this.session.requestMasked(restore, "tools/call", params, Answer.callTool, this.limited(limits))
   }
@@ -387,34 +403,31 @@ class Live implements McpConnection {
     }
   }
 
-  private get withoutTools(): Effect.Effect<never, UnsupportedCapability> {
-    return Effect.fail(new UnsupportedCapability({ server: this.key.toString(), capability: "tools" }))
+  ask<A>(
+    { answer, method, needs, params }: McpRequest<A>,
+    limits?: CallLimits
+  ): Effect.Effect<A, RequestError | UnsupportedCapability> {
+    return this.offered(needs, () => this.session.request(method, params, answer, this.limited(limits)))
   }
 
-  private pages(): Effect.Effect<ReadonlyArray<Tool>, RequestError> {
-    const { plain, session } = this
-    const { limits } = session
-    const refuse = (reason: string) =>
-      new ProtocolError({ server: this.key.toString(), method: "tools/list", code: malformedCode, reason })
-    return Effect.gen(function* () {
-      const tools: Array<Tool> = []
-      const cursors = new Set<string>()
-      let cursor: string | undefined
-      for (let page = 1; page <= limits.pages; page++) {
-        const params = cursor === undefined ? undefined : { cursor }
-        const answer = yield* session.request("tools/list", params, Answer.listTools, plain)
-        if (tools.length + answer.tools.length > limits.tools) {
-          return yield* refuse(`it has more than ${limits.tools} tools`)
-        }
-        // One by one: as arguments of one call, a hundred thousand are too many for the stack.
-        for (const tool of answer.tools) tools.push(tool)
-        cursor = answer.nextCursor
-        if (cursor === undefined) return tools
-        if (cursors.has(cursor)) return yield* refuse("it gave the same cursor twice, so its list has no end")
-        cursors.add(cursor)
-      }
-      return yield* refuse(`its tools fill more than ${limits.pages} pages`)
-    })
+  list<A>(
+    list: McpList<A>,
+    limits?: CallLimits
+  ): Effect.Effect<ReadonlyArray<A>, RequestError | UnsupportedCapability> {
+    return this.offered(list.needs, () => Pages.read(this.session, this.key.toString(), list, this.limited(limits)))
+  }
+
+  private offered<A>(
+    needs: string,
+    ask: () => Effect.Effect<A, RequestError>
+  ): Effect.Effect<A, RequestError | UnsupportedCapability> {
+    return Effect.suspend((): Effect.Effect<A, RequestError | UnsupportedCapability> =>
+      isOffered(this.capabilities, needs) ? ask() : this.without(needs)
+    )
+  }
+
+  private without(capability: string): Effect.Effect<never, UnsupportedCapability> {
+    return Effect.fail(new UnsupportedCapability({ server: this.key.toString(), capability }))
   }
 
   private roundTrip(): Effect.Effect<Duration.Duration, RequestError> {
@@ -427,6 +440,14 @@ class Live implements McpConnection {
       )
     )
   }
+}
+
+const tools: McpList<Tool> = {
+  method: "tools/list",
+  needs: "tools",
+  what: "tools",
+  most: (limits) => limits.tools,
+  page: Answer.listTools
 }
 
 /** A class, since objects in braces are dear on a busy path: see `Session`. */

@@ -9,11 +9,13 @@ import { Lease, type Pool, type PoolError } from "@mooring/pool"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Affinities } from "./internal/Affinities.js"
+import { closedReason } from "./internal/ClosedReason.js"
 import type * as CallPath from "./CallPath.js"
 import type { McpConnection } from "./McpConnection.js"
 import { type McpConnectError, SessionLost } from "./McpError.js"
 import * as ServerCalls from "./ServerCalls.js"
 import { type Affinity, type ServerKey, withAffinity } from "./ServerKey.js"
+import * as ServerInfo from "./ServerInfo.js"
 import type { Server } from "./Servers.js"
 
 /**
@@ -49,6 +51,8 @@ export interface Options {
  */
 export interface McpSession extends ServerCalls.ServerCalls<SessionLost> {
   readonly server: string
+  /** What the server said of itself in the handshake of this connection. */
+  readonly info: ServerInfo.ServerInfo
   /** Whether an earlier session of the same affinity had this connection, so that its state is there. */
   readonly resumed: boolean
 }
@@ -108,7 +112,7 @@ export const make = (
       const life = resumed ? now : affinities.begin(key, lease.item)
       // What is closed on purpose is not missed.
       if (options.close === true) yield* Effect.addFinalizer(() => Effect.sync(() => affinities.forget(life)))
-      return { ...calls, server: server.name, resumed }
+      return { ...calls, server: server.name, info: ServerInfo.of(lease.item), resumed }
     })
 
   return {
@@ -116,7 +120,12 @@ export const make = (
       const { affinity } = options
       if (affinity === "") return Effect.dieMessage("the affinity of a session must not be empty")
       return affinity === undefined
-        ? Effect.map(open(server, key, options), ({ calls }) => ({ ...calls, server: server.name, resumed: false }))
+        ? Effect.map(open(server, key, options), ({ calls, lease }) => ({
+            ...calls,
+            server: server.name,
+            info: ServerInfo.of(lease.item),
+            resumed: false
+          }))
         : openAffine(server, withAffinity(key, affinity), options)
     }
   }
@@ -139,7 +148,7 @@ class Held implements CallPath.Source<SessionLost> {
   ): Effect.Effect<A, E | SessionLost> {
     return Effect.suspend((): Effect.Effect<A, E | SessionLost> => {
       if (this.over) return this.lost("its scope was closed")
-      if (!this.connection.isOpen()) return this.lost(reasonOf(this.connection))
+      if (!this.connection.isOpen()) return this.lost(closedReason(this.connection))
       this.inFlight++
       return Effect.onExit(f(this.connection), () => Effect.sync(() => this.inFlight--))
     })
@@ -157,13 +166,4 @@ class Held implements CallPath.Source<SessionLost> {
   private lost(reason: string): Effect.Effect<never, SessionLost> {
     return Effect.fail(new SessionLost({ server: this.key.toString(), reason }))
   }
-}
-
-/** Why it has ended. What has ended already says so at once. */
-const reasonOf = (connection: McpConnection): string => {
-  let said = "its connection has ended"
-  connection.onClosed((reason) => {
-    said = reason
-  })
-  return said
 }

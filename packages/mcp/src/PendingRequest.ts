@@ -131,6 +131,12 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     return method === "tools/call" && typeof params?.["name"] === "string" ? params["name"] : undefined
   }
 
+  /** The prompt, where one is asked for. */
+  get prompt(): string | undefined {
+    const { method, params } = this.message
+    return method === "prompts/get" && typeof params?.["name"] === "string" ? params["name"] : undefined
+  }
+
   get handedOver(): boolean {
     return this.sent
   }

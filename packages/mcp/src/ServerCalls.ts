@@ -4,16 +4,32 @@
  *
  * @since 0.1.0
  */
-import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
+import type {
+  CallToolResult,
+  GetPromptResult,
+  Prompt,
+  ReadResourceResult,
+  Resource,
+  ResourceTemplate,
+  Task,
+  Tool
+} from "@modelcontextprotocol/sdk/types.js"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as CallPath from "./CallPath.js"
+import * as McpCompletion from "./McpCompletion.js"
+import type { CallLimits } from "./McpConnection.js"
 import { InvalidArguments, InvalidResult, type OutcomeUnknown, ToolFailed } from "./McpError.js"
+import * as McpPrompt from "./McpPrompt.js"
+import * as McpResource from "./McpResource.js"
+import * as McpTask from "./McpTask.js"
 import type * as McpTool from "./McpTool.js"
 import * as Reconciled from "./Reconciled.js"
+import { ListCall, RequestCall } from "./RequestCall.js"
 import * as SchemaReason from "./SchemaReason.js"
 import type { Server } from "./Servers.js"
+import * as TaskRequest from "./TaskRequest.js"
 import * as ToolResult from "./ToolResult.js"
 
 /**
@@ -39,6 +55,41 @@ export interface ServerCalls<out E> {
   ) => Effect.Effect<A, CallPath.CallError<E> | InvalidResult | ToolFailed>
   /** See `McpClient.Service`. */
   readonly ping: Effect.Effect<Duration.Duration, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly listResources: (limits?: CallLimits) => Effect.Effect<ReadonlyArray<Resource>, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly listResourceTemplates: (
+    limits?: CallLimits
+  ) => Effect.Effect<ReadonlyArray<ResourceTemplate>, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly readResource: (uri: string, limits?: CallLimits) => Effect.Effect<ReadResourceResult, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly listPrompts: (limits?: CallLimits) => Effect.Effect<ReadonlyArray<Prompt>, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly getPrompt: (
+    prompt: string,
+    args?: Readonly<Record<string, string>>,
+    limits?: CallLimits
+  ) => Effect.Effect<GetPromptResult, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly complete: (
+    reference: McpCompletion.Reference,
+    argument: McpCompletion.Argument,
+    context?: Readonly<Record<string, string>>,
+    limits?: CallLimits
+  ) => Effect.Effect<McpCompletion.Completion, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly callToolTask: (
+    tool: string,
+    args?: Readonly<Record<string, unknown>>,
+    options?: McpTask.Options
+  ) => Effect.Effect<McpTask.McpTask<E>, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly listTasks: (limits?: CallLimits) => Effect.Effect<ReadonlyArray<Task>, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly getTask: (id: string, limits?: CallLimits) => Effect.Effect<Task, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly cancelTask: (id: string, limits?: CallLimits) => Effect.Effect<Task, CallPath.CallError<E>>
 }
 
 /**
@@ -49,7 +100,18 @@ export const make = <E>(server: Server, run: CallPath.Run<E>): ServerCalls<E> =>
   listTools: Effect.map(run(CallPath.listTools), (tools) => permitted(server, tools)),
   callTool: (tool, args, options) => run(toolCall(server, tool, args, undefined, options)),
   call: (tool, args, options) => typed(server, tool, args, options, run),
-  ping: run(CallPath.ping)
+  ping: run(CallPath.ping),
+  listResources: (limits) => run(new ListCall(McpResource.list, limits)),
+  listResourceTemplates: (limits) => run(new ListCall(McpResource.templates, limits)),
+  readResource: (uri, limits) => run(new RequestCall(McpResource.read(uri), limits)),
+  listPrompts: (limits) => run(new ListCall(McpPrompt.list, limits)),
+  getPrompt: (prompt, args, limits) => run(new RequestCall(McpPrompt.get(prompt, args), limits)),
+  complete: (reference, argument, context, limits) =>
+    run(new RequestCall(McpCompletion.complete(reference, argument, context), limits)),
+  callToolTask: (tool, args, options) => task(server, tool, args, options, run),
+  listTasks: (limits) => run(new ListCall(TaskRequest.list, limits)),
+  getTask: (id, limits) => run(new RequestCall(TaskRequest.get(id), limits)),
+  cancelTask: (id, limits) => run(new RequestCall(TaskRequest.cancel(id), limits))
 })
 
 /**
@@ -75,6 +137,21 @@ export const toolCall = (
   own: CallPath.CallOptions | undefined,
   options: CallPath.CallOptions | undefined
 ): CallPath.ToolCall => new CallPath.ToolCall(tool, args, firstOf(firstOf(options, own), server.tools?.get(tool)))
+
+/**
+ * Runs a tool as a task. See `McpClient.Service`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const task = <E>(
+  server: Server,
+  tool: string,
+  args: Readonly<Record<string, unknown>> | undefined,
+  options: McpTask.Options | undefined,
+  run: CallPath.Run<E>
+): Effect.Effect<McpTask.McpTask<E>, CallPath.CallError<E>> =>
+  Effect.suspend(() => McpTask.make(server, toolCall(server, tool, args, undefined, options), options?.ttl, run))
 
 const firstOf = (
   first: CallPath.CallOptions | undefined,

@@ -2,7 +2,7 @@
  * The metrics of one server as OpenTelemetry's conventions for MCP have them, both histograms in seconds:
  * `mcp.client.operation.duration` of each request and `mcp.client.session.duration` of each connection. What is to be
  * counted where is looked up by plain maps; Effect's registry is asked once for each series. A partition is never a
- * label, and what callers and servers may invent (tools, error codes) has a bounded number of them.
+ * label, and what callers and servers may invent (tools, prompts, error codes) has a bounded number of them.
  *
  * @since 0.1.0
  */
@@ -23,13 +23,13 @@ import type { Server } from "./Servers.js"
 export const boundaries: ReadonlyArray<number> = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300]
 
 /**
- * How many tools of a server, other methods, and kinds of errors of each of them have a series of their own. Those that
- * come later share one, `_OTHER`.
+ * How many tools and prompts of a server, other methods, and kinds of errors of each of them have a series of their own.
+ * Those that come later share one, `_OTHER`.
  *
  * @since 0.1.0
  * @category constants
  */
-export const limits = { tools: 100, methods: 32, errors: 16 } as const
+export const limits = { tools: 100, prompts: 100, methods: 32, errors: 16 } as const
 
 type Labels = Readonly<Record<string, string>>
 type Histogram = Metric.Metric.Histogram<number>
@@ -79,6 +79,7 @@ class Operation {
 export class ServerMetrics {
   private readonly labels: Labels
   private readonly tools = new Map<string, Operation>()
+  private readonly prompts = new Map<string, Operation>()
   private readonly methods = new Map<string, Operation>()
 
   constructor({ address, config, name }: Server) {
@@ -89,13 +90,21 @@ export class ServerMetrics {
     }
   }
 
-  /** One request has ended. `tool` where one was called, `error` as `ErrorType` has it. */
-  operation(method: string, tool: string | undefined, error: string | undefined, seconds: number): void {
-    const one =
-      tool === undefined
-        ? bounded(this.methods, method, limits.methods, this.ofMethod)
-        : bounded(this.tools, tool, limits.tools, this.ofTool)
-    one.record(error, seconds)
+  /** One request has ended. `tool` and `prompt` where it was about one, `error` as `ErrorType` has it. */
+  operation(
+    method: string,
+    tool: string | undefined,
+    prompt: string | undefined,
+    error: string | undefined,
+    seconds: number
+  ): void {
+    this.of(method, tool, prompt).record(error, seconds)
+  }
+
+  private of(method: string, tool: string | undefined, prompt: string | undefined): Operation {
+    if (tool !== undefined) return bounded(this.tools, tool, limits.tools, this.ofTool)
+    if (prompt !== undefined) return bounded(this.prompts, prompt, limits.prompts, this.ofPrompt)
+    return bounded(this.methods, method, limits.methods, this.ofMethod)
   }
 
   /** One connection has ended: by itself, if there is an `error`. */
@@ -106,6 +115,9 @@ export class ServerMetrics {
 
   private readonly ofMethod = (method: string): Operation =>
     new Operation({ ...this.labels, "mcp.method.name": method })
+
+  private readonly ofPrompt = (prompt: string): Operation =>
+    new Operation({ ...this.labels, "mcp.method.name": "prompts/get", "gen_ai.prompt.name": prompt })
 
   private readonly ofTool = (tool: string): Operation =>
     new Operation({

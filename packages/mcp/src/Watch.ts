@@ -136,7 +136,7 @@ export class Watch {
   ): void {
     const { method, tool } = request
     const type = typeOf(method, error, result)
-    this.metrics.operation(method, tool, type, took / 1e9)
+    this.metrics.operation(method, tool, tool === undefined ? request.prompt : undefined, type, took / 1e9)
     if (tool !== undefined) this.count(type, error, took, now)
     if (error !== undefined && isServers(method, error)) this.note(error._tag, error)
   }

@@ -25,6 +25,8 @@ export * as Limits from "./Limits.js"
 /** @since 0.1.0 */
 export * as McpClient from "./McpClient.js"
 /** @since 0.1.0 */
+export * as McpCompletion from "./McpCompletion.js"
+/** @since 0.1.0 */
 export * as McpConnection from "./McpConnection.js"
 /** @since 0.1.0 */
 export * as McpConnector from "./McpConnector.js"
@@ -37,7 +39,15 @@ export * as McpMemory from "./McpMemory.js"
 /** @since 0.1.0 */
 export * as McpPool from "./McpPool.js"
 /** @since 0.1.0 */
+export * as McpPrompt from "./McpPrompt.js"
+/** @since 0.1.0 */
+export * as McpRequest from "./McpRequest.js"
+/** @since 0.1.0 */
+export * as McpResource from "./McpResource.js"
+/** @since 0.1.0 */
 export * as McpSession from "./McpSession.js"
+/** @since 0.1.0 */
+export * as McpTask from "./McpTask.js"
 /** @since 0.1.0 */
 export * as McpTool from "./McpTool.js"
 /** @since 0.1.0 */
@@ -57,6 +67,8 @@ export * as ServerCheck from "./ServerCheck.js"
 /** @since 0.1.0 */
 export * as ServerConfig from "./ServerConfig.js"
 /** @since 0.1.0 */
+export * as ServerInfo from "./ServerInfo.js"
+/** @since 0.1.0 */
 export * as ServerKey from "./ServerKey.js"
 /** @since 0.1.0 */
 export * as ServerStatus from "./ServerStatus.js"
@@ -66,5 +78,9 @@ export * as Session from "./Session.js"
 export * as SessionCounters from "./SessionCounters.js"
 /** @since 0.1.0 */
 export * as SessionEvent from "./SessionEvent.js"
+/** @since 0.1.0 */
+export * as TaskError from "./TaskError.js"
+/** @since 0.1.0 */
+export * as TaskRequest from "./TaskRequest.js"
 /** @since 0.1.0 */
 export * as TraceContext from "./TraceContext.js"

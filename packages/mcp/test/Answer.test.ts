@@ -113,7 +113,8 @@ describe("Answer.listTools", () => {
 
   it("gives the page as the SDK's schema does", () => {
     const page = { tools: [tool, { ...tool, title: "A", more: 1 }], nextCursor: "b", _meta: { a: 1 } }
-    expect(Answer.listTools(page)).toEqual(ListToolsResultSchema.parse(page))
+    const { nextCursor, tools } = ListToolsResultSchema.parse(page)
+    expect(Answer.listTools(page)).toEqual({ entries: tools, nextCursor })
     for (const wrong of [undefined, null, [], {}, { tools: 1 }, { tools: [], nextCursor: 1 }]) {
       expect(Answer.listTools(wrong)).toBeInstanceOf(Answer.Malformed)
     }

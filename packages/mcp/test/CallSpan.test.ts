@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { McpClient, McpTool, type ServerConfig, TraceContext } from "@mooring/mcp"
+import { McpClient, McpCompletion, McpTool, type ServerConfig, TraceContext } from "@mooring/mcp"
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
 import { Cause, Effect, Exit, Fiber, Option, Schema, TestClock, Tracer } from "effect"
 import { client, http, MemoryServer, nothing, type Options, Refusal, stdio, text } from "./MemoryServer.js"
@@ -61,6 +61,42 @@ describe("the span of a call", () => {
         expect(metaOf(requests(server, "tools/list")[0])).toHaveProperty("traceparent")
         expect(metaOf(requests(server, "ping")[0])).toHaveProperty("traceparent")
       })
+    ).pipe(Effect.withTracer(tracer))
+  })
+
+  it.effect("tells the prompt in its name, and the resource by a URI that shows no secret", () => {
+    const { spans, tracer } = recording()
+    const server = new MemoryServer({
+      capabilities: { prompts: {}, resources: {}, completions: {} },
+      on: {
+        "prompts/get": () => ({ messages: [] }),
+        "resources/read": () => ({ contents: [] }),
+        "completion/complete": () => ({ completion: { values: [] } })
+      }
+    })
+    const uri = "db://ada:geheim@host/hunter2/rows?token=geheim#geheim"
+    return withClient(
+      server,
+      (mcp) =>
+        Effect.gen(function* () {
+          yield* mcp.getPrompt("a", "greet", { who: "geheim" })
+          yield* mcp.readResource("a", uri)
+          yield* mcp.complete("a", McpCompletion.prompt("greet"), { name: "who", value: "geheim" })
+          const calls = spans.filter(({ name }) => name !== "initialize")
+          expect(calls.map(({ name }) => name)).toEqual([
+            "prompts/get greet",
+            "resources/read",
+            "completion/complete greet"
+          ])
+          expect(calls.map(({ shown }) => [shown["gen_ai.prompt.name"], shown["mcp.resource.uri"]])).toEqual([
+            ["greet", undefined],
+            [undefined, "db://host/«redacted»/rows"],
+            ["greet", undefined]
+          ])
+          for (const { shown } of calls) expect(JSON.stringify(shown)).not.toMatch(/geheim|hunter2|execute_tool/)
+          expect(requests(server, "resources/read")).toMatchObject([{ params: { uri } }])
+        }),
+      { ...stdio, env: { PASSWORD: "hunter2" } }
     ).pipe(Effect.withTracer(tracer))
   })
 

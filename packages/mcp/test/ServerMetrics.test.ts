@@ -42,6 +42,27 @@ const operations = (server: string) => seriesOf("mcp.client.operation.duration",
 const sessions = (server: string) => seriesOf("mcp.client.session.duration", "mcp.server", server)
 
 describe("mcp.client.operation.duration", () => {
+  it.effect("has prompts by their names, as many as a server may have series for, and resources without any", () => {
+    const server = new MemoryServer({
+      capabilities: { prompts: {}, resources: {} },
+      on: { "prompts/get": () => ({ messages: [] }), "resources/read": () => ({ contents: [] }) }
+    })
+    return withClient("by prompt", server, (mcp) =>
+      Effect.gen(function* () {
+        for (let n = 0; n < 102; n++) yield* mcp.getPrompt("by prompt", `p${n}`)
+        for (let n = 0; n < 3; n++) yield* mcp.readResource("by prompt", `file:///${n}`)
+        const found = yield* operations("by prompt")
+        const prompts = found.filter(({ labels }) => labels["mcp.method.name"] === "prompts/get")
+        expect(prompts).toHaveLength(101)
+        expect(prompts.find(({ labels }) => labels["gen_ai.prompt.name"] === "p0")).toMatchObject({ count: 1 })
+        expect(prompts.find(({ labels }) => labels["gen_ai.prompt.name"] === "_OTHER")).toMatchObject({ count: 2 })
+        const resources = found.filter(({ labels }) => labels["mcp.method.name"] === "resources/read")
+        expect(resources).toHaveLength(1)
+        expect(resources).toMatchObject([{ count: 3 }])
+      })
+    )
+  })
+
   it.effect("has each request of a server in seconds, by method, tool and how it ended", () => {
     const server = serving(({ name }, end) => {
       if (name === "crash") {

@@ -4,15 +4,20 @@ import { describe, expectTypeOf, it } from "@effect/vitest"
 import type { PoolError } from "@mooring/pool"
 import {
   McpClient,
+  McpCompletion,
   type McpConnector,
   type McpError,
   McpPool,
   type McpSession,
+  type McpTask,
   McpTool,
   Reconciled,
   RetryPolicy,
-  type ServerConfig
+  type ServerConfig,
+  type ServerInfo,
+  type TaskError
 } from "@mooring/mcp"
+import type { GetPromptResult, Prompt, ReadResourceResult, Resource } from "@modelcontextprotocol/sdk/types.js"
 import { Effect, Layer, Schedule, Schema, type Scope } from "effect"
 import { z } from "zod"
 
@@ -43,6 +48,7 @@ type CallError =
   | McpError.RateLimited
   | McpError.OutputSchemaRefused
   | McpError.InvalidResult
+  | TaskError.TaskMismatch
 type TypedError = CallError | McpError.ToolFailed
 
 declare const mcp: McpClient.Service
@@ -67,6 +73,21 @@ describe("the types of McpClient", () => {
         yield* mcp.call("libary", Search, { query: "" })
         // @ts-expect-error: no such server
         yield* mcp.ping("libary")
+        yield* mcp.readResource("web", "file:///a", { timeout: "3 seconds" })
+        // @ts-expect-error: no such server
+        yield* mcp.listResources("libary")
+        // @ts-expect-error: no such server
+        yield* mcp.listResourceTemplates("libary")
+        // @ts-expect-error: no such server
+        yield* mcp.readResource("libary", "file:///a")
+        // @ts-expect-error: no such server
+        yield* mcp.listPrompts("libary")
+        // @ts-expect-error: no such server
+        yield* mcp.getPrompt("libary", "greet")
+        // @ts-expect-error: no such server
+        yield* mcp.complete("libary", McpCompletion.prompt("greet"), { name: "who", value: "" })
+        // @ts-expect-error: no such server
+        yield* mcp.info("libary")
         // @ts-expect-error: no such server
         yield* mcp.session("libary")
         // @ts-expect-error: no such server
@@ -193,6 +214,42 @@ describe("the types of McpTool", () => {
       success: McpTool.text,
       // @ts-expect-error: nothing provides what it needs
       reconcile: () => Effect.as(McpClient.McpClient, Reconciled.Unresolved)
+    })
+  })
+
+  it("what is asked of a server is what MCP has for it", () => {
+    compiled(() => {
+      expectTypeOf(mcp.listResources("a")).toEqualTypeOf<Effect.Effect<ReadonlyArray<Resource>, CallError>>()
+      expectTypeOf(mcp.readResource("a", "file:///a")).toEqualTypeOf<Effect.Effect<ReadResourceResult, CallError>>()
+      expectTypeOf(mcp.getPrompt("a", "greet", { who: "Ada" })).toEqualTypeOf<
+        Effect.Effect<GetPromptResult, CallError>
+      >()
+      expectTypeOf(mcp.info("a")).toEqualTypeOf<Effect.Effect<ServerInfo.ServerInfo, McpClient.BorrowError>>()
+      expectTypeOf<McpSession.McpSession["info"]>().toEqualTypeOf<ServerInfo.ServerInfo>()
+      expectTypeOf<ReturnType<McpSession.McpSession["listPrompts"]>>().toEqualTypeOf<
+        Effect.Effect<ReadonlyArray<Prompt>, Exclude<CallError, McpClient.BorrowError> | McpError.SessionLost>
+      >()
+      // @ts-expect-error: arguments of prompts are texts
+      mcp.getPrompt("a", "greet", { age: 36 })
+      // @ts-expect-error: neither a prompt nor a resource
+      mcp.complete("a", { type: "ref/tool", name: "add" }, { name: "a", value: "" })
+      // @ts-expect-error: what is asked may always be asked twice
+      mcp.readResource("a", "file:///a", { mayRunTwice: true })
+    })
+  })
+
+  it("a task says how its result can be missing", () => {
+    compiled(() => {
+      expectTypeOf(mcp.callToolTask("a", "slow", {}, { ttl: "1 hour" })).toEqualTypeOf<
+        Effect.Effect<McpTask.McpTask<McpClient.BorrowError>, CallError>
+      >()
+      type Result = ReturnType<McpTask.McpTask<McpClient.BorrowError>["result"]>
+      expectTypeOf<Effect.Effect.Error<Result>>().toEqualTypeOf<
+        CallError | TaskError.TaskLost | TaskError.TaskTimeout | TaskError.TaskCancelled
+      >()
+      expectTypeOf<Effect.Effect.Context<Result>>().toEqualTypeOf<never>()
+      // @ts-expect-error: a plain call has no time to live
+      mcp.callTool("a", "slow", {}, { ttl: "1 hour" })
     })
   })
 

@@ -40,6 +40,31 @@ export {
 } from "./Fault.js"
 export {
   /**
+   * A prompt of a server in memory, whose messages a handler makes.
+   *
+   * @since 0.1.0
+   * @category constructors
+   */
+  make as prompt
+} from "./TestPrompt.js"
+export {
+  /**
+   * A resource of a server in memory: a text, bytes, or a handler that gives them.
+   *
+   * @since 0.1.0
+   * @category constructors
+   */
+  make as resource,
+  /**
+   * All resources of a URI template, read by a handler.
+   *
+   * @since 0.1.0
+   * @category constructors
+   */
+  template as resourceTemplate
+} from "./TestResource.js"
+export {
+  /**
    * A server in memory.
    *
    * @since 0.1.0
@@ -118,7 +143,7 @@ export interface Options<Servers> extends Omit<McpPool.Options, "servers"> {
 }
 
 /**
- * The servers, and the real client and pool over them. What the handlers of the tools need, the layer needs; their
+ * The servers, and the real client and pool over them. What the handlers of the servers need, the layer needs; their
  * clock is that of whoever builds the layer. Fails with `ConfigError` when a server's settings are wrong.
  *
  * @example

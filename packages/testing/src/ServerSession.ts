@@ -26,6 +26,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Runtime from "effect/Runtime"
 import { type CallScript, ConnectFault, Fault } from "./Fault.js"
+import { describe, page, type Refusal } from "./TestOffer.js"
 import type { RunningServer } from "./TestServer.js"
 import { type CallContext, failure } from "./TestTool.js"
 
@@ -118,8 +119,9 @@ class Session<R> implements McpMemory.ServerEnd {
       return this.answer(request.id, {})
     }
     if (!this.initialized) return this.refuse(request.id, -32600, "The connection is not initialized")
-    if (request.method === "tools/list") return this.listTools(request)
     if (request.method === "tools/call") return this.callTool(request)
+    const answer = this.offered(request)
+    if (answer !== undefined) return this.answering(request.id, answer)
     this.refuse(request.id, -32601, "Method not found")
   }
 
@@ -158,18 +160,39 @@ class Session<R> implements McpMemory.ServerEnd {
   private greeting(protocolVersion: string, name: string, instructions: string | undefined) {
     return {
       protocolVersion,
-      capabilities: { tools: {} },
+      capabilities: { tools: {}, ...this.server.offer.capabilities },
       serverInfo: { name, version: "0.1.0" },
       ...(instructions === undefined ? {} : { instructions })
     }
   }
 
-  private listTools(request: JSONRPCRequest): void {
-    const cursor = request.params?.["cursor"]
-    const offset = cursor === undefined ? 0 : Number(cursor)
-    if (!(Number.isInteger(offset) && offset >= 0)) return this.refuse(request.id, -32602, "Unknown cursor")
-    const { next, tools } = this.server.page(offset)
-    this.answer(request.id, { tools, ...(next === undefined ? {} : { nextCursor: String(next) }) })
+  /** Answers what is no call of a tool, until it is cancelled. */
+  private answering(id: RequestId, answer: Effect.Effect<Record<string, unknown>, Refusal, R>): void {
+    if (this.flights.has(id)) return this.refuse(id, -32600, "The id is in use")
+    const flight: Flight = { land: () => {}, deaf: false, fiber: undefined }
+    this.flights.set(id, flight)
+    const answered = Effect.match(answer, {
+      onFailure: ({ code, message }) => this.refuse(id, code, message),
+      onSuccess: (result) => this.answer(id, result)
+    })
+    flight.fiber = this.fork(
+      Effect.ensuring(
+        answered,
+        Effect.sync(() => {
+          if (this.flights.get(id) === flight) this.flights.delete(id)
+        })
+      )
+    )
+  }
+
+  private offered(request: JSONRPCRequest): Effect.Effect<Record<string, unknown>, Refusal, R> | undefined {
+    if (request.method === "tools/list") {
+      const { pageSize, tools } = this.server.server
+      const definitions = tools.map(({ definition }) => definition)
+      return page("tools", definitions, pageSize, request.params?.["cursor"])
+    }
+    const { connection, key } = this.client
+    return this.server.offer.answer(request, { server: key.server, partition: key.partition, connection })
   }
 
   private callTool(request: JSONRPCRequest): void {
@@ -289,5 +312,3 @@ const outcome = (exit: Exit.Exit<CallToolResult, unknown>) => {
   if (Exit.isFailure(exit)) return Cause.isInterruptedOnly(exit.cause) ? "interrupted" : "failed"
   return exit.value.isError === true ? "failed" : "succeeded"
 }
-
-const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))

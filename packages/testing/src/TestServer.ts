@@ -5,9 +5,11 @@
  * @since 0.1.0
  */
 import type { McpMemory, ServerConfig } from "@mooring/mcp"
-import type { Tool } from "@modelcontextprotocol/sdk/types.js"
 import type { CallScript, ConnectScript, Script } from "./Fault.js"
 import { Ledger } from "./Ledger.js"
+import { TestOffer } from "./TestOffer.js"
+import type * as TestPrompt from "./TestPrompt.js"
+import type * as TestResource from "./TestResource.js"
 import type * as TestTool from "./TestTool.js"
 
 /**
@@ -24,15 +26,19 @@ export type Settings = Omit<ServerConfig.StdioServer, "type" | "command" | "args
  * @since 0.1.0
  * @category models
  */
-export interface ServerOptions<Tools> extends Script {
+export interface ServerOptions<Tools, Resources = readonly [], Prompts = readonly []> extends Script {
   /** Default none. */
   readonly tools?: Tools
+  /** Resources and templates. Default none: the server does not declare them. */
+  readonly resources?: Resources
+  /** Default none: the server does not declare them. */
+  readonly prompts?: Prompts
   /**
    * The client's settings for this server, with the defaults of a stdio server: one connection, one call at a time.
    * Give a whole `ServerConfig` to test with the settings of production; nothing of it is started or dialled.
    */
   readonly config?: Settings | ServerConfig.ServerConfig | undefined
-  /** Tools on a page of `tools/list`. Default: all on one. */
+  /** Entries on a page of a list, whatever it lists. Default: all on one. */
   readonly pageSize?: number | undefined
   /** What the server says of itself. Default none. */
   readonly instructions?: string | undefined
@@ -47,13 +53,15 @@ export interface ServerOptions<Tools> extends Script {
 export interface TestServer<out R = never> extends Script {
   readonly name: string
   readonly tools: ReadonlyArray<TestTool.TestTool<R>>
+  readonly resources: ReadonlyArray<TestResource.TestResource<R>>
+  readonly prompts: ReadonlyArray<TestPrompt.TestPrompt<R>>
   readonly config: ServerConfig.ServerConfig
   readonly pageSize: number
   readonly instructions: string | undefined
 }
 
 /**
- * What the server's tools need from the environment of the layer.
+ * What the server's handlers need from the environment of the layer.
  *
  * @since 0.1.0
  * @category models
@@ -66,15 +74,25 @@ export type Context<S> = S extends TestServer<infer R> ? R : never
  * @since 0.1.0
  * @category constructors
  */
-export const make = <const Tools extends ReadonlyArray<TestTool.TestTool<unknown>> = readonly []>(
+export const make = <
+  const Tools extends ReadonlyArray<TestTool.TestTool<unknown>> = readonly [],
+  const Resources extends ReadonlyArray<TestResource.TestResource<unknown>> = readonly [],
+  const Prompts extends ReadonlyArray<TestPrompt.TestPrompt<unknown>> = readonly []
+>(
   name: string,
-  options: ServerOptions<Tools> = {}
-): TestServer<TestTool.Context<Tools[number]>> => {
+  options: ServerOptions<Tools, Resources, Prompts> = {}
+): TestServer<
+  TestTool.Context<Tools[number]> | TestResource.Context<Resources[number]> | TestPrompt.Context<Prompts[number]>
+> => {
   const config = options.config ?? {}
   return {
     name,
-    // The needs of all tools in one union, which is what `Context` takes apart.
+    // The needs of all of each kind in one union, which is what `Context` takes apart.
     tools: (options.tools ?? []) as ReadonlyArray<TestTool.TestTool<TestTool.Context<Tools[number]>>>,
+    resources: (options.resources ?? []) as ReadonlyArray<
+      TestResource.TestResource<TestResource.Context<Resources[number]>>
+    >,
+    prompts: (options.prompts ?? []) as ReadonlyArray<TestPrompt.TestPrompt<TestPrompt.Context<Prompts[number]>>>,
     config: isWhole(config) ? config : { command: "in-memory", ...config },
     pageSize: options.pageSize ?? Infinity,
     instructions: options.instructions,
@@ -96,10 +114,12 @@ export class RunningServer<out R = never> {
   readonly ledger = new Ledger()
   readonly clients = new Set<McpMemory.ClientEnd>()
   readonly tools: ReadonlyMap<string, TestTool.TestTool<R>>
+  readonly offer: TestOffer<R>
   readonly calls: Array<CallScript>
   readonly connects: Array<ConnectScript>
 
   constructor(readonly server: TestServer<R>) {
+    this.offer = new TestOffer(server.resources, server.prompts, server.pageSize)
     this.tools = new Map(server.tools.map((tool) => [tool.definition.name, tool]))
     this.calls = [...(server.calls ?? [])]
     this.connects = [...(server.connects ?? [])]
@@ -118,13 +138,6 @@ export class RunningServer<out R = never> {
   private met<Script extends CallScript | ConnectScript>(script: Script): Script {
     if (script.fault !== undefined && script.fault._tag !== "None") this.ledger.count("faults")
     return script
-  }
-
-  /** The tools of the page that begins at `offset`, and where the next one begins. */
-  page(offset: number): { readonly tools: Array<Tool>; readonly next: number | undefined } {
-    const end = offset + this.server.pageSize
-    const tools = this.server.tools.slice(offset, end).map((tool) => tool.definition)
-    return { tools, next: end < this.server.tools.length ? end : undefined }
   }
 
   /** Ends every connection, as a process does that dies. Says how many there were. */
