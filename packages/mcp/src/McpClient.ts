@@ -18,6 +18,7 @@ import * as CallPath from "./CallPath.js"
 import * as Catalogue from "./Catalogue.js"
 import * as CurrentPartition from "./CurrentPartition.js"
 import {
+  type HandlersRefused,
   type InvalidResult,
   type PartitionMissing,
   type SessionLost,
@@ -46,9 +47,10 @@ export type BorrowError = McpPool.BorrowError
  * - nothing could be borrowed: `McpConnectError`, `AcquireTimeout`, `PoolSaturated`, `CircuitOpen`, `PoolClosed`,
  *   `PoolSuspended`, `PoolConfigError`, `UnknownServer`, `PartitionMissing` (in a session, `SessionLost` alone)
  * - it was turned away before it was sent: `ToolDenied`, `RateLimited`, `InvalidArguments`, `ConnectionSaturated`,
- *   `UnsupportedCapability`, `OutputSchemaRefused`
+ *   `UnsupportedCapability`, `OutputSchemaRefused`, `HandlersRefused`
  * - it may have run, as `delivery` says where there is one: `CallTimeout`, `ConnectionLost`, `OutcomeUnknown`,
  *   `ProtocolError`
+ * - a person is to visit an address first: `UrlElicitationRequired`
  * - it has run: `InvalidResult` (of `callTool`, with `checkOutput` alone), and of typed calls also `ToolFailed`
  *
  * @since 0.1.0
@@ -131,7 +133,7 @@ export interface Service<Name extends string = string> {
   readonly session: (
     server: Name,
     options?: McpSession.Options
-  ) => Effect.Effect<McpSession.McpSession, BorrowError | SessionLost, Scope.Scope>
+  ) => Effect.Effect<McpSession.McpSession, BorrowError | SessionLost | HandlersRefused, Scope.Scope>
   /** The same client for one partition, whatever partition is current where it is used. An empty one counts as none. */
   readonly forPartition: (partition: Partition) => Service<Name>
   /**

@@ -11,7 +11,8 @@ import type * as Scope from "effect/Scope"
 import { Affinities } from "./internal/Affinities.js"
 import type * as CallPath from "./CallPath.js"
 import type { McpConnection } from "./McpConnection.js"
-import { type McpConnectError, SessionLost } from "./McpError.js"
+import { type HandlersRefused, type McpConnectError, SessionLost } from "./McpError.js"
+import type { Handlers } from "./McpHandlers.js"
 import * as ServerCalls from "./ServerCalls.js"
 import { type Affinity, type ServerKey, withAffinity } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
@@ -36,6 +37,12 @@ export interface Options {
    * meet whoever borrows the connection next. An affinity that is closed so may begin anew at once.
    */
   readonly close?: boolean | undefined
+  /**
+   * Answers what the server asks as long as the session lasts, before the application's handlers do; those are back when
+   * it has ended. The server must have been told that it may ask (`mayAsk`), else opening fails with `HandlersRefused`. A
+   * server that is still at work for whoever had the connection before cannot be told apart. Default: none.
+   */
+  readonly handlers?: Handlers | undefined
 }
 
 /**
@@ -64,7 +71,7 @@ export interface Sessions {
     server: Server,
     key: ServerKey,
     options?: Options
-  ) => Effect.Effect<McpSession, McpConnectError | PoolError.PoolError | SessionLost, Scope.Scope>
+  ) => Effect.Effect<McpSession, McpConnectError | PoolError.PoolError | SessionLost | HandlersRefused, Scope.Scope>
 }
 
 /**
@@ -82,6 +89,7 @@ export const make = (
   const open = (server: Server, key: ServerKey, options: Options) =>
     Effect.gen(function* () {
       const lease = yield* pool.exclusive(key)
+      if (options.handlers !== undefined) yield* lease.item.handle(options.handlers)
       const held = new Held(key, lease.item)
       yield* Effect.addFinalizer(() => held.end(lease, options.close === true))
       const path = pathOver(held)

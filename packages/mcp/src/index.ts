@@ -11,6 +11,8 @@ export * as ConfigIssue from "./ConfigIssue.js"
 /** @since 0.1.0 */
 export * as CurrentPartition from "./CurrentPartition.js"
 /** @since 0.1.0 */
+export * as ElicitationForm from "./ElicitationForm.js"
+/** @since 0.1.0 */
 export * as HttpAddress from "./HttpAddress.js"
 /** @since 0.1.0 */
 export * as HttpCarrier from "./HttpCarrier.js"
@@ -30,6 +32,8 @@ export * as McpConnection from "./McpConnection.js"
 export * as McpConnector from "./McpConnector.js"
 /** @since 0.1.0 */
 export * as McpError from "./McpError.js"
+/** @since 0.1.0 */
+export * as McpHandlers from "./McpHandlers.js"
 /** @since 0.1.0 */
 export * as McpHttp from "./McpHttp.js"
 /** @since 0.1.0 */
@@ -68,3 +72,5 @@ export * as SessionCounters from "./SessionCounters.js"
 export * as SessionEvent from "./SessionEvent.js"
 /** @since 0.1.0 */
 export * as TraceContext from "./TraceContext.js"
+/** @since 0.1.0 */
+export * as UrlElicitation from "./UrlElicitation.js"

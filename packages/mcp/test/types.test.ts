@@ -39,6 +39,7 @@ type CallError =
   | McpError.RequestError
   | McpError.OutcomeUnknown
   | McpError.UnsupportedCapability
+  | McpError.HandlersRefused
   | McpError.ToolDenied
   | McpError.RateLimited
   | McpError.OutputSchemaRefused
@@ -137,7 +138,11 @@ describe("the types of McpClient", () => {
     compiled(() => {
       const session = mcp.session("web", { affinity: "conversation-7" })
       expectTypeOf(session).toEqualTypeOf<
-        Effect.Effect<McpSession.McpSession, McpClient.BorrowError | McpError.SessionLost, Scope.Scope>
+        Effect.Effect<
+          McpSession.McpSession,
+          McpClient.BorrowError | McpError.SessionLost | McpError.HandlersRefused,
+          Scope.Scope
+        >
       >()
       // @ts-expect-error: the scope is missing
       Effect.runPromise(session)
