@@ -135,7 +135,7 @@ export interface McpConnection {
   /**
    * Has these handlers answer what the server asks, before those of the application, until the scope closes; that waits
    * for what they are at. For whoever has the connection to himself: what others caused would be asked of them, too. Fails
-   * with `HandlersRefused` where the server was not told that it may ask for what they are there for.
+   * with `HandlersRefused` where the server was not told that it may ask for what they are there for, or does not answer.
    */
   readonly handle: (handlers: Handlers) => Effect.Effect<void, HandlersRefused, Scope.Scope>
   /** Asks the server whether it is there; any well-formed answer counts, a refusal too. Gives the round trip. */
@@ -393,7 +393,7 @@ class Live implements McpConnection {
   }
 
   handle(handlers: Handlers): Effect.Effect<void, HandlersRefused, Scope.Scope> {
-    return this.parts.requests?.forSession(handlers) ?? this.askedNothing
+    return this.parts.requests?.forSession(handlers, this.ping) ?? this.askedNothing
   }
 
   private get askedNothing(): Effect.Effect<never, HandlersRefused> {

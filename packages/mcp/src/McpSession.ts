@@ -39,8 +39,9 @@ export interface Options {
   readonly close?: boolean | undefined
   /**
    * Answers what the server asks as long as the session lasts, before the application's handlers do; those are back when
-   * it has ended. The server must have been told that it may ask (`mayAsk`), else opening fails with `HandlersRefused`. A
-   * server that is still at work for whoever had the connection before cannot be told apart. Default: none.
+   * it has ended; closing the scope waits for what they are at. The server must have been told that it may ask (`mayAsk`),
+   * else opening fails with `HandlersRefused`. Over stdio, what a server asks for a call of somebody else that was given up,
+   * and that it is still at, cannot be told apart from what it asks for the session; over HTTP it can. Default: none.
    */
   readonly handlers?: Handlers | undefined
 }

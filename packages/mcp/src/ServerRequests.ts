@@ -24,7 +24,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as HandledRequest from "./HandledRequest.js"
-import { HandlersRefused } from "./HandlerError.js"
+import { HandlersRefused, type RequestError } from "./McpError.js"
 import { type Handlers, questions, Refused, type RequestContext, type Service } from "./McpHandlers.js"
 import type { PendingRequest } from "./PendingRequest.js"
 import type { ServerKey } from "./ServerKey.js"
@@ -138,11 +138,24 @@ export class ServerRequests implements Host {
         )
   }
 
-  /** Has these handlers answer what is not asked for a call that has its own, until the scope closes. */
-  forSession(handlers: Handlers): Effect.Effect<void, HandlersRefused, Scope.Scope> {
+  /**
+   * Has these handlers answer what is not asked for a call that has its own, until the scope closes. `ping` asks the server
+   * whether it is there.
+   */
+  forSession(
+    handlers: Handlers,
+    ping: Effect.Effect<unknown, RequestError>
+  ): Effect.Effect<void, HandlersRefused, Scope.Scope> {
     return Effect.gen(this, function* () {
+      const checked = yield* this.checked(handlers)
+      // Where nothing ties a request to a call: what the server has asked for others is on its way no more, once a ping
+      // that came after it is answered.
+      if (!this.options.ties()) yield* Effect.catchAll(ping, ({ message }) => this.refuse(`no answer: ${message}`))
       const owner = yield* Effect.acquireRelease(
-        Effect.tap(this.checked(handlers), (owner) => Effect.sync(() => this.sessions.push(owner))),
+        Effect.sync(() => {
+          this.sessions.push(checked)
+          return checked
+        }),
         (owner) =>
           Effect.suspend(() => {
             this.sessions.splice(this.sessions.indexOf(owner), 1)
