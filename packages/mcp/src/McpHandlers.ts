@@ -278,7 +278,7 @@ export const layer = <const H extends Handlers<unknown>>(handlers: H): Layer.Lay
  * @since 0.1.0
  * @category constructors
  */
-export const roots = <A extends Root>(ref: SubscriptionRef.SubscriptionRef<ReadonlyArray<A>>): Roots => ({
+export const roots = <A extends ReadonlyArray<Root>>(ref: SubscriptionRef.SubscriptionRef<A>): Roots => ({
   list: () => SubscriptionRef.get(ref),
   // The first is what they are already.
   changes: Stream.drop(ref.changes, 1)
