@@ -192,7 +192,7 @@ export interface Handlers<out R = never> {
  * @since 0.1.0
  * @category models
  */
-export type Needs<H> = H extends Handlers<infer R> ? R : never
+export type Needs<H> = H extends Handlers<infer R> ? (unknown extends R ? never : R) : never
 
 /**
  * The handlers of an application.

@@ -109,9 +109,9 @@ export class Question implements Deadlines.Deadline {
     if (this.over) this.interrupt()
   }
 
-  /** Ends when the handler has. */
-  readonly left: Effect.Effect<void> = Effect.suspend(() =>
-    this.fiber === undefined ? Effect.void : Effect.asVoid(Fiber.await(this.fiber))
+  /** Ends when the handler has. At once for the handler itself, which may close its own session. */
+  readonly left: Effect.Effect<void> = Effect.withFiberRuntime((waiting) =>
+    this.fiber === undefined || this.fiber === waiting ? Effect.void : Effect.asVoid(Fiber.await(this.fiber))
   )
 
   onDeadline(): void {

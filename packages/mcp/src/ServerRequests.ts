@@ -283,6 +283,7 @@ export class ServerRequests implements Host {
   }
 
   private remember(elicitationId: string, owner: Owner | undefined): void {
+    if (elicitationId.length > longestId) return
     this.visits.set(elicitationId, owner)
     if (this.visits.size <= mostVisits) return
     const [oldest] = this.visits.keys()
@@ -307,8 +308,11 @@ export class ServerRequests implements Host {
   }
 }
 
-/** Nobody knows of more of them at once. */
+/** Nobody knows of more of them at once … */
 const mostVisits = 1000
+
+/** … nor of one whose id is longer than any that is one. Characters. */
+const longestId = 1000
 
 const nobody = new Refused({
   code: ErrorCode.InternalError,

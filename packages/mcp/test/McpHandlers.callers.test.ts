@@ -181,6 +181,34 @@ describe("handlers of a call", () => {
   })
 })
 
+describe("handlers of an application", () => {
+  it.effect("are interrupted when the call that they are asked for has gone, however it went", () => {
+    const server = new AskingServer({ answers: false })
+    return Effect.gen(function* () {
+      const { begun, handlers, log } = yield* hanging
+      yield* Effect.gen(function* () {
+        const interrupted = yield* Effect.fork(callTool())
+        yield* begun
+        yield* Fiber.interrupt(interrupted)
+        yield* TestClock.adjust("3 seconds")
+        expect(yield* log).toEqual(["handler ended"])
+
+        const answered = yield* Effect.fork(callTool())
+        yield* TestClock.adjust("1 second")
+        const asked = server.asked[1] ?? expect.fail()
+        asked.client.send({ jsonrpc: "2.0", id: asked.call, result: { content: [] } })
+        // The call does not wait for what is not its own.
+        expect(yield* Fiber.join(answered)).toEqual({ content: [] })
+        expect(yield* log).toEqual(["handler ended"])
+        yield* TestClock.adjust("3 seconds")
+        expect(yield* log).toEqual(["handler ended", "handler ended"])
+        const told = { code: -32603, message: expect.stringContaining("nobody waits") }
+        expect(server.answers).toMatchObject([told, told])
+      }).pipe(over(server, http, McpHandlers.layer(handlers)))
+    })
+  })
+})
+
 describe("handlers of a session", () => {
   for (const [name, config] of Object.entries({ stdio, http })) {
     it.effect(`answer all that is asked while it lasts, and the application's are back after it: ${name}`, () => {
@@ -263,5 +291,25 @@ describe("handlers of a session", () => {
       expect(seen.filter((line) => line.startsWith("ada"))).toEqual([])
       expect(seen.filter((line) => line.includes("of another"))).toHaveLength(1)
     }).pipe(over(server, stdio, McpHandlers.layer(record("app"))))
+  })
+
+  it.effect("may close their own session", () => {
+    const server = new AskingServer()
+    return Effect.gen(function* () {
+      const mcp = yield* McpClient.McpClient
+      const scope = yield* Scope.make()
+      const closes: McpHandlers.Handlers = {
+        sampling: {
+          createMessage: () => Effect.as(Scope.close(scope, Exit.void), McpHandlers.message("closed", ""))
+        }
+      }
+      yield* Scope.extend(mcp.session("one", { handlers: closes }), scope)
+      const end = server.server.clients[0] ?? expect.fail()
+      const asked = server.ask(end, "sampling/createMessage", said("x"), -1, false)
+      yield* TestClock.adjust("1 second")
+      expect(asked.answer).toMatchObject({ code: -32603, message: expect.stringContaining("nobody waits") })
+      expect(yield* mcp.stats).toMatchObject({ leases: 0 })
+      expect(yield* modelOf()).toMatchObject({ model: "app" })
+    }).pipe(over(server, stdio))
   })
 })

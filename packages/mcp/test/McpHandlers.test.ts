@@ -22,6 +22,9 @@ const one = (
   config: ServerConfig.ServerConfig = http
 ) => client({ one: server.server }, { one: config }).pipe(Layer.provide(handlers))
 
+/** Of handlers that fail on purpose. */
+const silent = Logger.remove(Logger.defaultLogger)
+
 /** What the server was told, as the call has it. */
 const ask = (what: string, params?: unknown, options?: McpClient.CallOptions, untied = false) =>
   Effect.flatMap(McpClient.McpClient, (mcp) => mcp.callTool("one", "ask", { what, params, untied }, options)).pipe(
@@ -222,8 +225,9 @@ describe("a handler", () => {
         message: expect.stringContaining("cannot be sent")
       })
     }).pipe(
-      Effect.provide(one(new AskingServer(), handlers)),
-      Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+      Effect.provide(
+        one(new AskingServer(), handlers).pipe(Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger)))
+      )
     )
   })
 
@@ -536,9 +540,11 @@ describe("roots", () => {
       expect(yield* ask("roots/list")).toEqual({ code: -32603, message: "internal error" })
     }).pipe(
       Effect.provide(
-        one(new AskingServer(), McpHandlers.layer({ roots: { list: () => Effect.succeed([{ uri: "https://x" }]) } }))
-      ),
-      Effect.provide(Logger.remove(Logger.defaultLogger))
+        one(
+          new AskingServer(),
+          McpHandlers.layer({ roots: { list: () => Effect.succeed([{ uri: "https://x" }]) } })
+        ).pipe(Layer.provideMerge(silent))
+      )
     )
   )
 

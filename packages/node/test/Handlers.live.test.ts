@@ -122,6 +122,21 @@ describe("the reference server asks", () => {
     )
   }
 
+  it.scopedLive("for a session, and for no single call, over HTTP as old servers have it", () =>
+    Effect.gen(function* () {
+      const config = { url: yield* Everything.overHttp("sse"), mayAsk: ["sampling"] as const }
+      yield* Effect.gen(function* () {
+        const mcp = yield* McpClient.McpClient
+        const call = mcp.call("everything", Sample, { prompt: "x" }, { handlers: says("ada") })
+        expect(yield* Effect.flip(call)).toMatchObject({ _tag: "HandlersRefused" })
+        const own = Effect.flatMap(mcp.session("everything", { handlers: says("ada") }), (session) =>
+          session.call(Sample, { prompt: "x" })
+        )
+        expect(yield* Effect.scoped(own)).toContain('"model": "ada"')
+      }).pipe(withServer(config))
+    })
+  )
+
   it.scopedLive("two callers on one connection over HTTP, each for its own call, while both wait", () =>
     Effect.gen(function* () {
       const { url } = yield* transports.HTTP
