@@ -110,6 +110,8 @@ export const hint = (error: KnownError): string => {
     case "PoolConfigError":
     case "ConfigError":
     case "ProtocolError":
+    case "HandlersRefused":
+    case "UrlElicitationRequired":
     case "InvalidResult":
     case "ServersUnavailable":
     case "ToolFailed":
@@ -139,6 +141,8 @@ const tags: Readonly<Record<KnownError["_tag"], true>> = {
   InvalidResult: true,
   UnknownServer: true,
   UnsupportedCapability: true,
+  HandlersRefused: true,
+  UrlElicitationRequired: true,
   PartitionMissing: true,
   ToolDenied: true,
   RateLimited: true,

@@ -23,8 +23,22 @@ const printed: Readonly<Record<string, ReadonlyArray<string>>> = {
     "the balance was read, the second time in time",
     "the bank has paid 1 time"
   ],
-  reconcile: ["receipt of seven", "receipt of eight", "payments made: 2"]
+  reconcile: ["receipt of seven", "receipt of eight", "payments made: 2"],
+  sampling: [
+    "everything asks for a model ",
+    "a haiku on tides, in 50 tokens",
+    "everything asks for a model ",
+    "MCP error -1: User rejected sampling request"
+  ],
+  elicitation: [
+    "tickets asks: Who travels on the night ferry?",
+    'Name []: Seats [2]: content["seats"]: expected at most 8',
+    "Name []: Seats [2]: 2 seats for Ada"
+  ]
 }
+
+/** What is typed into an example, a line whenever it waits for one. */
+const typed: Readonly<Record<string, ReadonlyArray<string>>> = { elicitation: ["Ada", "9", "Ada", ""] }
 
 const examples = readdirSync(path("../src"))
   .filter((file) => file.endsWith(".ts"))
@@ -45,7 +59,12 @@ describe("the examples", () => {
   for (const [name, lines] of Object.entries(printed)) {
     it(`${name} prints what it should, and ends well`, async () => {
       const options = { cwd: path("../") }
-      const { stdout } = await promisify(execFile)(process.execPath, [path(`../dist/${name}.js`)], options)
+      const running = promisify(execFile)(process.execPath, [path(`../dist/${name}.js`)], options)
+      const input = [...(typed[name] ?? [])]
+      running.child.stdout?.on("data", (said: string) => {
+        if (said.endsWith("]: ")) running.child.stdin?.write(`${input.shift() ?? ""}\n`)
+      })
+      const { stdout } = await running
       expect(stdout.trim().split("\n")).toEqual(lines)
     })
   }

@@ -11,10 +11,11 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as CallSpan from "./CallSpan.js"
-import type { CallLimits, McpConnection } from "./McpConnection.js"
+import type { CallLimits, CallToolError, McpConnection } from "./McpConnection.js"
 import {
   type CallTimeout,
   type ConnectionLost,
+  type HandlersRefused,
   type InvalidResult,
   OutcomeUnknown,
   type OutputSchemaRefused,
@@ -53,6 +54,7 @@ export type CallError<E = McpPool.BorrowError> =
   | RequestError
   | OutcomeUnknown
   | UnsupportedCapability
+  | HandlersRefused
   | ToolDenied
   | RateLimited
   | OutputSchemaRefused
@@ -81,7 +83,7 @@ export interface CallOptions extends CallLimits {
 }
 
 /** How a request on a connection can fail. */
-type UseError = RequestError | UnsupportedCapability | InvalidResult
+type UseError = CallToolError | InvalidResult
 
 /**
  * Runs calls on one server, for one partition or in one session.
@@ -461,6 +463,7 @@ const remembering = <A, E extends SourceError>(
     switch (error._tag) {
       case "OutcomeUnknown":
       case "ProtocolError":
+      case "UrlElicitationRequired":
         return Effect.fail(error)
       case "CallTimeout":
         return Effect.fail(error.delivery === "Unknown" ? error : unknown)

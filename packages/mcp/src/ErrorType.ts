@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as Predicate from "effect/Predicate"
+import * as UrlElicitation from "./UrlElicitation.js"
 
 /**
  * Of a failure. What is not one of our errors is `_OTHER`, the convention's word for it.
@@ -14,6 +15,7 @@ import * as Predicate from "effect/Predicate"
  */
 export const ofFailure = (error: unknown): string => {
   const tag = tagOf(error)
+  if (tag === "UrlElicitationRequired") return String(UrlElicitation.requiredCode)
   return tag === "ProtocolError" && Predicate.hasProperty(error, "code") ? String(error.code) : tag
 }
 

@@ -146,6 +146,8 @@ class Live implements ExchangeHost {
       setProtocolVersion: (version) => {
         headers.protocolVersion = version
       },
+      // An old server says everything on one stream.
+      ties: () => this.legacy === undefined,
       send: (outgoing) => this.send(outgoing),
       clean: (text) => Redaction.passage(headers.redaction, text)
     }

@@ -29,6 +29,7 @@ import * as CurrentPartition from "./CurrentPartition.js"
 import * as McpCompletion from "./McpCompletion.js"
 import type { CallLimits } from "./McpConnection.js"
 import {
+  type HandlersRefused,
   type InvalidResult,
   type PartitionMissing,
   type SessionLost,
@@ -63,9 +64,10 @@ export type BorrowError = McpPool.BorrowError
  * - nothing could be borrowed: `McpConnectError`, `AcquireTimeout`, `PoolSaturated`, `CircuitOpen`, `PoolClosed`,
  *   `PoolSuspended`, `PoolConfigError`, `UnknownServer`, `PartitionMissing` (in a session, `SessionLost` alone)
  * - it was turned away before it was sent: `ToolDenied`, `RateLimited`, `InvalidArguments`, `ConnectionSaturated`,
- *   `UnsupportedCapability`, `OutputSchemaRefused`, `TaskMismatch`
+ *   `UnsupportedCapability`, `OutputSchemaRefused`, `TaskMismatch`, `HandlersRefused`
  * - it may have run, as `delivery` says where there is one: `CallTimeout`, `ConnectionLost`, `OutcomeUnknown`,
  *   `ProtocolError`
+ * - a person is to visit an address first: `UrlElicitationRequired`
  * - it has run: `InvalidResult` (of `callTool`, with `checkOutput` alone), and of typed calls also `ToolFailed`
  *
  * @since 0.1.0
@@ -209,7 +211,7 @@ export interface Service<Name extends string = string> {
   readonly session: (
     server: Name,
     options?: McpSession.Options
-  ) => Effect.Effect<McpSession.McpSession, BorrowError | SessionLost, Scope.Scope>
+  ) => Effect.Effect<McpSession.McpSession, BorrowError | SessionLost | HandlersRefused, Scope.Scope>
   /** The same client for one partition, whatever partition is current where it is used. An empty one counts as none. */
   readonly forPartition: (partition: Partition) => Service<Name>
   /**

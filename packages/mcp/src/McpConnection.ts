@@ -21,8 +21,17 @@ import type * as Scope from "effect/Scope"
 import * as Answer from "./Answer.js"
 import { ClientInfo } from "./ClientInfo.js"
 import * as ClientTransport from "./ClientTransport.js"
+import * as ConnectFailure from "./ConnectFailure.js"
+import * as HandledRequest from "./HandledRequest.js"
 import { McpConnector } from "./McpConnector.js"
-import { malformedCode, McpConnectError, type RequestError, UnsupportedCapability } from "./McpError.js"
+import {
+  HandlersRefused,
+  malformedCode,
+  McpConnectError,
+  type RequestError,
+  UnsupportedCapability
+} from "./McpError.js"
+import { type Handlers, McpHandlers, questions } from "./McpHandlers.js"
 import { isOffered, type McpList, type McpRequest } from "./McpRequest.js"
 import type { McpTransport } from "./McpTransport.js"
 import * as Pages from "./Pages.js"
@@ -31,6 +40,7 @@ import * as Redaction from "./Redaction.js"
 import type { RequestTrace } from "./RequestMessage.js"
 import * as ServerConfig from "./ServerConfig.js"
 import { logAnnotations, type ServerKey } from "./ServerKey.js"
+import * as ServerRequests from "./ServerRequests.js"
 import * as Session from "./Session.js"
 import type { SessionCounters } from "./SessionCounters.js"
 import type { SessionEvent } from "./SessionEvent.js"
@@ -46,7 +56,23 @@ export interface CallLimits {
   readonly timeout?: Duration.DurationInput | undefined
   /** How long in all, progress or not. Default: the server's `totalTimeout` (10 minutes). */
   readonly totalTimeout?: Duration.DurationInput | undefined
+  /**
+   * Answers what the server asks for the sake of this call, before the handlers of its session and of the application: over
+   * Streamable HTTP, what it asks in the response to the call. The call ends when they have. Over a transport that does
+   * not say which call the server asks for (stdio), and where the server was not told that it may ask (`mayAsk`), the call
+   * fails with `HandlersRefused` before it is sent. While the server waits for an answer, the call is not late, though
+   * `totalTimeout` goes on. Default: none.
+   */
+  readonly handlers?: Handlers | undefined
 }
+
+/**
+ * How a call on one connection can fail.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type CallToolError = RequestError | UnsupportedCapability | HandlersRefused
 
 /**
  * @since 0.1.0
@@ -94,14 +120,14 @@ export interface McpConnection {
     tool: string,
     args?: Readonly<Record<string, unknown>>,
     limits?: CallLimits
-  ) => Effect.Effect<CallToolResult, RequestError | UnsupportedCapability>
+  ) => Effect.Effect<CallToolResult, CallToolError>
   /** `callTool`, once, for a caller that has masked interruption already. See `Pool.useMasked`. */
   readonly callToolMasked: (
     restore: Pool.Restore,
     tool: string,
     args?: Readonly<Record<string, unknown>>,
     limits?: CallLimits
-  ) => Effect.Effect<CallToolResult, RequestError | UnsupportedCapability>
+  ) => Effect.Effect<CallToolResult, CallToolError>
   /**
    * Every tool of the server. More tools or pages than `Limits` allow, or a cursor that comes a second time, is a
    * `ProtocolError` with `malformedCode`.
@@ -123,6 +149,12 @@ export interface McpConnection {
     list: McpList<A>,
     limits?: CallLimits
   ) => Effect.Effect<ReadonlyArray<A>, RequestError | UnsupportedCapability>
+  /**
+   * Has these handlers answer what the server asks, before those of the application, until the scope closes; that waits
+   * for what they are at. For whoever has the connection to himself: what others caused would be asked of them, too. Fails
+   * with `HandlersRefused` where the server was not told that it may ask for what they are there for, or does not answer.
+   */
+  readonly handle: (handlers: Handlers) => Effect.Effect<void, HandlersRefused, Scope.Scope>
   /** Asks the server whether it is there; any well-formed answer counts, a refusal too. Gives the round trip. */
   readonly ping: Effect.Effect<Duration.Duration, RequestError>
   /** The same connection; what is sent through this view of it carries along what `trace` says. */
@@ -164,7 +196,11 @@ export const make = (
 ): Effect.Effect<McpConnection, McpConnectError, Scope.Scope | McpConnector> => {
   const settings = ServerConfig.resolve(config)
   const server = key.toString()
-  const attempt: Attempt = { phase: ServerConfig.isStdio(config) ? "spawn" : "dial", transport: undefined, junk: [] }
+  const attempt: ConnectFailure.Attempt = {
+    phase: ServerConfig.isStdio(config) ? "spawn" : "dial",
+    transport: undefined,
+    junk: []
+  }
   return connect(key, config, settings, attempt, options).pipe(
     Effect.timeoutFail({
       duration: settings.connectTimeout,
@@ -172,7 +208,7 @@ export const make = (
         new McpConnectError({
           server,
           phase: attempt.phase,
-          reason: unanswered(attempt, config, settings.connectTimeout),
+          reason: ConnectFailure.unanswered(attempt, config, settings.connectTimeout),
           retryable: false,
           stderr: attempt.transport?.diagnostics?.()
         })
@@ -181,35 +217,11 @@ export const make = (
   )
 }
 
-/** How far a connect has come. */
-interface Attempt {
-  phase: McpConnectError["phase"]
-  transport: McpTransport | undefined
-  /** What came that is no message; only the first is kept, for the error. */
-  readonly junk: Array<string>
-}
-
-const unanswered = (attempt: Attempt, config: ServerConfig.ServerConfig, millis: number): string => {
-  const which = address(config)
-  if (attempt.phase !== "handshake") return `${which ?? "it"} could not be reached within ${millis} ms`
-  const [first] = attempt.junk
-  const by = which === undefined ? "" : ` by ${which}`
-  const junk = first === undefined ? "" : ` (what came is not MCP: ${first})`
-  return `initialize was not answered${by} within ${millis} ms${junk}; if it only needs longer, raise connectTimeout`
-}
-
-/** Without credentials and query, in which people keep keys. */
-const address = (config: ServerConfig.ServerConfig): string | undefined => {
-  if (ServerConfig.isStdio(config) || !URL.canParse(config.url)) return undefined
-  const { origin, pathname } = new URL(config.url)
-  return origin + pathname
-}
-
 const connect = (
   key: ServerKey,
   config: ServerConfig.ServerConfig,
   settings: ServerConfig.Settings,
-  attempt: Attempt,
+  attempt: ConnectFailure.Attempt,
   { number, observer }: Options
 ): Effect.Effect<McpConnection, McpConnectError, Scope.Scope | McpConnector> =>
   Effect.gen(function* () {
@@ -226,13 +238,27 @@ const connect = (
         if (event._tag === "Junk" && attempt.junk.length === 0) attempt.junk.push(event.reason)
       }
     })
-    const client = new Client(yield* ClientInfo, { jsonSchemaValidator: noValidator })
+    const service = yield* McpHandlers
+    const asked = new Set(config.mayAsk ?? questions(service.handlers))
+    const ties = () => transport.ties?.() ?? false
+    const requests =
+      asked.size === 0
+        ? undefined
+        : yield* ServerRequests.make({ session, key, number, questions: asked, service, ties })
+    const capabilities = HandledRequest.capabilities(asked)
+    const client = new Client(yield* ClientInfo, { capabilities, jsonSchemaValidator: noValidator })
     // Late, unknown or unreadable messages: the session has counted them, and none is fatal.
     client.onerror = () => {}
-    const beside = ClientTransport.make(session, (version) => transport.setProtocolVersion?.(version))
+    const beside = ClientTransport.make(session, (version) => {
+      transport.setProtocolVersion?.(version)
+      if (requests !== undefined) requests.greeted = true
+    })
     const isProcess = ServerConfig.isStdio(config)
-    yield* handshake(client, beside, session, (cause) => refused(server, isProcess, transport, clean, cause))
-    return new Live({ key, number, settings, transport, session, client, protocolVersion: beside.protocolVersion() })
+    yield* handshake(client, beside, session, (cause) =>
+      ConnectFailure.refused(server, isProcess, transport, clean, cause)
+    )
+    const protocolVersion = beside.protocolVersion()
+    return new Live({ key, number, settings, transport, session, requests, client, protocolVersion })
   })
 
 const handshake = (
@@ -255,35 +281,6 @@ const handshake = (
     )
   })
 
-const refused = (
-  server: string,
-  isProcess: boolean,
-  transport: McpTransport,
-  clean: (text: string) => string,
-  cause: unknown
-): McpConnectError => {
-  const stderr = transport.diagnostics?.()
-  if (cause instanceof ClientTransport.NotDelivered) {
-    const { failure } = cause
-    if (failure.cause instanceof McpConnectError) return failure.cause
-    // A process that was started was reached, whatever became of the message.
-    const reached = isProcess || failure.delivery === "Unknown"
-    const phase = reached ? "handshake" : "dial"
-    const { cause: seen, reason } = failure
-    return new McpConnectError({ server, phase, reason, retryable: !reached, stderr, cause: seen })
-  }
-  // No `cause`: it quotes the server as it is, and the reason says what it said.
-  return new McpConnectError({ server, phase: "handshake", reason: clean(reasonOf(cause)), retryable: false, stderr })
-}
-
-const reasonOf = (cause: unknown): string => {
-  if (!(cause instanceof Error)) return `initialize failed: ${String(cause)}`
-  return "issues" in cause && Array.isArray(cause.issues)
-    ? // Zod's own message is a page of JSON; `issues` is what its errors are told by.
-      `the answer to initialize is not MCP: ${Answer.describe({ issues: cause.issues })}`
-    : `initialize failed: ${cause.message}`
-}
-
 /** What one connection is made of. */
 interface Parts {
   readonly key: ServerKey
@@ -291,6 +288,8 @@ interface Parts {
   readonly settings: ServerConfig.Settings
   readonly transport: McpTransport
   readonly session: Session.Session
+  /** Absent where the server may ask nothing. */
+  readonly requests: ServerRequests.ServerRequests | undefined
   readonly client: Client
   readonly protocolVersion: string
 }
@@ -377,7 +376,7 @@ class Live implements McpConnection {
     tool: string,
     args?: Readonly<Record<string, unknown>>,
     limits?: CallLimits
-  ): Effect.Effect<CallToolResult, RequestError | UnsupportedCapability> {
+  ): Effect.Effect<CallToolResult, CallToolError> {
     return Effect.uninterruptibleMask((restore) => this.callToolMasked(restore, tool, args, limits))
   }
 
@@ -386,10 +385,35 @@ class Live implements McpConnection {
     tool: string,
     args?: Readonly<Record<string, unknown>>,
     limits?: CallLimits
-  ): Effect.Effect<CallToolResult, RequestError | UnsupportedCapability> {
+  ): Effect.Effect<CallToolResult, CallToolError> {
     if (this.capabilities.tools === undefined) return this.without("tools")
     const params = new ToolParams(tool, args)
+    if (limits?.handlers !== undefined) return this.callHandled(restore, params, limits, limits.handlers)
     return this.session.requestMasked(restore, "tools/call", params, Answer.callTool, this.limited(limits))
+  }
+
+  private callHandled(
+    restore: Pool.Restore,
+    params: ToolParams,
+    limits: CallLimits,
+    handlers: Handlers
+  ): Effect.Effect<CallToolResult, CallToolError> {
+    const { requests } = this.parts
+    if (requests === undefined) return this.askedNothing
+    return Effect.flatMap(requests.forCall(handlers), (owner) => {
+      const options = { ...this.limited(limits), owner }
+      const called = this.session.requestMasked(restore, "tools/call", params, Answer.callTool, options)
+      return Effect.ensuring(called, owner.end)
+    })
+  }
+
+  handle(handlers: Handlers): Effect.Effect<void, HandlersRefused, Scope.Scope> {
+    return this.parts.requests?.forSession(handlers, this.ping) ?? this.askedNothing
+  }
+
+  private get askedNothing(): Effect.Effect<never, HandlersRefused> {
+    const reason = "the server was not told that it may ask anything: say what in mayAsk of its configuration"
+    return Effect.fail(new HandlersRefused({ server: this.key.toString(), reason }))
   }
 
   private limited(limits: CallLimits | undefined): RequestOptions {

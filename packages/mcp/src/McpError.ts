@@ -6,6 +6,9 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { HandlersRefused, UrlElicitationRequired } from "./HandlerError.js"
+
+export { HandlersRefused, UrlElicitationRequired }
 
 /**
  * What is known of a request when it failed. `NotSent`: it certainly did not run, since none of its bytes left this
@@ -470,4 +473,10 @@ export class ConfigError extends Schema.TaggedError<ConfigError>("@mooring/mcp/C
  * @since 0.1.0
  * @category errors
  */
-export type RequestError = CallTimeout | ConnectionLost | ConnectionSaturated | InvalidArguments | ProtocolError
+export type RequestError =
+  | CallTimeout
+  | ConnectionLost
+  | ConnectionSaturated
+  | InvalidArguments
+  | ProtocolError
+  | UrlElicitationRequired

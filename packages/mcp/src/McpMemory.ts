@@ -17,6 +17,7 @@ import { McpConnector } from "./McpConnector.js"
 import { McpConnectError } from "./McpError.js"
 import type { McpTransport } from "./McpTransport.js"
 import { type ClientEnd, MemoryLink, type ServerEnd } from "./MemoryLink.js"
+import * as ServerConfig from "./ServerConfig.js"
 import type { ServerKey } from "./ServerKey.js"
 
 export type { ClientEnd, ServerEnd }
@@ -43,8 +44,8 @@ export interface SdkServer {
 
 /**
  * A connector over the given servers. A name that is not among them fails with an `McpConnectError` that is not
- * retryable. The configuration of a server is not looked at. Messages are held to `limits`, the default ones unless
- * said.
+ * retryable. Of the configuration of a server only one thing counts: with a `url`, what the server asks says which request
+ * it belongs to, as over HTTP. Messages are held to `limits`, the default ones unless said.
  *
  * @example
  * ```ts
@@ -69,10 +70,10 @@ export const make = (
 ): Context.Tag.Service<McpConnector> => {
   const entries = new Map(Object.entries(servers).map(([name, serve]) => [name, { serve, connections: 0 }]))
   return {
-    open: (key) =>
+    open: (key, config) =>
       Effect.suspend(() => {
         const entry = entries.get(key.server)
-        if (entry !== undefined) return open(key, ++entry.connections, entry.serve, limits)
+        if (entry !== undefined) return open(key, config, ++entry.connections, entry.serve, limits)
         const known = [...entries.keys()].map((name) => `"${name}"`).join(", ")
         return Effect.fail(
           new McpConnectError({
@@ -99,9 +100,9 @@ export const fromSdk =
     Effect.gen(function* () {
       const transport: Transport = {
         start: () => Promise.resolve(),
-        send: (message) => {
+        send: (message, options) => {
           if (!client.isOpen()) return Promise.reject(new Error("Not connected"))
-          client.send(message)
+          client.send(message, options?.relatedRequestId)
           return Promise.resolve()
         },
         // The SDK wants `onclose` also for a close of its own; it comes through `closed` below.
@@ -167,6 +168,7 @@ export const layer = (servers: Readonly<Record<string, Serve>>): Layer.Layer<Mcp
 
 const open = (
   key: ServerKey,
+  config: ServerConfig.ServerConfig,
   connection: number,
   serve: Serve,
   limits: Limits.Values
@@ -174,6 +176,7 @@ const open = (
   // Uninterruptible but for the server's own part: a server that took the connection is always told of its end.
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
+      const ties = !ServerConfig.isStdio(config)
       const link = new MemoryLink(yield* FiberRef.get(FiberRef.currentScheduler), limits)
       const end = Effect.addFinalizer(() => Effect.sync(() => link.closeFromClient()))
       // Twice: a connect that fails half-way ends the link, too; and once connected, the server learns of the end
@@ -183,7 +186,7 @@ const open = (
         serve({
           key,
           connection,
-          send: (message) => link.sendToClient(message),
+          send: (message, origin) => link.sendToClient(message, ties ? origin : undefined),
           junk: (reason) => link.toClient(() => link.receiver?.junk(reason)),
           close: (reason, cause) => link.closeFromServer(reason, cause),
           isOpen: () => link.state === "open"
@@ -193,6 +196,7 @@ const open = (
       link.attach(server)
       return {
         network: "memory",
+        ties: () => ties,
         start: (receiver) => Effect.sync(() => link.start(receiver)),
         send: (outgoing) => link.sendToServer(outgoing)
       }

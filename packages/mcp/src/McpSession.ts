@@ -12,7 +12,8 @@ import { Affinities } from "./internal/Affinities.js"
 import { closedReason } from "./internal/ClosedReason.js"
 import type * as CallPath from "./CallPath.js"
 import type { McpConnection } from "./McpConnection.js"
-import { type McpConnectError, SessionLost } from "./McpError.js"
+import { type HandlersRefused, type McpConnectError, SessionLost } from "./McpError.js"
+import type { Handlers } from "./McpHandlers.js"
 import * as ServerCalls from "./ServerCalls.js"
 import { type Affinity, type ServerKey, withAffinity } from "./ServerKey.js"
 import * as ServerInfo from "./ServerInfo.js"
@@ -38,6 +39,13 @@ export interface Options {
    * meet whoever borrows the connection next. An affinity that is closed so may begin anew at once.
    */
   readonly close?: boolean | undefined
+  /**
+   * Answers what the server asks as long as the session lasts, before the application's handlers do; those are back when
+   * it has ended; closing the scope waits for what they are at. The server must have been told that it may ask (`mayAsk`),
+   * else opening fails with `HandlersRefused`. Over stdio, what a server asks for a call of somebody else that was given up,
+   * and that it is still at, cannot be told apart from what it asks for the session; over HTTP it can. Default: none.
+   */
+  readonly handlers?: Handlers | undefined
 }
 
 /**
@@ -68,7 +76,7 @@ export interface Sessions {
     server: Server,
     key: ServerKey,
     options?: Options
-  ) => Effect.Effect<McpSession, McpConnectError | PoolError.PoolError | SessionLost, Scope.Scope>
+  ) => Effect.Effect<McpSession, McpConnectError | PoolError.PoolError | SessionLost | HandlersRefused, Scope.Scope>
 }
 
 /**
@@ -86,6 +94,7 @@ export const make = (
   const open = (server: Server, key: ServerKey, options: Options) =>
     Effect.gen(function* () {
       const lease = yield* pool.exclusive(key)
+      if (options.handlers !== undefined) yield* lease.item.handle(options.handlers)
       const held = new Held(key, lease.item)
       yield* Effect.addFinalizer(() => held.end(lease, options.close === true))
       const path = pathOver(held)

@@ -95,6 +95,11 @@ export interface McpTransport {
   readonly pid?: number | undefined
   /** Begins to deliver to `receiver`. Called once, before the first `send`. */
   readonly start: (receiver: Receiver) => Effect.Effect<void, McpConnectError>
+  /**
+   * Whether it says of what the server asks in a response which request that belongs to: see `origin` of `Receiver`. Known
+   * after the handshake. Absent for one that never does.
+   */
+  readonly ties?: (() => boolean) | undefined
   /** Sends without waiting. Never throws; what goes wrong is told to `outgoing.failed`, or to the receiver. */
   readonly send: (outgoing: Outgoing) => void
   /** Told once, when the handshake has settled the protocol's revision (an HTTP header needs it). */

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
+import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/sdk/types.js"
 import type { Scheduler } from "effect/Scheduler"
 import * as JsonRpc from "./JsonRpc.js"
 import type * as Limits from "./Limits.js"
@@ -25,9 +25,10 @@ export interface ClientEnd {
   readonly connection: number
   /**
    * Sends a message to the client. What JSON cannot hold ends the connection, and so does a message over the limit of
-   * the client's `Limits`.
+   * the client's `Limits`. `origin` is the request of the client's that it belongs to; only a client whose configuration
+   * says HTTP hears of that, as in life.
    */
-  readonly send: (message: JSONRPCMessage) => void
+  readonly send: (message: JSONRPCMessage, origin?: RequestId) => void
   /** Sends something that is no message, as a server does that logs to its stdout. */
   readonly junk: (reason: string) => void
   /**
@@ -115,14 +116,14 @@ export class MemoryLink {
     })
   }
 
-  sendToClient(message: JSONRPCMessage): void {
+  sendToClient(message: JSONRPCMessage, origin: RequestId | undefined): void {
     if (this.state !== "open") return
     const text = JsonRpc.write(message, this.limits.messageBytes)
     if (typeof text !== "string") return this.closeFromServer(`the server failed: ${text.reason}`, text.cause)
     this.toClient(() => {
       for (const received of JsonRpc.parse(text, this.limits.depth)) {
         if (received instanceof JsonRpc.Junk) this.receiver?.junk(received.what)
-        else this.receiver?.message(received)
+        else this.receiver?.message(received, origin)
       }
     })
   }

@@ -56,12 +56,12 @@ export class SchemaRefused extends Data.TaggedError("SchemaRefused")<{ readonly 
 export const mostSteps = 1_000_000
 
 /**
- * Reads a schema. Fails with `SchemaRefused`.
+ * Reads a schema. Fails with `SchemaRefused`. `what` is how what is checked is called where it does not fit.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (schema: unknown): Effect.Effect<OutputSchema, SchemaRefused> =>
+export const make = (schema: unknown, what = "structuredContent"): Effect.Effect<OutputSchema, SchemaRefused> =>
   Effect.gen(function* () {
     const { root, source } = yield* Effect.try({ try: () => read(schema), catch: refusal })
     const patterns = source.allPatterns()
@@ -89,7 +89,7 @@ export const make = (schema: unknown): Effect.Effect<OutputSchema, SchemaRefused
           const failure = new Run(mostSteps).check(root, value)
           if (failure === undefined) return undefined
           const place = failure.path.reverse().map((part) => `[${JSON.stringify(part)}]`)
-          return `structuredContent${place.join("")}: ${failure.reason}`
+          return `${what}${place.join("")}: ${failure.reason}`
         } catch (error) {
           // A stack that runs out, too, is a value that is too deep for its schema.
           if (error instanceof Exceeded || error instanceof RangeError) return "to check it would take too long"

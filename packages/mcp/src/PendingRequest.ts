@@ -16,11 +16,14 @@ import {
   InvalidArguments,
   malformedCode,
   ProtocolError,
-  type RequestError
+  type RequestError,
+  UrlElicitationRequired
 } from "./McpError.js"
 import type { Outgoing, TransportFailure } from "./McpTransport.js"
 import type { RequestTrace } from "./RequestMessage.js"
+import type { Owner, Question } from "./ServerQuestion.js"
 import * as SessionEvent from "./SessionEvent.js"
+import type { UrlElicitation } from "./UrlElicitation.js"
 
 /**
  * How long a request may take, and who hears of its progress.
@@ -42,6 +45,8 @@ export interface RequestOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined
   /** What goes along so that the request can be traced. Default: nothing. */
   readonly trace?: RequestTrace | undefined
+  /** Whose handlers answer what the server asks for this request's sake. Default: those of its connection. */
+  readonly owner?: Owner | undefined
 }
 
 /**
@@ -77,6 +82,8 @@ export interface Holder {
   /** Tells the server that the answer is not wanted any more. */
   readonly tellCancelled: (request: PendingRequest, reason: string) => void
   readonly tell: (event: SessionEvent.SessionEvent) => void
+  /** The request has its time for an answer, or for progress, anew. */
+  readonly extend: (request: PendingRequest) => void
   /** The request has ended: by `result`, or by `error`. */
   readonly observe: (request: PendingRequest, error: RequestError | "cancelled" | undefined, result: unknown) => void
   /** The transport could not deliver this, nor can it deliver anything else. */
@@ -105,6 +112,8 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
   /** What came as its answer is not MCP. */
   isMisread = false
   private waiter: ((outcome: Outcome) => void) | undefined
+  /** What the server waits to be told before it can answer this. It is not late as long as there is any. */
+  questions: Set<Question> | undefined
 
   constructor(
     private readonly holder: Holder,
@@ -180,10 +189,19 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     }
   }
 
-  /** The server's error came, or that of a transport which could not read the answer. */
-  refuse(code: number, reason: string, data: unknown): void {
+  /**
+   * The server's error came, or that of a transport which could not read the answer. `elicitations` are what it wants to
+   * have visited first.
+   */
+  refuse(code: number, reason: string, data: unknown, elicitations?: ReadonlyArray<UrlElicitation>): void {
     if (code === malformedCode) this.isMisread = true
-    if (this.holder.release(this, true)) this.fail(this.protocolError(code, reason, data))
+    if (!this.holder.release(this, true)) return
+    const [first, ...others] = elicitations ?? []
+    this.fail(
+      first === undefined
+        ? this.protocolError(code, reason, data)
+        : new UrlElicitationRequired({ ...this.what, reason, elicitations: [first, ...others] })
+    )
   }
 
   /** An answer came that is neither. */
@@ -213,6 +231,9 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
 
   onDeadline(): void {
     const { timeoutMs: idleMs, totalTimeoutMs } = this.options
+    if (this.questions !== undefined && this.questions.size > 0 && this.deadlineAt < this.endsAt) {
+      return this.holder.extend(this)
+    }
     const timeoutMs = this.deadlineAt >= this.endsAt ? totalTimeoutMs : idleMs
     if (!this.withdraw(`not answered within ${timeoutMs} ms`)) return
     this.holder.tell(SessionEvent.Unanswered({ method: this.message.method, timeoutMs }))
@@ -221,7 +242,9 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
 
   /** The caller was interrupted; nobody waits for an outcome. Does nothing when there is one. */
   cancel(): void {
-    if (this.withdraw("the caller was interrupted")) this.holder.observe(this, "cancelled", undefined)
+    if (!this.withdraw("the caller was interrupted")) return
+    this.holder.observe(this, "cancelled", undefined)
+    if (this.questions !== undefined) this.settleQuestions()
   }
 
   private withdraw(reason: string): boolean {
@@ -238,7 +261,14 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
   private end(outcome: Outcome, error: RequestError | undefined, result: unknown): void {
     this.outcome = outcome
     this.holder.observe(this, error, result)
+    if (this.questions !== undefined) this.settleQuestions()
     this.waiter?.(outcome)
+  }
+
+  private settleQuestions(): void {
+    const { questions } = this
+    this.questions = undefined
+    for (const question of questions ?? []) question.ended(this)
   }
 
   private get what() {

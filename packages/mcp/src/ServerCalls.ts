@@ -163,7 +163,8 @@ const firstOf = (
     timeout: first.timeout ?? otherwise.timeout,
     totalTimeout: first.totalTimeout ?? otherwise.totalTimeout,
     mayRunTwice: first.mayRunTwice ?? otherwise.mayRunTwice,
-    checkOutput: first.checkOutput ?? otherwise.checkOutput
+    checkOutput: first.checkOutput ?? otherwise.checkOutput,
+    handlers: first.handlers ?? otherwise.handlers
   }
 }
 

@@ -91,7 +91,11 @@ export const rules = (config: ServerConfig.ServerConfig): ReadonlyArray<ConfigIs
     const reason = `expected 1, as isolation "exclusive" means, found ${config.concurrency}`
     issues.push({ path: ["concurrency"], reason })
   }
-  const { catalogueRefresh, rateLimit } = config
+  const { catalogueRefresh, mayAsk, rateLimit } = config
+  for (const [at, question] of mayAsk?.entries() ?? []) {
+    if (!question.startsWith("sampling.") || mayAsk?.includes("sampling") === true) continue
+    issues.push({ path: ["mayAsk", at], reason: `expected "sampling" besides "${question}"` })
+  }
   if (config.required === true && config.isolation === "perPartition") {
     const reason = 'expected false with isolation "perPartition": at the start there is no partition to connect for'
     issues.push({ path: ["required"], reason })

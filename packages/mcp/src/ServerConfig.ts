@@ -83,6 +83,26 @@ export const RateLimit = Schema.Struct({
 /** @since 0.1.0 @category models */
 export type RateLimit = typeof RateLimit.Type
 
+/**
+ * What a server may ask of us: text of a language model (`sampling`, with tools that the model may use, with context of
+ * its own), what a person fills in (`elicitation.form`) or does at an address (`elicitation.url`), the folders that are
+ * worked in (`roots`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Question = Schema.Literal(
+  "sampling",
+  "sampling.tools",
+  "sampling.context",
+  "elicitation.form",
+  "elicitation.url",
+  "roots"
+)
+
+/** @since 0.1.0 @category models */
+export type Question = typeof Question.Type
+
 const settings = {
   /**
    * Who shares a connection: any caller (`shared`, the default), callers of one partition (`perPartition`), or one
@@ -141,6 +161,12 @@ const settings = {
    * 15 minutes; `Infinity` for never.
    */
   catalogueRefresh: Schema.optional(Schema.Union(Span, Timetable)),
+  /**
+   * What the server is told in the handshake that it may ask, whoever answers: the application's handlers
+   * (`McpHandlers.layer`), or those that a session or a call brings, which must be named here if the application has none
+   * of their kind. What nobody is there to answer is refused. None: `[]`. Default: what the application's handlers answer.
+   */
+  mayAsk: Schema.optional(Schema.Array(Question)),
   /**
    * Whether nothing starts without this server: it is connected before the layer is ready, which else fails. It then has
    * a `min` of at least 1. Default false.

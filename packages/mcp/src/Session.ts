@@ -38,6 +38,7 @@ import * as RequestMessage from "./RequestMessage.js"
 import { type Host, ServerTraffic } from "./ServerTraffic.js"
 import * as SessionCounters from "./SessionCounters.js"
 import * as SessionEvent from "./SessionEvent.js"
+import * as UrlElicitation from "./UrlElicitation.js"
 
 /**
  * What hears the messages that are not the session's own.
@@ -49,6 +50,10 @@ export interface Listener {
   /** `origin` is the id of the request that the message belongs to, where the transport can tell. */
   readonly message?: ((message: JSONRPCMessage, origin: RequestId | undefined) => void) | undefined
   readonly notification?: ((notification: JSONRPCNotification) => void) | undefined
+  /** The server asks something. Whether it is taken: what somebody takes is given to nobody else. */
+  readonly request?: ((request: JSONRPCRequest, origin: RequestId | undefined) => boolean) | undefined
+  /** A request was refused until a person has visited these addresses. */
+  readonly visits?: ((elicitations: ReadonlyArray<UrlElicitation.UrlElicitation>) => void) | undefined
   /** The server sent something that it should not; it was counted and dropped. */
   readonly event?: ((event: SessionEvent.SessionEvent) => void) | undefined
   /** Something was answered as MCP has it: the server is there. */
@@ -86,6 +91,12 @@ export interface Session {
   readonly listen: (listener: Listener) => void
   readonly isOpen: () => boolean
   readonly pending: () => number
+  /** The pending request of this id. */
+  readonly find: (id: RequestId) => PendingRequest | undefined
+  /** Every pending request, in the order of their ids. */
+  readonly waiting: () => ReadonlyArray<PendingRequest>
+  /** A pending request has its time for an answer, or for progress, anew. */
+  readonly extend: (request: PendingRequest) => void
   readonly counters: Readonly<SessionCounters.SessionCounters>
   readonly limits: Limits.Values
   /** Makes text that the server wrote fit to be shown. */
@@ -170,6 +181,8 @@ class Live implements Session, Holder, Host {
   readonly now = () => this.deadlines.now()
   readonly isOpen = () => this.ended === undefined
   readonly pending = () => this.requests.size
+  readonly find = (id: RequestId) => (typeof id === "number" ? this.requests.get(id) : undefined)
+  readonly waiting = () => this.requests.values()
 
   request<A>(
     method: string,
@@ -286,6 +299,10 @@ class Live implements Session, Holder, Host {
     return true
   }
 
+  extend(request: PendingRequest): void {
+    this.deadlines.add(request, Math.min(this.deadlines.now() + request.options.timeoutMs * 1e6, request.endsAt))
+  }
+
   observe(request: PendingRequest, error: RequestError | "cancelled" | undefined, result: unknown): void {
     if (this.observer === undefined) return
     try {
@@ -316,7 +333,7 @@ class Live implements Session, Holder, Host {
   }
 
   private tellEnd(reason: string, cause: unknown): void {
-    for (const listener of this.listeners) this.guard("its end", () => listener.closed?.(reason, cause))
+    this.forEach("its end", (listener) => listener.closed?.(reason, cause))
   }
 
   close(reason: string, cause: unknown): void {
@@ -353,9 +370,7 @@ class Live implements Session, Holder, Host {
       const allowed = this.limits.notificationsPerSecond
       this.log(LogLevel.Warning, `it sends more than ${allowed} notifications a second; what is too much is dropped`)
     }
-    for (const listener of this.listeners) {
-      if (listener.event !== undefined) this.guard("an event", () => listener.event?.(event))
-    }
+    this.forEach("an event", (listener) => listener.event?.(event))
   }
 
   receiveJunk(reason: string): void {
@@ -388,7 +403,11 @@ class Live implements Session, Holder, Host {
     else if (!("error" in received)) request.succeed(result)
     else if (Predicate.isRecord(error) && Number.isInteger(error["code"]) && typeof error["message"] === "string") {
       // `isInteger` has proved it a number, which its type does not say.
-      request.refuse(error["code"] as number, this.clean(error["message"]), ErrorData.clean(error["data"], this.clean))
+      const code = error["code"] as number
+      const visits =
+        code === UrlElicitation.requiredCode ? UrlElicitation.required(error["data"], this.clean) : undefined
+      request.refuse(code, this.clean(error["message"]), ErrorData.clean(error["data"], this.clean), visits)
+      if (visits !== undefined) this.forEach("an error", ({ visits: hear }) => hear?.(visits))
     } else request.misread("its error has no code or no message")
     if (request.isMisread) return
     for (const listener of this.listeners) {
@@ -408,10 +427,8 @@ class Live implements Session, Holder, Host {
       this.tell(SessionEvent.StrayProgress({ id: token }))
       return true
     }
-    const { onProgress, resetOnProgress, timeoutMs } = request.options
-    if (resetOnProgress === true) {
-      this.deadlines.update(request, Math.min(this.deadlines.now() + timeoutMs * 1e6, request.endsAt))
-    }
+    const { onProgress, resetOnProgress } = request.options
+    if (resetOnProgress === true) this.extend(request)
     if (onProgress !== undefined) this.guard("its progress", () => onProgress(progress))
     return true
   }
@@ -427,6 +444,11 @@ class Live implements Session, Holder, Host {
       const opened = this.traffic.open({ jsonrpc: "2.0", id, method })
       // Not `send`: a request of the same id is still open, and this is not its answer.
       if (opened !== "opened") return this.transmit(opened)
+      // It has an id and a method; what else it has is for who takes it to look at.
+      const asked = received as JSONRPCRequest
+      let taken = false
+      this.forEach("a request", ({ request }) => (taken ||= request?.(asked, origin) === true))
+      if (taken) return
     }
     this.hand(received, origin)
   }
@@ -445,6 +467,10 @@ class Live implements Session, Holder, Host {
     this.counters[counter]++
     this.tell(event)
     this.traffic.stray()
+  }
+
+  private forEach(what: string, tell: (listener: Listener) => void): void {
+    for (const listener of this.listeners) this.guard(what, () => tell(listener))
   }
 
   private guard(what: string, call: () => void): void {

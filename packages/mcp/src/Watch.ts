@@ -209,6 +209,7 @@ class Requests implements RequestObserver {
 const isUnanswered = (error: RequestError | "cancelled" | undefined, before: boolean): boolean => {
   if (error === undefined) return false
   if (error === "cancelled") return before
+  if (error._tag === "UrlElicitationRequired") return false
   if (error._tag === "ProtocolError") return before && error.code === malformedCode
   return before || error._tag === "CallTimeout"
 }
@@ -220,7 +221,9 @@ const typeOf = (method: string, error: RequestError | "cancelled" | undefined, r
 
 /** Whether the server had its time: what was cut short by others says nothing of how fast it is. */
 const wasAwaited = (error: RequestError | "cancelled" | undefined): boolean =>
-  error === undefined || (error !== "cancelled" && (error._tag === "CallTimeout" || error._tag === "ProtocolError"))
+  error === undefined || (error !== "cancelled" && awaited.has(error._tag))
+
+const awaited: ReadonlySet<RequestError["_tag"]> = new Set(["CallTimeout", "ProtocolError", "UrlElicitationRequired"])
 
 /** Whether an error says something of the server. A ping that is refused is answered. */
 const isServers = (method: string, error: RequestError | "cancelled"): error is RequestError => {

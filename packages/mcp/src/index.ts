@@ -11,6 +11,8 @@ export * as ConfigIssue from "./ConfigIssue.js"
 /** @since 0.1.0 */
 export * as CurrentPartition from "./CurrentPartition.js"
 /** @since 0.1.0 */
+export * as ElicitationForm from "./ElicitationForm.js"
+/** @since 0.1.0 */
 export * as HttpAddress from "./HttpAddress.js"
 /** @since 0.1.0 */
 export * as HttpCarrier from "./HttpCarrier.js"
@@ -32,6 +34,8 @@ export * as McpConnection from "./McpConnection.js"
 export * as McpConnector from "./McpConnector.js"
 /** @since 0.1.0 */
 export * as McpError from "./McpError.js"
+/** @since 0.1.0 */
+export * as McpHandlers from "./McpHandlers.js"
 /** @since 0.1.0 */
 export * as McpHttp from "./McpHttp.js"
 /** @since 0.1.0 */
@@ -84,3 +88,5 @@ export * as TaskError from "./TaskError.js"
 export * as TaskRequest from "./TaskRequest.js"
 /** @since 0.1.0 */
 export * as TraceContext from "./TraceContext.js"
+/** @since 0.1.0 */
+export * as UrlElicitation from "./UrlElicitation.js"

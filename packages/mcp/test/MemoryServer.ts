@@ -6,7 +6,8 @@ import { Effect, Layer } from "effect"
 export class Refusal {
   constructor(
     readonly code: number,
-    readonly message: string
+    readonly message: string,
+    readonly data?: unknown
   ) {}
 }
 
@@ -23,6 +24,8 @@ export interface Options {
   readonly capabilities?: Readonly<Record<string, unknown>> | undefined
   /** By method. What is given is the result, a `Refusal`, or `nothing`. */
   readonly on?: Readonly<Record<string, Handler>> | undefined
+  /** Sees each message before it is answered. */
+  readonly heard?: ((message: JSONRPCMessage, client: McpMemory.ClientEnd) => void) | undefined
   readonly admit?:
     | ((message: JSONRPCMessage, client: McpMemory.ClientEnd) => McpTransport.TransportFailure | undefined)
     | undefined
@@ -38,7 +41,7 @@ export class MemoryServer {
   readonly serve: McpMemory.Serve = (client) =>
     Effect.sync(() => {
       this.clients.push(client)
-      const { admit, capabilities, on } = this.options
+      const { admit, capabilities, heard, on } = this.options
       const handlers: Readonly<Record<string, Handler>> = {
         initialize: () => ({
           protocolVersion: "2025-06-18",
@@ -52,6 +55,7 @@ export class MemoryServer {
         admit: (message) => admit?.(message, client),
         message: (message) => {
           this.received.push(message)
+          heard?.(message, client)
           if (!("method" in message && "id" in message)) return
           const { id, method, params } = message
           const answer = (handlers[method] ?? (() => new Refusal(-32601, "Method not found")))(params ?? {}, client, id)
@@ -59,7 +63,7 @@ export class MemoryServer {
           // A test server may well send what is not MCP.
           client.send(
             (answer instanceof Refusal
-              ? { jsonrpc: "2.0", id, error: { code: answer.code, message: answer.message } }
+              ? { jsonrpc: "2.0", id, error: { ...answer } }
               : { jsonrpc: "2.0", id, result: answer }) as JSONRPCMessage
           )
         }

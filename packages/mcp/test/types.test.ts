@@ -7,6 +7,7 @@ import {
   McpCompletion,
   type McpConnector,
   type McpError,
+  McpHandlers,
   McpPool,
   type McpSession,
   type McpTask,
@@ -18,7 +19,7 @@ import {
   type TaskError
 } from "@mooring/mcp"
 import type { GetPromptResult, Prompt, ReadResourceResult, Resource } from "@modelcontextprotocol/sdk/types.js"
-import { Effect, Layer, Schedule, Schema, type Scope } from "effect"
+import { Context, Effect, Layer, Schedule, Schema, type Scope } from "effect"
 import { z } from "zod"
 
 const servers = {
@@ -44,6 +45,7 @@ type CallError =
   | McpError.RequestError
   | McpError.OutcomeUnknown
   | McpError.UnsupportedCapability
+  | McpError.HandlersRefused
   | McpError.ToolDenied
   | McpError.RateLimited
   | McpError.OutputSchemaRefused
@@ -158,12 +160,39 @@ describe("the types of McpClient", () => {
     compiled(() => {
       const session = mcp.session("web", { affinity: "conversation-7" })
       expectTypeOf(session).toEqualTypeOf<
-        Effect.Effect<McpSession.McpSession, McpClient.BorrowError | McpError.SessionLost, Scope.Scope>
+        Effect.Effect<
+          McpSession.McpSession,
+          McpClient.BorrowError | McpError.SessionLost | McpError.HandlersRefused,
+          Scope.Scope
+        >
       >()
       // @ts-expect-error: the scope is missing
       Effect.runPromise(session)
       const call = Effect.flatMap(session, (one) => one.call(Search, { query: "a" }))
       expectTypeOf(Effect.scoped(call)).toEqualTypeOf<Effect.Effect<Hits, TypedError | McpError.SessionLost>>()
+    })
+  })
+})
+
+describe("the types of McpHandlers", () => {
+  class Model extends Context.Tag("types/Model")<Model, string>() {}
+  class Person extends Context.Tag("types/Person")<Person, string>() {}
+
+  it("a layer needs what its handlers need, and those of a call or a session need nothing", () => {
+    const handlers = {
+      sampling: { createMessage: () => Effect.map(Model, (model) => McpHandlers.message(model, "")) },
+      elicitation: { form: () => Effect.as(Person, McpHandlers.decline) }
+    }
+    expectTypeOf(McpHandlers.layer(handlers)).toEqualTypeOf<Layer.Layer<never, never, Model | Person>>()
+    expectTypeOf(McpHandlers.layer({})).toEqualTypeOf<Layer.Layer<never>>()
+    compiled(() => {
+      // @ts-expect-error: nobody has a model for it
+      mcp.callTool("web", "a", {}, { handlers })
+      // @ts-expect-error: nobody has a model for it
+      mcp.session("web", { handlers })
+      // @ts-expect-error: a failure that the server would not understand
+      McpHandlers.layer({ roots: { list: () => Effect.fail("no") } })
+      McpHandlers.layer({ roots: { list: () => Effect.fail(McpHandlers.rejected) } })
     })
   })
 })

@@ -8,6 +8,7 @@
 import { McpError, type McpMemory, type McpTransport } from "@mooring/mcp"
 import {
   type CallToolResult,
+  ClientCapabilitiesSchema,
   type JSONRPCNotification,
   type JSONRPCRequest,
   type JSONRPCMessage,
@@ -25,6 +26,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Runtime from "effect/Runtime"
+import { ClientRequests } from "./ClientRequests.js"
 import { type CallScript, ConnectFault, Fault } from "./Fault.js"
 import { describe, page, type Refusal } from "./TestOffer.js"
 import type { RunningServer } from "./TestServer.js"
@@ -74,6 +76,7 @@ class Session<R> implements McpMemory.ServerEnd {
   private script: CallScript = {}
   private readonly flights = new Map<RequestId, Flight>()
   private readonly disconnected: () => void
+  private readonly requests: ClientRequests
 
   constructor(
     private readonly server: RunningServer<R>,
@@ -82,6 +85,7 @@ class Session<R> implements McpMemory.ServerEnd {
     private readonly fork: (effect: Effect.Effect<void, never, R>) => Fiber.RuntimeFiber<void>
   ) {
     server.clients.add(client)
+    this.requests = new ClientRequests(client)
     this.disconnected = server.ledger.connected()
   }
 
@@ -96,8 +100,7 @@ class Session<R> implements McpMemory.ServerEnd {
   }
 
   readonly message = (message: JSONRPCMessage): void => {
-    // This server asks its client nothing, so what is no request or notification answers nothing.
-    if (!("method" in message)) return
+    if (!("method" in message)) return this.requests.answered(message)
     if ("id" in message) this.request(message)
     else this.notification(message)
   }
@@ -140,6 +143,8 @@ class Session<R> implements McpMemory.ServerEnd {
 
   private initialize(request: JSONRPCRequest): void {
     const asked = request.params?.["protocolVersion"]
+    const announced = ClientCapabilitiesSchema.safeParse(request.params?.["capabilities"])
+    if (announced.success) this.requests.capabilities = announced.data
     const version = SUPPORTED_PROTOCOL_VERSIONS.find((supported) => supported === asked) ?? LATEST_PROTOCOL_VERSION
     const { instructions, name } = this.server.server
     ConnectFault.$match(this.connectFault, {
@@ -278,6 +283,7 @@ class Session<R> implements McpMemory.ServerEnd {
       server: this.client.key.server,
       partition: this.client.key.partition,
       connection: this.client.connection,
+      client: this.requests.client(request.id),
       progress: (progress, total, message) =>
         Effect.sync(() => {
           if (token === undefined) return

@@ -12,6 +12,7 @@ import { dual } from "effect/Function"
 import * as JSONSchema from "effect/JSONSchema"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import * as Schema from "effect/Schema"
+import type { Client } from "./ClientRequests.js"
 
 /**
  * What a handler may know of its call.
@@ -27,6 +28,8 @@ export interface CallContext {
   readonly connection: number
   /** Tells the client how far the call is. Does nothing when the client did not ask for it. */
   readonly progress: (progress: number, total?: number, message?: string) => Effect.Effect<void>
+  /** Asks the client, as `client.sample("Sum it up.")`. */
+  readonly client: Client
 }
 
 /**

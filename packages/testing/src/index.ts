@@ -3,6 +3,8 @@ export * as CallSchedule from "./CallSchedule.js"
 /** @since 0.1.0 */
 export * as ConnectionContract from "./ConnectionContract.js"
 /** @since 0.1.0 */
+export * as ClientRequests from "./ClientRequests.js"
+/** @since 0.1.0 */
 export * as Contract from "./Contract.js"
 /** @since 0.1.0 */
 export * as ContractServer from "./ContractServer.js"

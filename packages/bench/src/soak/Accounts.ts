@@ -79,5 +79,6 @@ const neverRun: ReadonlySet<string> = new Set([
   "PoolSaturated",
   "CircuitOpen",
   "McpConnectError",
-  "UnsupportedCapability"
+  "UnsupportedCapability",
+  "HandlersRefused"
 ])
