@@ -19,11 +19,12 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Answer from "./Answer.js"
+import * as CallUpdate from "./CallUpdate.js"
 import { ClientInfo } from "./ClientInfo.js"
 import * as ClientTransport from "./ClientTransport.js"
 import { McpConnector } from "./McpConnector.js"
 import { malformedCode, McpConnectError, ProtocolError, type RequestError, UnsupportedCapability } from "./McpError.js"
-import type { McpTransport } from "./McpTransport.js"
+import type { Listening, McpTransport } from "./McpTransport.js"
 import type { RequestObserver, RequestOptions } from "./PendingRequest.js"
 import * as Redaction from "./Redaction.js"
 import type { RequestTrace } from "./RequestMessage.js"
@@ -44,6 +45,8 @@ export interface CallLimits {
   readonly timeout?: Duration.DurationInput | undefined
   /** How long in all, progress or not. Default: the server's `totalTimeout` (10 minutes). */
   readonly totalTimeout?: Duration.DurationInput | undefined
+  /** Hears of the call's progress, as it comes. Default: nobody. */
+  readonly onProgress?: CallUpdate.OnProgress | undefined
 }
 
 /**
@@ -75,6 +78,10 @@ export interface McpConnection {
   readonly onAlive: (hook: () => void) => void
   /** Calls `hook` with every notification that is not progress of a request of this connection. */
   readonly onNotification: (hook: (notification: JSONRPCNotification) => void) => void
+  /** Calls `hook` whenever notifications may have been missed: too many came, or the stream that they come on broke off. */
+  readonly onMissed: (hook: () => void) => void
+  /** Hears what the server says outside of any request, until it is stopped. See `McpTransport`. */
+  readonly listen: () => Listening
   /** Calls `hook` with whatever the server sends that it should not: a late answer, junk, too many notifications, … */
   readonly onEvent: (hook: (event: SessionEvent) => void) => void
   /**
@@ -339,6 +346,14 @@ class Live implements McpConnection {
     this.session.listen({ notification: hook })
   }
 
+  onMissed(hook: () => void): void {
+    this.session.listen({ missed: hook })
+  }
+
+  listen(): Listening {
+    return this.parts.transport.listen?.() ?? { onReady: (hook) => hook(), stop: () => {} }
+  }
+
   onEvent(hook: (event: SessionEvent) => void): void {
     this.session.listen({ event: hook })
   }
@@ -378,11 +393,12 @@ class Live implements McpConnection {
 
   private limited(limits: CallLimits | undefined): RequestOptions {
     if (limits === undefined) return this.tool
-    const { timeout, totalTimeout } = limits
+    const { onProgress, timeout, totalTimeout } = limits
     return {
       timeoutMs: timeout === undefined ? this.tool.timeoutMs : Duration.toMillis(timeout),
       totalTimeoutMs: totalTimeout === undefined ? this.tool.totalTimeoutMs : Duration.toMillis(totalTimeout),
       resetOnProgress: true,
+      onProgress: onProgress && ((progress) => onProgress(CallUpdate.progressOf(progress, 1))),
       trace: this.tool.trace
     }
   }

@@ -12,6 +12,7 @@ import {
   type JSONRPCMessage,
   type JSONRPCNotification,
   type JSONRPCRequest,
+  type Progress,
   type RequestId
 } from "@modelcontextprotocol/sdk/types.js"
 import * as Cause from "effect/Cause"
@@ -53,6 +54,8 @@ export interface Listener {
   readonly event?: ((event: SessionEvent.SessionEvent) => void) | undefined
   /** Something was answered as MCP has it: the server is there. */
   readonly alive?: (() => void) | undefined
+  /** What the server said by itself may have been missed: too much came, or the transport lost it. */
+  readonly missed?: (() => void) | undefined
   /** The connection has ended. Called once; at once when it has ended already. */
   readonly closed?: ((reason: string, cause: unknown) => void) | undefined
 }
@@ -132,6 +135,7 @@ export const make = (
       message: (message, origin) => session.receive(message, origin),
       junk: (reason) => session.receiveJunk(reason),
       draining: (reason, cause) => session.drain(reason, cause),
+      missed: () => session.missed(),
       closed: (reason, cause) => session.close(reason, cause)
     })
     return session
@@ -358,6 +362,12 @@ class Live implements Session, Holder, Host {
     }
   }
 
+  missed(): void {
+    for (const listener of this.listeners) {
+      if (listener.missed !== undefined) this.guard("what was missed", () => listener.missed?.())
+    }
+  }
+
   receiveJunk(reason: string): void {
     if (this.over) return
     this.stray("junk", SessionEvent.Junk({ reason: this.clean(reason) }))
@@ -412,14 +422,19 @@ class Live implements Session, Holder, Host {
     if (resetOnProgress === true) {
       this.deadlines.update(request, Math.min(this.deadlines.now() + timeoutMs * 1e6, request.endsAt))
     }
-    if (onProgress !== undefined) this.guard("its progress", () => onProgress(progress))
+    if (onProgress !== undefined) this.guard("its progress", () => onProgress(this.shown(progress)))
     return true
+  }
+
+  private shown(progress: Progress): Progress {
+    const { message } = progress
+    return message === undefined ? progress : { ...progress, message: this.clean(message) }
   }
 
   private receiveOther(received: { readonly [key: string]: unknown }, origin: RequestId | undefined): void {
     const { id, method, params } = received
     if (id === undefined) {
-      if (!this.traffic.admits("notifications")) return
+      if (!this.traffic.admits("notifications")) return this.missed()
       const cancelled =
         method === "notifications/cancelled" && Predicate.isRecord(params) ? params["requestId"] : undefined
       if (isId(cancelled)) this.traffic.settle(cancelled)
@@ -447,11 +462,16 @@ class Live implements Session, Holder, Host {
     this.traffic.stray()
   }
 
-  private guard(what: string, call: () => void): void {
-    try {
-      call()
-    } catch (defect) {
+  private guard(what: string, call: () => unknown): void {
+    const failed = (defect: unknown) => {
       this.log(LogLevel.Error, `what listens to ${what} failed`, Cause.die(defect))
+    }
+    try {
+      const returned = call()
+      // Nobody waits for it; unheard, its rejection would end the process.
+      if (returned instanceof Promise) returned.catch(failed)
+    } catch (defect) {
+      failed(defect)
     }
   }
 }
