@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Lease } from "@mooring/pool"
-import { McpClient, McpPool, type ServerConfig, ServerKey } from "@mooring/mcp"
-import { Chunk, Context, Effect, Exit, Fiber, Layer, Scope, Stream, TestClock } from "effect"
+import { McpClient, McpPool, type ServerConfig, ServerKey, type ServerLog } from "@mooring/mcp"
+import { Chunk, Context, Effect, Exit, Fiber, Layer, Redacted, Scope, Stream, TestClock } from "effect"
 import { client, nothing, Refusal, stdio } from "./MemoryServer.js"
 import { Telling } from "./Telling.js"
 
@@ -265,7 +265,7 @@ describe("resourceUpdates", () => {
         const rest = told.slice(1)
         expect(rest).toHaveLength(256)
         expect(rest[0]).toEqual(updated("x://45"))
-        expect(rest.slice(-2)).toEqual([mayHaveChanged("x://", "slowReader"), updated("x://299")])
+        expect(rest.slice(-2)).toEqual([updated("x://299"), mayHaveChanged("x://", "slowReader")])
       })
     )
   })
@@ -317,5 +317,250 @@ describe("resourceUpdates", () => {
       expect(Chunk.toReadonlyArray(yield* Fiber.join(fiber))).toEqual([subscribed("file:///a")])
       expect(telling.open).toEqual([])
     })
+  })
+})
+
+describe("listChanges", () => {
+  it.effect("tells which list has changed, connects nothing, and tells once what was not read yet", () => {
+    const telling = new Telling()
+    return using(telling, (mcp) =>
+      Effect.gen(function* () {
+        const changes = yield* reading(mcp.listChanges("a"))
+        expect(telling.server.clients).toEqual([])
+        yield* mcp.callTool("a", "do")
+        yield* settle
+        // Nobody heard of changes while nothing was connected.
+        expect(changes.told).toEqual(["tools", "resources"])
+        for (const list of ["tools", "tools", "prompts", "resources"]) {
+          telling.tell(`notifications/${list}/list_changed`)
+        }
+        yield* settle
+        expect(changes.told.slice(2)).toEqual(["tools", "prompts", "resources"])
+        yield* changes.stop
+        telling.tell("notifications/tools/list_changed")
+        yield* settle
+        expect(changes.told).toHaveLength(5)
+      })
+    )
+  })
+
+  it.effect("says that lists may have changed when notifications were missed, and of each key its own", () => {
+    const telling = new Telling()
+    return using(
+      telling,
+      (mcp) =>
+        Effect.gen(function* () {
+          const [ada, bob] = [mcp.forPartition("ada"), mcp.forPartition("bob")]
+          yield* ada.callTool("a", "do")
+          yield* bob.callTool("a", "do")
+          const mine = yield* reading(ada.listChanges("a"))
+          const other = yield* reading(bob.listChanges("a"))
+          telling.tell("notifications/prompts/list_changed", {}, "ada")
+          yield* settle
+          for (let n = 0; n < 1_100; n++) telling.tell("notifications/anything", {}, "ada")
+          yield* settle
+          expect([mine.told.slice(0, 3), other.told]).toEqual([["prompts", "tools", "resources"], []])
+        }),
+      { ...stdio, isolation: "perPartition" }
+    )
+  })
+})
+
+describe("logs", () => {
+  const say = (telling: Telling, level: string, data: unknown = level) =>
+    telling.tell("notifications/message", { level, logger: "db", data })
+  const levelsOf = (told: ReadonlyArray<ServerLog.ServerLog>) => told.map(({ level }) => level)
+
+  it.effect("asks for the least severe level that a reader wants, and tells each what it asked for", () => {
+    const telling = new Telling()
+    return using(telling, (mcp) =>
+      Effect.gen(function* () {
+        const errors = yield* reading(mcp.logs("a", { level: "error" }))
+        expect(telling.levels).toEqual([[1, "error"]])
+        const infos = yield* reading(mcp.logs("a", { level: "info" }))
+        const all = yield* reading(mcp.logs("a"))
+        expect(telling.levels).toEqual([
+          [1, "error"],
+          [1, "info"]
+        ])
+        for (const level of ["debug", "info", "error", "no such level"]) say(telling, level)
+        yield* settle
+        expect(errors.told).toEqual([{ level: "error", logger: "db", data: "error", connection: 1 }])
+        expect(levelsOf(infos.told)).toEqual(["info", "error"])
+        expect(levelsOf(all.told)).toEqual(["debug", "info", "error"])
+        yield* infos.stop
+        yield* errors.stop
+        yield* all.stop
+        expect(telling.levels.slice(2)).toEqual([
+          [1, "error"],
+          [1, "debug"],
+          [1, "emergency"]
+        ])
+      })
+    )
+  })
+
+  it.effect("leaves the level of a server alone that nobody asked for one, and keeps no connection", () => {
+    const telling = new Telling()
+    return using(telling, (mcp) =>
+      Effect.gen(function* () {
+        const { stop, told } = yield* reading(mcp.logs("a"))
+        say(telling, "debug")
+        yield* settle
+        yield* stop
+        expect([told.length, telling.levels]).toEqual([1, []])
+        yield* reading(mcp.logs("a"))
+        yield* TestClock.adjust("5 minutes")
+        expect(telling.open).toEqual([])
+      })
+    )
+  })
+
+  it.effect("tells the level to connections that open later", () => {
+    const telling = new Telling()
+    return using(telling, (mcp) =>
+      Effect.gen(function* () {
+        const { told } = yield* reading(mcp.logs("a", { level: "warning" }))
+        telling.kill()
+        yield* settle
+        yield* mcp.callTool("a", "do")
+        yield* settle
+        say(telling, "alert")
+        yield* settle
+        expect(telling.levels).toEqual([
+          [1, "warning"],
+          [2, "warning"]
+        ])
+        expect(told.map(({ connection }) => connection)).toEqual([2])
+      })
+    )
+  })
+
+  it.effect("hides secrets and control characters in what a server logs, and keeps a measure of it", () => {
+    const telling = new Telling()
+    return using(
+      telling,
+      (mcp) =>
+        Effect.gen(function* () {
+          const { told } = yield* reading(mcp.logs("a"))
+          say(telling, "info", { url: "postgres://u:tops3cret@db", "\u001B[31mred": ["x".repeat(100_000)] })
+          yield* settle
+          const shown = JSON.stringify(told)
+          expect(shown).toContain("«redacted»")
+          expect(shown).not.toContain("tops3cret")
+          expect(shown).not.toContain("\\u001b")
+          expect(shown.length).toBeLessThan(70_000)
+        }),
+      { ...stdio, env: { DB: Redacted.make("tops3cret") } }
+    )
+  })
+
+  it.effect("a slow reader loses the oldest, and nothing waits for it", () => {
+    const telling = new Telling()
+    return using(telling, (mcp) =>
+      Effect.gen(function* () {
+        const next = yield* Effect.makeLatch()
+        const told: Array<unknown> = []
+        const slow = Stream.runForEach(mcp.logs("a"), ({ data }) =>
+          Effect.zipRight(
+            Effect.sync(() => told.push(data)),
+            next.await
+          )
+        )
+        yield* Effect.fork(slow)
+        yield* settle
+        for (let n = 0; n < 500; n++) say(telling, "info", n)
+        yield* settle
+        yield* next.open
+        yield* settle
+        expect([told[0], told.at(-1), told.length]).toEqual([244, 499, 256])
+      })
+    )
+  })
+
+  it.effect("fails where the server does not log, whether it is connected already or not, and asks it nothing", () => {
+    const telling = new Telling({ capabilities: { logging: undefined } })
+    return using(telling, (mcp) =>
+      Effect.gen(function* () {
+        const first = yield* Effect.flip(Stream.runDrain(mcp.logs("a", { level: "info" })))
+        const second = yield* Effect.flip(Stream.runDrain(mcp.logs("a")))
+        expect([first, second]).toMatchObject([
+          { _tag: "UnsupportedCapability", capability: "logging" },
+          { _tag: "UnsupportedCapability" }
+        ])
+        expect(telling.server.methods).toEqual([])
+      })
+    )
+  })
+
+  it.effect("a level that the server refuses fails who asked for it, and nobody else", () => {
+    const telling = new Telling({ on: { "logging/setLevel": () => new Refusal(-32602, "no such level here") } })
+    return using(telling, (mcp) =>
+      Effect.gen(function* () {
+        const plain = yield* reading(mcp.logs("a"))
+        const error = yield* Effect.flip(Stream.runDrain(mcp.logs("a", { level: "notice" })))
+        expect(error).toMatchObject({ _tag: "ProtocolError", code: -32602 })
+        say(telling, "debug")
+        yield* settle
+        expect(plain.told).toHaveLength(1)
+      })
+    )
+  })
+})
+
+describe("a session", () => {
+  it.effect("hears of resources on its own connection, and counts with those who share it", () => {
+    const telling = new Telling()
+    return using(telling, (mcp) =>
+      Effect.gen(function* () {
+        const shared = yield* reading(mcp.resourceUpdates("a", "file:///a"))
+        const scope = yield* Scope.make()
+        const session = yield* Scope.extend(mcp.session("a"), scope)
+        const own = yield* reading(session.resourceUpdates("file:///a"))
+        const logs = yield* reading(session.logs)
+        yield* session.setLevel("alert")
+        telling.updated("file:///a")
+        telling.tell("notifications/message", { level: "alert", data: "fire" })
+        yield* settle
+        expect([own.told.length, shared.told.length, logs.told.length]).toEqual([2, 2, 1])
+        expect(telling.server.methods).toEqual(["resources/subscribe", "logging/setLevel"])
+        yield* Scope.close(scope, Exit.void)
+        yield* settle
+        expect(Exit.isFailure(yield* Fiber.await(own.fiber))).toBe(true)
+        expect(yield* Effect.flip(Fiber.join(logs.fiber))).toMatchObject({
+          _tag: "SessionLost",
+          reason: "its scope was closed"
+        })
+        const late = yield* Effect.flip(Stream.runDrain(session.resourceUpdates("file:///a")))
+        expect([late._tag, (yield* Effect.flip(session.setLevel("info")))._tag]).toEqual(["SessionLost", "SessionLost"])
+        expect(telling.wanted).toEqual(["file:///a"])
+        expect(telling.levels).toEqual([
+          [1, "alert"],
+          [1, "emergency"]
+        ])
+        yield* shared.stop
+        expect(telling.wanted).toEqual([])
+      })
+    )
+  })
+
+  it.effect("loses what it reads with its connection", () => {
+    const telling = new Telling()
+    return using(telling, (mcp) =>
+      Effect.gen(function* () {
+        const session = yield* mcp.session("a")
+        const own = yield* reading(session.resourceUpdates("file:///a"))
+        const logs = yield* reading(session.logs)
+        telling.kill("it was killed")
+        yield* settle
+        const errors = yield* Effect.all([Effect.flip(Fiber.join(own.fiber)), Effect.flip(Fiber.join(logs.fiber))])
+        expect(errors).toMatchObject([
+          { _tag: "SessionLost", reason: "it was killed" },
+          { _tag: "SessionLost", reason: "it was killed" }
+        ])
+        expect((yield* Effect.flip(Stream.runDrain(session.resourceUpdates("x://"))))._tag).toBe("SessionLost")
+        expect((yield* Effect.flip(session.setLevel("info")))._tag).toBe("SessionLost")
+      })
+    )
   })
 })
