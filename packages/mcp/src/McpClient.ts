@@ -165,8 +165,8 @@ export interface Service<Name extends string = string> {
    * is asked once for all who read it (of one partition, where connections are not shared), by the first, and told by the
    * last that it is no longer wanted. Waits for a connection as a call does, and fails as one until it is subscribed. It
    * takes no slot after that, and keeps the connection from idling out. When that is lost or replaced, another is
-   * subscribed, for as long as there is a chance to get one, and `MayHaveChanged` tells that updates may have been missed;
-   * what will not mend by itself fails the stream. A slow reader is told once of what changed several times, and slows
+   * subscribed, however long it takes to get one, and `MayHaveChanged` tells that updates may have been missed; only what
+   * the server refuses fails the stream then. A slow reader is told once of what changed several times, and slows
    * nothing. Fails with `UnsupportedCapability` (nothing is sent) where the server does not offer `resources.subscribe`.
    * Ends with the pool.
    */

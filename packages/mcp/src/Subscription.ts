@@ -54,6 +54,9 @@ export const pauses = { lasting: 30_000, first: 500, longest: 30_000 } as const
 export class Subscription {
   private readonly readers = new Set<UpdateReader<SubscribeError>>()
   private isSubscribed = false
+  private wasSubscribed = false
+  /** That it cannot be subscribed to again has been logged. */
+  private isReported = false
   private since = -Infinity
   /** How often in a row it was lost before it had lasted. */
   private losses = 0
@@ -98,7 +101,7 @@ export class Subscription {
   /** Looks for a connection to be subscribed on. */
   private subscribe(): void {
     const tried = Effect.suspend(() => this.host.borrow((connection) => this.join(connection)))
-    const attempts = Effect.zipRight(this.pause, Effect.retry(tried, { schedule: growing, while: isTransient }))
+    const attempts = Effect.zipRight(this.pause, Effect.retry(tried, { schedule: growing, while: this.mayMend }))
     let over = false
     const stop = this.host.run(
       Effect.flatMap(Effect.exit(attempts), (exit) =>
@@ -113,6 +116,20 @@ export class Subscription {
     )
     // It may be over already.
     if (!over) this.stop = stop
+  }
+
+  /** A server that is there no more may come back, whatever it says at first; one that never was is told of at once. */
+  private readonly mayMend = (error: SubscribeError): Effect.Effect<boolean> => {
+    const mends = isTransient(error) || (error._tag === "McpConnectError" && this.wasSubscribed)
+    if (!mends || !this.wasSubscribed || this.isReported) return Effect.succeed(mends)
+    this.isReported = true
+    return Effect.as(
+      Effect.logWarning(
+        "A resource could not be subscribed to again as yet; this goes on until nobody reads it",
+        error
+      ),
+      true
+    )
   }
 
   /** A server that takes each subscription and then ends is not connected to over and over without a pause. */
@@ -132,6 +149,8 @@ export class Subscription {
       const letGo = connection.hold(this.uri, {
         subscribed: () => {
           this.isSubscribed = true
+          this.wasSubscribed = true
+          this.isReported = false
           this.since = this.host.now()
           for (const reader of this.readers) reader.subscribed()
           resume(Effect.void)

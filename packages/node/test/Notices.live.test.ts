@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { McpClient, type McpError, type ResourceUpdate, type ServerConfig } from "@mooring/mcp"
+import { McpClient, type McpError, type ResourceUpdate, type ServerConfig, type ServerLog } from "@mooring/mcp"
 import { NodeMcp } from "@mooring/node"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -41,7 +41,7 @@ const is =
 
 const says =
   (part: string) =>
-  (log: { readonly data: unknown }): log is { readonly data: string } =>
+  (log: ServerLog.ServerLog): log is ServerLog.ServerLog =>
     typeof log.data === "string" && log.data.includes(part)
 
 /** Subscribes, is told of a change, and of what the server logs of it, while calls go on. */
