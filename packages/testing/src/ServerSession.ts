@@ -73,6 +73,7 @@ class Session<R> implements McpMemory.ServerEnd {
   private script: CallScript = {}
   private readonly flights = new Map<RequestId, Flight>()
   private readonly disconnected: () => void
+  private readonly untold: () => void
 
   constructor(
     private readonly server: RunningServer<R>,
@@ -82,6 +83,7 @@ class Session<R> implements McpMemory.ServerEnd {
   ) {
     server.clients.add(client)
     this.disconnected = server.ledger.connected()
+    this.untold = server.notices.connected(client)
   }
 
   // The script is read here, so that a fault can strike before the message is handed over.
@@ -108,6 +110,7 @@ class Session<R> implements McpMemory.ServerEnd {
       flight.fiber?.unsafeInterruptAsFork(FiberId.none)
     }
     this.flights.clear()
+    this.untold()
     this.disconnected()
   }
 
@@ -120,6 +123,7 @@ class Session<R> implements McpMemory.ServerEnd {
     if (!this.initialized) return this.refuse(request.id, -32600, "The connection is not initialized")
     if (request.method === "tools/list") return this.listTools(request)
     if (request.method === "tools/call") return this.callTool(request)
+    if (this.server.notices.take(this.client, request)) return this.answer(request.id, {})
     this.refuse(request.id, -32601, "Method not found")
   }
 
@@ -158,7 +162,7 @@ class Session<R> implements McpMemory.ServerEnd {
   private greeting(protocolVersion: string, name: string, instructions: string | undefined) {
     return {
       protocolVersion,
-      capabilities: { tools: {} },
+      capabilities: { tools: {}, ...this.server.server.capabilities },
       serverInfo: { name, version: "0.1.0" },
       ...(instructions === undefined ? {} : { instructions })
     }

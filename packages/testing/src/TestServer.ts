@@ -8,6 +8,7 @@ import type { McpMemory, ServerConfig } from "@mooring/mcp"
 import type { Tool } from "@modelcontextprotocol/sdk/types.js"
 import type { CallScript, ConnectScript, Script } from "./Fault.js"
 import { Ledger } from "./Ledger.js"
+import { type Capabilities, ServerNotices } from "./ServerNotices.js"
 import type * as TestTool from "./TestTool.js"
 
 /**
@@ -36,6 +37,8 @@ export interface ServerOptions<Tools> extends Script {
   readonly pageSize?: number | undefined
   /** What the server says of itself. Default none. */
   readonly instructions?: string | undefined
+  /** What it offers beside its tools: see `McpTest.Service.updated` and the like. Default nothing. */
+  readonly capabilities?: Capabilities | undefined
 }
 
 /**
@@ -50,6 +53,7 @@ export interface TestServer<out R = never> extends Script {
   readonly config: ServerConfig.ServerConfig
   readonly pageSize: number
   readonly instructions: string | undefined
+  readonly capabilities: Capabilities
 }
 
 /**
@@ -78,6 +82,7 @@ export const make = <const Tools extends ReadonlyArray<TestTool.TestTool<unknown
     config: isWhole(config) ? config : { command: "in-memory", ...config },
     pageSize: options.pageSize ?? Infinity,
     instructions: options.instructions,
+    capabilities: options.capabilities ?? {},
     calls: options.calls,
     connects: options.connects
   }
@@ -95,12 +100,14 @@ const isWhole = (config: Settings | ServerConfig.ServerConfig): config is Server
 export class RunningServer<out R = never> {
   readonly ledger = new Ledger()
   readonly clients = new Set<McpMemory.ClientEnd>()
+  readonly notices: ServerNotices
   readonly tools: ReadonlyMap<string, TestTool.TestTool<R>>
   readonly calls: Array<CallScript>
   readonly connects: Array<ConnectScript>
 
   constructor(readonly server: TestServer<R>) {
     this.tools = new Map(server.tools.map((tool) => [tool.definition.name, tool]))
+    this.notices = new ServerNotices(server.capabilities)
     this.calls = [...(server.calls ?? [])]
     this.connects = [...(server.connects ?? [])]
   }

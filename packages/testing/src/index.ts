@@ -17,6 +17,8 @@ export * as Ledger from "./Ledger.js"
 /** @since 0.1.0 */
 export * as McpTest from "./McpTest.js"
 /** @since 0.1.0 */
+export * as ServerNotices from "./ServerNotices.js"
+/** @since 0.1.0 */
 export * as TestServer from "./TestServer.js"
 /** @since 0.1.0 */
 export * as TestTool from "./TestTool.js"
