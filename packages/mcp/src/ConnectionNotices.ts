@@ -335,7 +335,10 @@ export class ConnectionNotices {
     const isShort = uri.length <= ResourceUpdate.longestUri
     for (const held of this.subscribedTo()) {
       if (!ResourceUpdate.concerns(uri, held.uri)) continue
-      for (const holder of [...held.holders]) isShort ? holder.updated(uri) : holder.missed()
+      for (const holder of [...held.holders]) {
+        if (isShort) holder.updated(uri)
+        else holder.missed()
+      }
     }
   }
 

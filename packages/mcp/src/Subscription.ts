@@ -189,8 +189,11 @@ export class Subscription {
   private fail(cause: Cause.Cause<SubscribeError>): void {
     const readers = [...this.readers]
     this.readers.clear()
-    // Only the end of the pool interrupts it.
-    for (const { mailbox } of readers) Cause.isInterruptedOnly(cause) ? mailbox.complete() : mailbox.fail(cause)
+    for (const { mailbox } of readers) {
+      // Only the end of the pool interrupts it.
+      if (Cause.isInterruptedOnly(cause)) mailbox.complete()
+      else mailbox.fail(cause)
+    }
     this.end()
   }
 }
