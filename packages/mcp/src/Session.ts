@@ -153,6 +153,8 @@ class Live implements Session, Holder, Host {
   private readonly foreign = new Set<RequestId>()
   private readonly traffic: ServerTraffic
   private readonly listeners: Array<Listener> = []
+  /** Those of them that hear of answers, apart: each answer is told to them. */
+  private readonly alive: Array<() => void> = []
   private nextId = firstId
   /** Why nothing new is taken. */
   private ended: { readonly reason: string; readonly cause: unknown } | undefined
@@ -278,7 +280,10 @@ class Live implements Session, Holder, Host {
 
   listen(listener: Listener): void {
     if (this.ended !== undefined) listener.closed?.(this.ended.reason, this.ended.cause)
-    else this.listeners.push(listener)
+    else {
+      this.listeners.push(listener)
+      if (listener.alive !== undefined) this.alive.push(listener.alive)
+    }
   }
 
   release(request: PendingRequest, answered: boolean): boolean {
@@ -336,6 +341,7 @@ class Live implements Session, Holder, Host {
     }
     if (!told) this.tellEnd(reason, cause)
     this.listeners.length = 0
+    this.alive.length = 0
   }
 
   private lastWords(): string {
@@ -401,9 +407,7 @@ class Live implements Session, Holder, Host {
       request.refuse(error["code"] as number, this.clean(error["message"]), ErrorData.clean(error["data"], this.clean))
     } else request.misread("its error has no code or no message")
     if (request.isMisread) return
-    for (const listener of this.listeners) {
-      if (listener.alive !== undefined) this.guard("an answer", () => listener.alive?.())
-    }
+    for (const alive of this.alive) this.guard("an answer", alive)
   }
 
   /** Whether it was progress of a request of ours, wanted or not. */
@@ -463,16 +467,17 @@ class Live implements Session, Holder, Host {
   }
 
   private guard(what: string, call: () => unknown): void {
-    const failed = (defect: unknown) => {
-      this.log(LogLevel.Error, `what listens to ${what} failed`, Cause.die(defect))
-    }
     try {
       const returned = call()
       // Nobody waits for it; unheard, its rejection would end the process.
-      if (returned instanceof Promise) returned.catch(failed)
+      if (returned instanceof Promise) returned.catch((defect: unknown) => this.threw(what, defect))
     } catch (defect) {
-      failed(defect)
+      this.threw(what, defect)
     }
+  }
+
+  private threw(what: string, defect: unknown): void {
+    this.log(LogLevel.Error, `what listens to ${what} failed`, Cause.die(defect))
   }
 }
 

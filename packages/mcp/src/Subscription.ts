@@ -41,11 +41,12 @@ export interface Host {
 /**
  * A subscription that is lost before it has lasted this long, for a second time in a row, is made again after a pause,
  * which grows from the first to the longest. Milliseconds.
+ * One whose connection is lost before it was ever subscribed is tried again so many times (`attempts`), as a call is.
  *
  * @since 0.1.0
  * @category constants
  */
-export const pauses = { lasting: 30_000, first: 500, longest: 30_000 } as const
+export const pauses = { lasting: 30_000, first: 500, longest: 30_000, attempts: 3 } as const
 
 /**
  * @since 0.1.0
@@ -55,6 +56,8 @@ export class Subscription {
   private readonly readers = new Set<UpdateReader<SubscribeError>>()
   private isSubscribed = false
   private wasSubscribed = false
+  /** How often its connection was lost before it was subscribed for the first time. */
+  private lostAtFirst = 0
   /** That it cannot be subscribed to again has been logged. */
   private isReported = false
   private since = -Infinity
@@ -118,10 +121,16 @@ export class Subscription {
     if (!over) this.stop = stop
   }
 
-  /** A server that is there no more may come back, whatever it says at first; one that never was is told of at once. */
+  /**
+   * Until it was subscribed once, it fails as a call does. From then on, a server that is there no more may come back,
+   * whatever it says at first.
+   */
   private readonly mayMend = (error: SubscribeError): Effect.Effect<boolean> => {
-    const mends = isTransient(error) || (error._tag === "McpConnectError" && this.wasSubscribed)
-    if (!mends || !this.wasSubscribed || this.isReported) return Effect.succeed(mends)
+    if (!this.wasSubscribed) {
+      return Effect.sync(() => error._tag === "ConnectionLost" && ++this.lostAtFirst <= pauses.attempts)
+    }
+    const mends = isTransient(error)
+    if (!mends || this.isReported) return Effect.succeed(mends)
     this.isReported = true
     return Effect.as(
       Effect.logWarning(
@@ -204,11 +213,10 @@ const growing = Schedule.exponential(pauses.first).pipe(
   Schedule.modifyDelay((_, delay) => Duration.millis(Math.ceil(Duration.toMillis(delay))))
 )
 
-/** Whether another attempt may go better. What the server refused, or no server is there for, it does not. */
+/** Whether another attempt may go better. What the server refused does not. */
 const isTransient = (error: SubscribeError): boolean => {
   switch (error._tag) {
     case "McpConnectError":
-      return error.retryable
     case "AcquireTimeout":
     case "PoolSaturated":
     case "PoolSuspended":

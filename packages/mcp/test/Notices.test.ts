@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Lease } from "@mooring/pool"
-import { McpClient, McpPool, type ServerConfig, ServerKey, type ServerLog } from "@mooring/mcp"
+import { McpClient, McpConnector, McpPool, type ServerConfig, ServerKey, type ServerLog } from "@mooring/mcp"
 import { Chunk, Context, Effect, Exit, Fiber, Layer, Redacted, Scope, Stream, TestClock } from "effect"
-import { client, nothing, Refusal, stdio } from "./MemoryServer.js"
+import { client, connector, http, nothing, Refusal, stdio } from "./MemoryServer.js"
 import { Telling } from "./Telling.js"
 
 const using = <A, E>(
@@ -121,20 +121,17 @@ describe("resourceUpdates", () => {
   })
 
   it.effect("a server that ends after each subscription is subscribed to ever more slowly", () => {
-    const telling: Telling = new Telling({
-      on: {
-        "resources/subscribe": (_, end) => {
-          queueMicrotask(() => end.close("it cannot bear that"))
-          return {}
-        }
-      }
-    })
+    const telling = new Telling()
     return using(telling, (mcp) =>
       Effect.gen(function* () {
-        yield* reading(mcp.resourceUpdates("a", "file:///a"))
+        const deadly = Stream.tap(mcp.resourceUpdates("a", "file:///a"), () => Effect.sync(() => telling.kill()))
+        const { told } = yield* reading(deadly)
+        // The second at once, and none for ever after it.
+        expect(told).toHaveLength(2)
         yield* TestClock.adjust("10 minutes")
-        expect(telling.server.count("resources/subscribe")).toBeGreaterThan(20)
-        expect(telling.server.count("resources/subscribe")).toBeLessThan(60)
+        expect(told.length).toBeGreaterThan(20)
+        expect(told.length).toBeLessThan(60)
+        expect(telling.server.count("resources/subscribe")).toBe(told.length)
       })
     )
   })
@@ -194,34 +191,94 @@ describe("resourceUpdates", () => {
     )
   })
 
-  it.effect("what is not answered in time is called off, and tried again", () => {
-    let silent = true
+  it.effect(
+    "what is not answered in time is called off: it fails at first, and is tried again once it was there",
+    () => {
+      let silent = false
+      const telling: Telling = new Telling({
+        on: {
+          "resources/subscribe": ({ uri }, end) => {
+            telling.subscribed.set(end, new Set([String(uri)]))
+            return silent ? nothing : {}
+          }
+        }
+      })
+      return using(
+        telling,
+        (mcp) =>
+          Effect.gen(function* () {
+            const { told } = yield* reading(mcp.resourceUpdates("a", "file:///a"))
+            silent = true
+            telling.kill()
+            yield* settle
+            const other = yield* Effect.fork(Effect.flip(Stream.runDrain(mcp.resourceUpdates("a", "file:///b"))))
+            yield* TestClock.adjust("1 second")
+            silent = false
+            expect((yield* Fiber.join(other))._tag).toBe("CallTimeout")
+            yield* TestClock.adjust("10 seconds")
+            expect(told).toEqual([subscribed("file:///a"), mayHaveChanged("file:///a", "reconnected")])
+            expect(telling.wanted).toEqual(["file:///a"])
+            expect(telling.server.count("resources/unsubscribe")).toBeGreaterThan(0)
+          }),
+        { ...stdio, callTimeout: "1 second", concurrency: 2 }
+      )
+    }
+  )
+
+  it.effect("whose connection is lost each time it is asked for fails after some tries, as a call does", () => {
     const telling: Telling = new Telling({
       on: {
-        "resources/subscribe": ({ uri }, end) => {
-          telling.subscribed.set(end, new Set([String(uri)]))
-          return silent ? nothing : {}
+        "resources/subscribe": (_, end) => {
+          end.close("it cannot bear that")
+          return nothing
         }
       }
     })
-    return using(
-      telling,
-      (mcp) =>
-        Effect.gen(function* () {
-          const { told } = yield* reading(mcp.resourceUpdates("a", "file:///a"))
-          yield* TestClock.adjust("1 second")
-          silent = false
-          yield* TestClock.adjust("10 seconds")
-          expect(told).toEqual([subscribed("file:///a")])
-          expect(telling.server.methods.filter((method) => method.startsWith("resources/"))).toEqual([
-            "resources/subscribe",
-            "resources/unsubscribe",
-            "resources/subscribe"
-          ])
-        }),
-      { ...stdio, callTimeout: "1 second" }
+    return using(telling, (mcp) =>
+      Effect.gen(function* () {
+        const fiber = yield* Effect.fork(Effect.flip(Stream.runDrain(mcp.resourceUpdates("a", "file:///a"))))
+        yield* TestClock.adjust("1 minute")
+        expect(yield* Fiber.join(fiber)).toMatchObject({ _tag: "ConnectionLost", reason: "it cannot bear that" })
+        expect(telling.server.count("resources/subscribe")).toBe(4)
+      })
     )
   })
+
+  it.effect(
+    "waits for the stream that updates come on, for some time, and says what it may have missed meanwhile",
+    () => {
+      const telling = new Telling()
+      const ready: Array<() => void> = []
+      let stopped = 0
+      const listens = Layer.map(connector({ a: telling.server }), (context) => {
+        const inner = Context.get(context, McpConnector.McpConnector)
+        const listen = () => ({ onReady: (hook: () => void) => void ready.push(hook), stop: () => void stopped++ })
+        return Context.make(McpConnector.McpConnector, {
+          open: (...args) => Effect.map(inner.open(...args), (transport) => ({ ...transport, listen }))
+        })
+      })
+      const ClientLive = McpClient.layer.pipe(
+        Layer.provide(McpPool.layer({ servers: { a: http } })),
+        Layer.provide(listens)
+      )
+      return Effect.gen(function* () {
+        const mcp = yield* McpClient.McpClient
+        const first = yield* reading(mcp.resourceUpdates("a", "file:///a"))
+        expect(telling.server.methods).toEqual([])
+        ready[0]?.()
+        yield* settle
+        expect([first.told, stopped]).toEqual([[subscribed("file:///a")], 0])
+        yield* first.stop
+        expect(stopped).toBe(1)
+        const second = yield* reading(mcp.resourceUpdates("a", "file:///a"))
+        yield* TestClock.adjust("5 seconds")
+        expect(second.told).toEqual([subscribed("file:///a")])
+        ready[1]?.()
+        yield* settle
+        expect(second.told.at(-1)).toEqual(mayHaveChanged("file:///a", "notHeard"))
+      }).pipe(Effect.provide(ClientLive))
+    }
+  )
 
   it.effect("tells of what is below the resource, and of nothing beside it", () => {
     const telling = new Telling()

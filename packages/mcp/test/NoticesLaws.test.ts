@@ -89,10 +89,11 @@ class Reader {
     readonly uri: string
   ) {}
 
-  /** A server that ends in the handshake fails who subscribes for the first time, as it fails a call. */
+  /** A server that ends in the handshake, or over and over, fails who subscribes for the first time, as it fails a call. */
   fail(tag: string): void {
     this.failure = tag
-    if (tag !== "McpConnectError" || this.told > 0) this.world.wrong.push(`failed with ${tag} after ${this.told}`)
+    if ((tag !== "McpConnectError" && tag !== "ConnectionLost") || this.told > 0)
+      this.world.wrong.push(`failed with ${tag} after ${this.told}`)
   }
 
   hear(update: ResourceUpdate.ResourceUpdate): void {
