@@ -16,6 +16,7 @@ const printed: Readonly<Record<string, ReadonlyArray<string>>> = {
   ],
   pipeline: ["3 notes are remembered"],
   session: ["the sums are 6 and 30", "the conversation is at 11"],
+  subscription: ["Subscribed", "Updated", "logged at info", "1 of 2", "2 of 2", "done"],
   tenants: ["Bearer token-of-ada", "Bearer token-of-bob"],
   retry: [
     "perhaps paid: look at the account",

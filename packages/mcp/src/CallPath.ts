@@ -306,7 +306,7 @@ export const make = <E extends SourceError>({ nowMs, policy }: Settings, source:
     let startedAt = 0
     const used = source.useMasked(restore, key, (connection) => {
       startedAt = nowMs()
-      const limits = tries === undefined ? call.limits : { ...call.limits, totalTimeout: tries.leftMs }
+      const limits = tries === undefined ? call.limits : tries.limit(call.limits)
       return call.perform(restore, trace === undefined ? connection : trace.on(connection), limits)
     })
     return Effect.catchAllCause(used, (cause) => {

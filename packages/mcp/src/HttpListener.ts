@@ -1,7 +1,7 @@
 /**
- * The optional stream of what a server says outside of any request (GET). It is opened once for a connection, and again
- * when it ends: after growing pauses, or when the server says, and not for ever. A program, to be run on a fiber of the
- * connection.
+ * The optional stream of what a server says outside of any request (GET), open for as long as somebody wants to hear
+ * that. It is opened once for a connection, and again when it ends: after growing pauses, or when the server says, and
+ * not for ever. It runs on a fiber of the connection, and ends with it.
  *
  * @since 0.1.0
  */
@@ -16,6 +16,7 @@ import * as HttpFailure from "./HttpFailure.js"
 import { type HttpInbox, takeJson } from "./HttpInbox.js"
 import { HttpLane } from "./HttpLane.js"
 import type { Settings } from "./HttpSettings.js"
+import type { Listening } from "./McpTransport.js"
 
 /**
  * Where a stream that ended goes on.
@@ -32,15 +33,108 @@ interface Ended {
 }
 
 /**
- * Listens until the server does not offer the stream (405), refuses it, closes it too often, or has lost the session:
- * then it succeeds with that failure.
+ * What the listener needs of its transport.
  *
  * @since 0.1.0
- * @category constructors
+ * @category models
  */
-export const listen = (
+export interface ListenerHost extends HttpInbox {
+  /** The stream was interrupted, and is there again, or will not be. */
+  missed(): void
+  /** Nothing new can be sent: the session is gone. */
+  lost(failure: HttpFailure.HttpFailure): void
+}
+
+/**
+ * Counts who wants the stream, and holds it open while anybody does.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class HttpListener {
+  private wanted = 0
+  private mayBegin = false
+  private heard = false
+  private stop: (() => void) | undefined
+  private readonly ready = new Set<() => void>()
+
+  constructor(
+    private readonly host: ListenerHost,
+    private readonly reopen: Settings["reopen"]
+  ) {}
+
+  /** The handshake is over: a server takes the request for the stream from now on. */
+  begin(): void {
+    this.mayBegin = true
+    if (this.wanted > 0) this.start()
+  }
+
+  listen(): Listening {
+    let wanted = true
+    const hooks = new Set<() => void>()
+    this.wanted++
+    this.start()
+    return {
+      onReady: (hook) => {
+        if (!wanted) return
+        if (this.heard || (this.mayBegin && this.stop === undefined)) return hook()
+        hooks.add(hook)
+        this.ready.add(hook)
+      },
+      stop: () => {
+        if (!wanted) return
+        wanted = false
+        for (const hook of hooks) this.ready.delete(hook)
+        if (--this.wanted === 0) this.end()
+      }
+    }
+  }
+
+  private start(): void {
+    if (!this.mayBegin || this.stop !== undefined) return
+    let opened = false
+    const program = listen(this.host, this.reopen, () => {
+      this.heard = true
+      if (opened) this.host.missed()
+      opened = true
+      this.tellReady()
+    })
+    // Set before it runs: it may end at once.
+    let over = false
+    const stop = this.host.link.run(
+      Effect.map(program, (lost) => {
+        over = true
+        this.stop = undefined
+        this.heard = false
+        this.tellReady()
+        if (lost !== undefined) this.host.lost(lost)
+        else if (opened) this.host.missed()
+      })
+    )
+    if (!over) this.stop = stop
+  }
+
+  private end(): void {
+    this.stop?.()
+    this.stop = undefined
+    this.heard = false
+  }
+
+  private tellReady(): void {
+    const hooks = [...this.ready]
+    this.ready.clear()
+    for (const hook of hooks) hook()
+  }
+}
+
+/**
+ * Listens until the server does not offer the stream (405), refuses it, closes it too often, or has lost the session:
+ * then it succeeds with that failure. `opened` hears of each stream that the server has begun.
+ */
+const listen = (
   inbox: HttpInbox,
-  reopen: Settings["reopen"]
+  reopen: Settings["reopen"],
+  opened: () => void
 ): Effect.Effect<HttpFailure.HttpFailure | undefined> =>
   Effect.gen(function* () {
     const first = Duration.toMillis(reopen.first)
@@ -49,17 +143,19 @@ export const listen = (
     const { server } = inbox.link
     let failures = 0
     for (;;) {
-      const opened = yield* Clock.currentTimeMillis
-      const { failure, received } = yield* once(inbox, position)
+      const began = yield* Clock.currentTimeMillis
+      const { failure, received } = yield* once(inbox, position, opened)
       // A stream that is refused says nothing of the calls, which may carry another credential by now.
       if (failure?.fatal === true && failure.status !== 401) return failure
       if (failure?.status === 405) {
         yield* Effect.logDebug(`MCP server "${server}" says nothing by itself (405)`)
         return undefined
       }
-      const lived = (yield* Clock.currentTimeMillis) - opened
+      const lived = (yield* Clock.currentTimeMillis) - began
       failures = received || lived >= longest ? 0 : failures + 1
-      if (failures >= reopen.attempts || failure?.retryable === false) {
+      // 409: to the server an earlier stream of ours is still open.
+      const isRefused = failure?.retryable === false && failure.status !== 409
+      if (failures >= reopen.attempts || isRefused) {
         const why = failure?.reason ?? `it closed the stream ${failures} times in a row`
         yield* Effect.logWarning(`MCP server "${server}" is not heard any more outside of calls: ${why}`)
         return undefined
@@ -78,7 +174,7 @@ const shortest = 100
 /** Many connections that lost their streams at once do not come back at once. */
 const jitter = 0.1
 
-const once = (inbox: HttpInbox, position: Position): Effect.Effect<Ended> =>
+const once = (inbox: HttpInbox, position: Position, opened: () => void): Effect.Effect<Ended> =>
   Effect.async((resume) => {
     const { link } = inbox
     const { lastEventId } = position
@@ -108,10 +204,13 @@ const once = (inbox: HttpInbox, position: Position): Effect.Effect<Ended> =>
       { method: "GET", purpose: "listen", extra, total },
       {
         wanted: () => true,
-        accept: (head) =>
-          mediaType(head) === "text/event-stream"
-            ? body
-            : HttpFailure.notMcp(`${link.address.shown} answered a request for events with something else`),
+        accept: (head) => {
+          if (mediaType(head) !== "text/event-stream") {
+            return HttpFailure.notMcp(`${link.address.shown} answered a request for events with something else`)
+          }
+          opened()
+          return body
+        },
         failed: end
       }
     )

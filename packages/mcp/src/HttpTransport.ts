@@ -22,11 +22,11 @@ import { HttpHeaders } from "./HttpHeaders.js"
 import { HttpLane } from "./HttpLane.js"
 import { HttpLegacy } from "./HttpLegacy.js"
 import type { HttpLink } from "./HttpLink.js"
-import * as HttpListener from "./HttpListener.js"
+import { HttpListener, type ListenerHost } from "./HttpListener.js"
 import { HttpSettings, type Settings } from "./HttpSettings.js"
 import { Chain } from "./internal/Chain.js"
 import { Limits } from "./Limits.js"
-import type { McpTransport, Outgoing, Receiver } from "./McpTransport.js"
+import type { Listening, McpTransport, Outgoing, Receiver } from "./McpTransport.js"
 import * as Redaction from "./Redaction.js"
 import * as ServerConfig from "./ServerConfig.js"
 import type { ServerKey } from "./ServerKey.js"
@@ -94,6 +94,9 @@ export const make = (options: Options): Effect.Effect<McpTransport, never, Scope
     return live.transport()
   })
 
+/** What is heard in any case. */
+const heard: Listening = { onReady: (hook) => hook(), stop: () => {} }
+
 const nanos = (duration: Duration.DurationInput): number => Duration.toMillis(duration) * 1e6
 
 /**
@@ -111,7 +114,7 @@ const controls = 2
  */
 const maxWaiting = 10_000
 
-class Live implements ExchangeHost {
+class Live implements ExchangeHost, ListenerHost {
   readonly maxResumes: number
   readonly resumeDelay: number
   private receiver: Receiver | undefined
@@ -121,18 +124,20 @@ class Live implements ExchangeHost {
   private readonly requests: HttpLane
   private readonly control = new HttpLane(controls)
   private readonly exchanges: ReadonlyArray<Chain<HttpExchange>> = Array.from({ length: chains }, () => new Chain())
-  private listening = false
+  private readonly listener: HttpListener
   private legacy: HttpLegacy | undefined
 
   constructor(
     readonly link: HttpLink,
-    private readonly settings: Settings,
-    private readonly listens: boolean,
+    settings: Settings,
+    listens: boolean,
     private readonly report: (defect: unknown) => void
   ) {
     this.maxResumes = settings.maxResumes
     this.resumeDelay = Duration.toMillis(settings.resumeDelay)
     this.requests = new HttpLane(settings.sockets)
+    this.listener = new HttpListener(this, settings.reopen)
+    if (listens) this.listener.listen()
   }
 
   transport(): McpTransport {
@@ -149,6 +154,8 @@ class Live implements ExchangeHost {
       // An old server says everything on one stream.
       ties: () => this.legacy === undefined,
       send: (outgoing) => this.send(outgoing),
+      // The one stream of an old server is there from the beginning.
+      listen: () => (this.legacy === undefined ? this.listener.listen() : heard),
       clean: (text) => Redaction.passage(headers.redaction, text)
     }
   }
@@ -156,6 +163,14 @@ class Live implements ExchangeHost {
   message(message: JSONRPCMessage, origin: RequestId | undefined): void {
     this.tell((to) => to.message(message, origin))
     if (this.ending !== undefined) this.closeIfIdle(this.ending)
+  }
+
+  missed(): void {
+    this.tell((to) => to.missed?.())
+  }
+
+  lost({ cause, reason }: HttpFailure.HttpFailure): void {
+    this.drain(reason, cause)
   }
 
   junk(reason: string): void {
@@ -171,7 +186,9 @@ class Live implements ExchangeHost {
 
   private settle({ isHandshake, outgoing }: HttpExchange, outcome: Exclude<Outcome, "dropped">): void {
     if (outcome === "done") {
-      if (methodOf(outgoing.message) === "notifications/initialized") this.listen()
+      if (methodOf(outgoing.message) === "notifications/initialized" && this.legacy === undefined) {
+        this.listener.begin()
+      }
       return
     }
     if (isHandshake && this.legacy === undefined && HttpLegacy.mayBe(outcome)) return this.fallBack(outgoing, outcome)
@@ -252,16 +269,6 @@ class Live implements ExchangeHost {
       ended: (failure) => this.close(failure.reason, failure.cause)
     })
     this.legacy.start()
-  }
-
-  private listen(): void {
-    if (!this.listens || this.listening || this.legacy !== undefined) return
-    this.listening = true
-    this.link.run(
-      Effect.map(HttpListener.listen(this, this.settings.reopen), (lost) => {
-        if (lost !== undefined) this.drain(lost.reason, lost.cause)
-      })
-    )
   }
 
   // A receiver that throws is a defect of ours, and must not disturb what concerns others.

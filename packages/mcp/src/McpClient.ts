@@ -24,6 +24,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as CallGate from "./CallGate.js"
 import * as CallPath from "./CallPath.js"
+import type * as CallUpdate from "./CallUpdate.js"
 import * as Catalogue from "./Catalogue.js"
 import * as CurrentPartition from "./CurrentPartition.js"
 import * as McpCompletion from "./McpCompletion.js"
@@ -42,10 +43,13 @@ import * as McpResource from "./McpResource.js"
 import * as McpSession from "./McpSession.js"
 import type * as McpTask from "./McpTask.js"
 import type * as McpTool from "./McpTool.js"
+import type * as Notices from "./Notices.js"
 import { ListCall, RequestCall } from "./RequestCall.js"
+import type * as ResourceUpdate from "./ResourceUpdate.js"
 import * as ServerCalls from "./ServerCalls.js"
 import * as ServerInfo from "./ServerInfo.js"
 import { type Partition, type ServerKey, withoutAffinity } from "./ServerKey.js"
+import type * as ServerLog from "./ServerLog.js"
 import type { Server } from "./Servers.js"
 import type * as ServerStatus from "./ServerStatus.js"
 import * as TaskRequest from "./TaskRequest.js"
@@ -236,6 +240,56 @@ export interface Service<Name extends string = string> {
   readonly stats: Effect.Effect<PoolStats.PoolStats>
   /** What happens in the pool, from now on. */
   readonly events: Stream.Stream<PoolEvent.PoolEvent>
+  /**
+   * The updates of a resource: `Subscribed` first, then `Updated` whenever the server says that it has changed. The server
+   * is asked once for all who read it (of one partition, where connections are not shared), by the first, and told by the
+   * last that it is no longer wanted. Waits for a connection as a call does, and fails as one until it is subscribed. It
+   * takes no slot after that, and keeps the connection from idling out. When that is lost or replaced, another is
+   * subscribed, however long it takes to get one, and `MayHaveChanged` tells that updates may have been missed; only what
+   * the server refuses fails the stream then. A slow reader is told once of what changed several times, and slows
+   * nothing. Fails with `UnsupportedCapability` (nothing is sent) where the server does not offer `resources.subscribe`.
+   * Ends with the pool.
+   */
+  readonly resourceUpdates: (
+    server: Name,
+    uri: string
+  ) => Stream.Stream<ResourceUpdate.ResourceUpdate, Notices.NoticeError | UnknownServer | PartitionMissing>
+  /**
+   * Which of the server's lists have changed, as any of its connections hears it, from now on; of those that it says it
+   * tells of, also when nothing was heard for a while: when a connection opens and none was open before, and when
+   * notifications were missed. Connects nothing. Of one that was told several times before it was read, a reader hears
+   * once. Ends with the pool.
+   */
+  readonly listChanges: (server: Name) => Stream.Stream<Notices.ListChange, UnknownServer | PartitionMissing>
+  /**
+   * What the server logs over MCP (`notifications/message`), on any of its connections, from now on: those of sessions
+   * with an affinity left out. The server is told the least severe level that any reader asks for, on each connection, and
+   * another when that reader has left; each reader is told only what it asked for. Connects once if nothing is connected,
+   * and keeps no connection. A slow reader loses the oldest. Fails with `UnsupportedCapability` as soon as a connection
+   * shows that the server does not offer `logging`. Ends with the pool.
+   */
+  readonly logs: (
+    server: Name,
+    options?: ServerLog.Options
+  ) => Stream.Stream<ServerLog.ServerLog, Notices.NoticeError | UnknownServer | PartitionMissing>
+  /**
+   * `callTool` as a stream: the call's progress as its server tells it, and in the end its result. Each run of the stream
+   * is a call; one that is interrupted, or not read to its end, cancels it. A reader who is slow misses progress, never
+   * the result, and slows nothing. A call that is run again tells of its progress anew: see `CallProgress.attempt`.
+   */
+  readonly callToolStream: (
+    server: Name,
+    tool: string,
+    args?: Readonly<Record<string, unknown>>,
+    options?: CallOptions
+  ) => Stream.Stream<CallUpdate.CallUpdate<CallToolResult>, CallError>
+  /** `call` as a stream, as `callToolStream` has it. */
+  readonly callStream: <Args, A>(
+    server: Name,
+    tool: McpTool.McpTool<Args, A>,
+    args: NoInfer<Args>,
+    options?: CallOptions
+  ) => Stream.Stream<CallUpdate.CallUpdate<A>, CallError | InvalidResult | ToolFailed>
 }
 
 /**
@@ -320,7 +374,7 @@ export const make: Effect.Effect<Service, never, McpPool.McpPool | Scope.Scope> 
   )
   const known = (key: ServerKey) => catalogue.snapshot(withoutAffinity(key))?.tools
   const calls = gate.guard(ungated, catalogue.tools, known)
-  const sessions = McpSession.make(pool.pool, (source) => {
+  const sessions = McpSession.make(pool.pool, pool.notices.own, (source) => {
     const path = CallPath.make(settings, source)
     // Not from the catalogue if it would have to borrow: this session may hold all that there is.
     const tools = (server: Server, key: ServerKey) => {
@@ -376,10 +430,15 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
     return server === undefined ? unknown(name) : Effect.flatMap(keyOf(name), (key) => use(server, key))
   }
 
+  const onKey = <A, E>(
+    name: string,
+    use: (key: ServerKey) => Stream.Stream<A, E>
+  ): Stream.Stream<A, E | UnknownServer | PartitionMissing> => Stream.unwrap(Effect.map(keyOf(name), use))
+
   const unknown = (name: string): Effect.Effect<never, UnknownServer> =>
     Effect.fail(new UnknownServer({ server: name, known: servers.names }))
 
-  return {
+  const service: Service = {
     servers: servers.names,
     callTool: (name, tool, args, options) => {
       const server = servers.get(name)
@@ -414,8 +473,16 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
     forPartition: (partition) => bind(parts, partition),
     status: (name) => Effect.flatMap(keyOf(name), pool.status),
     statuses: Effect.flatMap(CurrentPartition.CurrentPartition, (current) => pool.statuses(bound ?? current)),
-    changes: (name) => Stream.unwrap(Effect.map(keyOf(name), pool.changes)),
+    changes: (name) => onKey(name, pool.changes),
     stats: pool.pool.stats,
-    events: pool.pool.events
+    events: pool.pool.events,
+    resourceUpdates: (name, uri) => onKey(name, (key) => pool.notices.resourceUpdates(key, uri)),
+    listChanges: (name) => onKey(name, pool.notices.listChanges),
+    logs: (name, options) => onKey(name, (key) => pool.notices.logs(key, options)),
+    callToolStream: (name, tool, args, options) =>
+      ServerCalls.followed(options, (following) => service.callTool(name, tool, args, following)),
+    callStream: (name, tool, args, options) =>
+      ServerCalls.followed(options, (following) => service.call(name, tool, args, following))
   }
+  return service
 }

@@ -19,6 +19,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Answer from "./Answer.js"
+import * as CallUpdate from "./CallUpdate.js"
 import { ClientInfo } from "./ClientInfo.js"
 import * as ClientTransport from "./ClientTransport.js"
 import * as ConnectFailure from "./ConnectFailure.js"
@@ -33,7 +34,7 @@ import {
 } from "./McpError.js"
 import { type Handlers, McpHandlers, questions } from "./McpHandlers.js"
 import { isOffered, type McpList, type McpRequest } from "./McpRequest.js"
-import type { McpTransport } from "./McpTransport.js"
+import type { Listening, McpTransport } from "./McpTransport.js"
 import * as Pages from "./Pages.js"
 import type { RequestObserver, RequestOptions } from "./PendingRequest.js"
 import * as Redaction from "./Redaction.js"
@@ -64,6 +65,8 @@ export interface CallLimits {
    * `totalTimeout` goes on. Default: none.
    */
   readonly handlers?: Handlers | undefined
+  /** Hears of the call's progress, as it comes. Default: nobody. */
+  readonly onProgress?: CallUpdate.OnProgress | undefined
 }
 
 /**
@@ -103,6 +106,10 @@ export interface McpConnection {
   readonly onAlive: (hook: () => void) => void
   /** Calls `hook` with every notification that is not progress of a request of this connection. */
   readonly onNotification: (hook: (notification: JSONRPCNotification) => void) => void
+  /** Calls `hook` whenever notifications may have been missed: too many came, or the stream that they come on broke off. */
+  readonly onMissed: (hook: () => void) => void
+  /** Hears what the server says outside of any request, until it is stopped. See `McpTransport`. */
+  readonly listen: () => Listening
   /** Calls `hook` with whatever the server sends that it should not: a late answer, junk, too many notifications, … */
   readonly onEvent: (hook: (event: SessionEvent) => void) => void
   /**
@@ -354,6 +361,14 @@ class Live implements McpConnection {
     this.session.listen({ notification: hook })
   }
 
+  onMissed(hook: () => void): void {
+    this.session.listen({ missed: hook })
+  }
+
+  listen(): Listening {
+    return this.parts.transport.listen?.() ?? { onReady: (hook) => hook(), stop: () => {} }
+  }
+
   onEvent(hook: (event: SessionEvent) => void): void {
     this.session.listen({ event: hook })
   }
@@ -418,11 +433,12 @@ class Live implements McpConnection {
 
   private limited(limits: CallLimits | undefined): RequestOptions {
     if (limits === undefined) return this.tool
-    const { timeout, totalTimeout } = limits
+    const { onProgress, timeout, totalTimeout } = limits
     return {
       timeoutMs: timeout === undefined ? this.tool.timeoutMs : Duration.toMillis(timeout),
       totalTimeoutMs: totalTimeout === undefined ? this.tool.totalTimeoutMs : Duration.toMillis(totalTimeout),
       resetOnProgress: true,
+      onProgress: onProgress && ((progress) => onProgress(CallUpdate.progressOf(progress, 1))),
       trace: this.tool.trace
     }
   }

@@ -24,6 +24,7 @@ import { clampWait } from "./HttpExchange.js"
 import * as McpConnection from "./McpConnection.js"
 import type { McpConnector } from "./McpConnector.js"
 import { ConfigError, type McpConnectError, PartitionMissing, ServersUnavailable, UnknownServer } from "./McpError.js"
+import * as Notices from "./Notices.js"
 import * as PoolGauges from "./PoolGauges.js"
 import * as ServerConfig from "./ServerConfig.js"
 import { logAnnotations, type Partition, type ServerId, type ServerKey } from "./ServerKey.js"
@@ -101,6 +102,8 @@ export interface Service {
    * already. It must not throw. What is given back ends it.
    */
   readonly onConnection: (hook: (connection: McpConnection.McpConnection) => void) => () => void
+  /** What the servers tell by themselves, for all who read it. */
+  readonly notices: Notices.Notices
 }
 
 /**
@@ -159,7 +162,7 @@ export const make = (
               if (event._tag === "Unanswered") handle.suspect()
             })
             connection.onClosed(handle.retire)
-            open.add(connection)
+            open.add(connection, handle.keep)
             return Effect.void
           })
         ),
@@ -198,6 +201,12 @@ export const make = (
       )
     )
     yield* gauges.show(pool)
+    const notices = yield* Notices.make({
+      use: pool.use,
+      keep: (connection) => open.keep(connection),
+      now: () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    })
+    open.watch((connection) => notices.opened(connection))
     const service: Service = {
       pool,
       servers,
@@ -206,7 +215,8 @@ export const make = (
       status: (key) => watches.status(key, pool),
       statuses: (partition) => watches.statuses(pool, (key) => partition === undefined || key.partition === partition),
       changes: (key) => watches.changes(key, pool),
-      onConnection: open.watch
+      onConnection: open.watch,
+      notices
     }
     // Those that are waited for come first, so that no other that hangs stands in their way under `maxConnecting`.
     const [others, required] = Arr.partition(all, ({ config }) => config.required === true)
@@ -271,11 +281,12 @@ const keyOf =
 
 /** The connections that are open, and who wants to hear of them. */
 class Open {
-  private readonly connections = new Set<McpConnection.McpConnection>()
+  /** With what keeps each from idling out. */
+  private readonly connections = new Map<McpConnection.McpConnection, () => () => void>()
   private readonly hooks = new Set<(connection: McpConnection.McpConnection) => void>()
 
-  add(connection: McpConnection.McpConnection): void {
-    this.connections.add(connection)
+  add(connection: McpConnection.McpConnection, keep: () => () => void): void {
+    this.connections.set(connection, keep)
     // First of those who hear of the end, so that who counts what is open counts none that has closed.
     connection.onClosed(() => this.connections.delete(connection))
     for (const hook of this.hooks) hook(connection)
@@ -283,8 +294,12 @@ class Open {
 
   readonly watch: Service["onConnection"] = (hook) => {
     this.hooks.add(hook)
-    for (const connection of this.connections) hook(connection)
+    for (const connection of this.connections.keys()) hook(connection)
     return () => this.hooks.delete(hook)
+  }
+
+  keep(connection: McpConnection.McpConnection): () => void {
+    return this.connections.get(connection)?.() ?? (() => {})
   }
 }
 

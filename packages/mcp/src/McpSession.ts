@@ -8,15 +8,19 @@
 import { Lease, type Pool, type PoolError } from "@mooring/pool"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import { Affinities } from "./internal/Affinities.js"
 import { closedReason } from "./internal/ClosedReason.js"
 import type * as CallPath from "./CallPath.js"
 import type { McpConnection } from "./McpConnection.js"
-import { type HandlersRefused, type McpConnectError, SessionLost } from "./McpError.js"
+import { type HandlersRefused, type McpConnectError, type RequestError, SessionLost, type UnsupportedCapability } from "./McpError.js"
 import type { Handlers } from "./McpHandlers.js"
+import type { OwnNotices } from "./OwnNotices.js"
+import type * as ResourceUpdate from "./ResourceUpdate.js"
 import * as ServerCalls from "./ServerCalls.js"
 import { type Affinity, type ServerKey, withAffinity } from "./ServerKey.js"
 import * as ServerInfo from "./ServerInfo.js"
+import type * as ServerLog from "./ServerLog.js"
 import type { Server } from "./Servers.js"
 
 /**
@@ -63,6 +67,23 @@ export interface McpSession extends ServerCalls.ServerCalls<SessionLost> {
   readonly info: ServerInfo.ServerInfo
   /** Whether an earlier session of the same affinity had this connection, so that its state is there. */
   readonly resumed: boolean
+  /**
+   * The updates of a resource, as `McpClient` has them, on the session's own connection. Fails with `SessionLost` when
+   * that is gone, or the session's scope closes.
+   */
+  readonly resourceUpdates: (
+    uri: string
+  ) => Stream.Stream<ResourceUpdate.ResourceUpdate, RequestError | UnsupportedCapability | SessionLost>
+  /**
+   * What the server logs over MCP on this connection. A slow reader loses the oldest. Fails with `UnsupportedCapability`
+   * where the server does not offer `logging`, and with `SessionLost` as `resourceUpdates` does.
+   */
+  readonly logs: Stream.Stream<ServerLog.ServerLog, RequestError | UnsupportedCapability | SessionLost>
+  /**
+   * The least severe messages that the server is to send on this connection, as long as the session has it. Nobody else
+   * changes it meanwhile; afterwards it is again what the readers of `McpClient.logs` ask for.
+   */
+  readonly setLevel: (level: ServerLog.Level) => Effect.Effect<void, RequestError | UnsupportedCapability | SessionLost>
 }
 
 /**
@@ -80,13 +101,14 @@ export interface Sessions {
 }
 
 /**
- * Sessions on the connections of a pool. `pathOver` makes the path of the calls of one.
+ * Sessions on the connections of a pool. `noticesOf` is what the server of one tells by itself, `pathOver` makes the path of the calls of one.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (
   pool: Pool.Pool<ServerKey, McpConnection, McpConnectError>,
+  noticesOf: (connection: McpConnection) => OwnNotices,
   pathOver: (source: CallPath.Source<SessionLost>) => CallPath.CallPath<SessionLost>
 ): Sessions => {
   const affinities = new Affinities()
@@ -98,7 +120,15 @@ export const make = (
       const held = new Held(key, lease.item)
       yield* Effect.addFinalizer(() => held.end(lease, options.close === true))
       const path = pathOver(held)
-      const calls = ServerCalls.make<SessionLost>(server, (call) => path.run(server, key, call))
+      const notices = noticesOf(lease.item)
+      yield* Effect.addFinalizer(() => Effect.sync(() => notices.end(scopeClosed)))
+      const { resourceUpdates, setLevel } = notices
+      const calls = {
+        ...ServerCalls.make<SessionLost>(server, (call) => path.run(server, key, call)),
+        resourceUpdates,
+        logs: notices.logs,
+        setLevel
+      }
       return { lease, calls }
     })
 
@@ -156,7 +186,7 @@ class Held implements CallPath.Source<SessionLost> {
     f: (connection: McpConnection) => Effect.Effect<A, E>
   ): Effect.Effect<A, E | SessionLost> {
     return Effect.suspend((): Effect.Effect<A, E | SessionLost> => {
-      if (this.over) return this.lost("its scope was closed")
+      if (this.over) return this.lost(scopeClosed)
       if (!this.connection.isOpen()) return this.lost(closedReason(this.connection))
       this.inFlight++
       return Effect.onExit(f(this.connection), () => Effect.sync(() => this.inFlight--))
@@ -176,3 +206,5 @@ class Held implements CallPath.Source<SessionLost> {
     return Effect.fail(new SessionLost({ server: this.key.toString(), reason }))
   }
 }
+
+const scopeClosed = "its scope was closed"

@@ -75,11 +75,26 @@ export interface Receiver {
    * most once, before `closed`. A receiver without it is told `closed` when the last is over, and no sooner.
    */
   readonly draining?: ((reason: string, cause?: unknown) => void) | undefined
+  /** What the server said outside of any request may have been lost on its way; what it says from now on is heard. */
+  readonly missed?: (() => void) | undefined
   /**
    * The connection has ended, and why. At most once; nothing is called after it. An `McpConnectError` as `cause` is
    * what the connect fails with, when it comes during one.
    */
   readonly closed: (reason: string, cause?: unknown) => void
+}
+
+/**
+ * That somebody wants to hear what the server says outside of any request. See `McpTransport.listen`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Listening {
+  /** Calls `hook` once: when that is heard, or is known not to be; at once if it is so already. */
+  readonly onReady: (hook: () => void) => void
+  /** Nobody does any more. Only the first call counts. */
+  readonly stop: () => void
 }
 
 /**
@@ -104,6 +119,11 @@ export interface McpTransport {
   readonly send: (outgoing: Outgoing) => void
   /** Told once, when the handshake has settled the protocol's revision (an HTTP header needs it). */
   readonly setProtocolVersion?: ((version: string) => void) | undefined
+  /**
+   * Hears what the server says outside of any request, where that takes something of its own (HTTP: a stream), for as
+   * long as one of those who asked for it wants it. Absent where it is heard anyway.
+   */
+  readonly listen?: (() => Listening) | undefined
   /** Text that helps to explain a failure: the last lines of stderr, redacted. */
   readonly diagnostics?: (() => string) | undefined
   /**

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
+import type { CallLimits } from "./McpConnection.js"
 import type { ConnectionLost } from "./McpError.js"
 import type * as RetryPolicy from "./RetryPolicy.js"
 
@@ -37,6 +38,8 @@ const { Again, GiveUp } = Data.taggedEnum<Decision>()
 export class Tries {
   private readonly unsent: Steps<ConnectionLost>
   private readonly reruns: Steps<ConnectionLost | undefined>
+  /** Which run of the call is next, counted from 1. */
+  private attempt = 1
 
   constructor(
     policy: RetryPolicy.Values,
@@ -45,6 +48,14 @@ export class Tries {
   ) {
     this.unsent = new Steps(policy.notSent)
     this.reruns = new Steps(policy.rerun)
+  }
+
+  /** The limits of the next run: what is left of the time, and whose progress it tells. */
+  limit(limits: CallLimits | undefined): CallLimits {
+    const { attempt, leftMs } = this
+    const onProgress = limits?.onProgress
+    if (attempt === 1 || onProgress === undefined) return { ...limits, totalTimeout: leftMs }
+    return { ...limits, totalTimeout: leftMs, onProgress: (progress) => onProgress({ ...progress, attempt }) }
   }
 
   /**
@@ -69,6 +80,7 @@ export class Tries {
       const pauseMs = Math.max(scheduled, retryAfterMs ?? 0)
       if (pauseMs >= this.leftMs) return GiveUp()
       this.leftMs -= pauseMs
+      this.attempt++
       return Again({ pauseMs })
     })
   }

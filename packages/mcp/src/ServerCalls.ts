@@ -17,7 +17,9 @@ import type {
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
 import * as CallPath from "./CallPath.js"
+import * as CallUpdate from "./CallUpdate.js"
 import * as McpCompletion from "./McpCompletion.js"
 import type { CallLimits } from "./McpConnection.js"
 import { InvalidArguments, InvalidResult, type OutcomeUnknown, ToolFailed } from "./McpError.js"
@@ -53,6 +55,18 @@ export interface ServerCalls<out E> {
     args: NoInfer<Args>,
     options?: CallPath.CallOptions
   ) => Effect.Effect<A, CallPath.CallError<E> | InvalidResult | ToolFailed>
+  /** See `McpClient.Service`. */
+  readonly callToolStream: (
+    tool: string,
+    args?: Readonly<Record<string, unknown>>,
+    options?: CallPath.CallOptions
+  ) => Stream.Stream<CallUpdate.CallUpdate<CallToolResult>, CallPath.CallError<E>>
+  /** See `McpClient.Service`. */
+  readonly callStream: <Args, A>(
+    tool: McpTool.McpTool<Args, A>,
+    args: NoInfer<Args>,
+    options?: CallPath.CallOptions
+  ) => Stream.Stream<CallUpdate.CallUpdate<A>, CallPath.CallError<E> | InvalidResult | ToolFailed>
   /** See `McpClient.Service`. */
   readonly ping: Effect.Effect<Duration.Duration, CallPath.CallError<E>>
   /** See `McpClient.Service`. */
@@ -100,6 +114,9 @@ export const make = <E>(server: Server, run: CallPath.Run<E>): ServerCalls<E> =>
   listTools: Effect.map(run(CallPath.listTools), (tools) => permitted(server, tools)),
   callTool: (tool, args, options) => run(toolCall(server, tool, args, undefined, options)),
   call: (tool, args, options) => typed(server, tool, args, options, run),
+  callToolStream: (tool, args, options) =>
+    followed(options, (following) => run(toolCall(server, tool, args, undefined, following))),
+  callStream: (tool, args, options) => followed(options, (following) => typed(server, tool, args, following, run)),
   ping: run(CallPath.ping),
   listResources: (limits) => run(new ListCall(McpResource.list, limits)),
   listResourceTemplates: (limits) => run(new ListCall(McpResource.templates, limits)),
@@ -162,11 +179,34 @@ const firstOf = (
   return {
     timeout: first.timeout ?? otherwise.timeout,
     totalTimeout: first.totalTimeout ?? otherwise.totalTimeout,
+    onProgress: first.onProgress ?? otherwise.onProgress,
     mayRunTwice: first.mayRunTwice ?? otherwise.mayRunTwice,
     checkOutput: first.checkOutput ?? otherwise.checkOutput,
     handlers: first.handlers ?? otherwise.handlers
   }
 }
+
+/**
+ * The stream of a call with these options. Whoever hears of its progress already still does.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const followed = <A, E>(
+  options: CallPath.CallOptions | undefined,
+  call: (options: CallPath.CallOptions) => Effect.Effect<A, E>
+): Stream.Stream<CallUpdate.CallUpdate<A>, E> =>
+  CallUpdate.stream((onProgress) => {
+    const also = options?.onProgress
+    if (also === undefined) return call({ ...options, onProgress })
+    return call({
+      ...options,
+      onProgress: (progress) => {
+        onProgress(progress)
+        also(progress)
+      }
+    })
+  })
 
 /**
  * Calls a typed tool. See `McpClient.Service`.

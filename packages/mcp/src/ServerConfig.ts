@@ -243,7 +243,8 @@ export const HttpServer = Schema.Struct({
   headers: Schema.optional(Schema.Union(FixedHeaders, Computed)),
   /**
    * Whether to hear what the server says by itself, outside of any call: one more stream (GET) for each connection,
-   * where the server offers it. Default false.
+   * where the server offers it. Default false: only while somebody reads what it tells (`McpClient.resourceUpdates`,
+   * `listChanges`, `logs`).
    */
   listen: Schema.optional(Schema.Boolean),
   /**

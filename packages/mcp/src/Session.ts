@@ -12,6 +12,7 @@ import {
   type JSONRPCMessage,
   type JSONRPCNotification,
   type JSONRPCRequest,
+  type Progress,
   type RequestId
 } from "@modelcontextprotocol/sdk/types.js"
 import * as Cause from "effect/Cause"
@@ -58,6 +59,8 @@ export interface Listener {
   readonly event?: ((event: SessionEvent.SessionEvent) => void) | undefined
   /** Something was answered as MCP has it: the server is there. */
   readonly alive?: (() => void) | undefined
+  /** What the server said by itself may have been missed: too much came, or the transport lost it. */
+  readonly missed?: (() => void) | undefined
   /** The connection has ended. Called once; at once when it has ended already. */
   readonly closed?: ((reason: string, cause: unknown) => void) | undefined
 }
@@ -143,6 +146,7 @@ export const make = (
       message: (message, origin) => session.receive(message, origin),
       junk: (reason) => session.receiveJunk(reason),
       draining: (reason, cause) => session.drain(reason, cause),
+      missed: () => session.missed(),
       closed: (reason, cause) => session.close(reason, cause)
     })
     return session
@@ -160,6 +164,8 @@ class Live implements Session, Holder, Host {
   private readonly foreign = new Set<RequestId>()
   private readonly traffic: ServerTraffic
   private readonly listeners: Array<Listener> = []
+  /** Those of them that hear of answers, apart: each answer is told to them. */
+  private readonly alive: Array<() => void> = []
   private nextId = firstId
   /** Why nothing new is taken. */
   private ended: { readonly reason: string; readonly cause: unknown } | undefined
@@ -287,7 +293,10 @@ class Live implements Session, Holder, Host {
 
   listen(listener: Listener): void {
     if (this.ended !== undefined) listener.closed?.(this.ended.reason, this.ended.cause)
-    else this.listeners.push(listener)
+    else {
+      this.listeners.push(listener)
+      if (listener.alive !== undefined) this.alive.push(listener.alive)
+    }
   }
 
   release(request: PendingRequest, answered: boolean): boolean {
@@ -349,6 +358,7 @@ class Live implements Session, Holder, Host {
     }
     if (!told) this.tellEnd(reason, cause)
     this.listeners.length = 0
+    this.alive.length = 0
   }
 
   private lastWords(): string {
@@ -371,6 +381,12 @@ class Live implements Session, Holder, Host {
       this.log(LogLevel.Warning, `it sends more than ${allowed} notifications a second; what is too much is dropped`)
     }
     this.forEach("an event", (listener) => listener.event?.(event))
+  }
+
+  missed(): void {
+    for (const listener of this.listeners) {
+      if (listener.missed !== undefined) this.guard("what was missed", () => listener.missed?.())
+    }
   }
 
   receiveJunk(reason: string): void {
@@ -410,9 +426,7 @@ class Live implements Session, Holder, Host {
       if (visits !== undefined) this.forEach("an error", ({ visits: hear }) => hear?.(visits))
     } else request.misread("its error has no code or no message")
     if (request.isMisread) return
-    for (const listener of this.listeners) {
-      if (listener.alive !== undefined) this.guard("an answer", () => listener.alive?.())
-    }
+    for (const alive of this.alive) this.guard("an answer", alive)
   }
 
   /** Whether it was progress of a request of ours, wanted or not. */
@@ -429,14 +443,19 @@ class Live implements Session, Holder, Host {
     }
     const { onProgress, resetOnProgress } = request.options
     if (resetOnProgress === true) this.extend(request)
-    if (onProgress !== undefined) this.guard("its progress", () => onProgress(progress))
+    if (onProgress !== undefined) this.guard("its progress", () => onProgress(this.shown(progress)))
     return true
+  }
+
+  private shown(progress: Progress): Progress {
+    const { message } = progress
+    return message === undefined ? progress : { ...progress, message: this.clean(message) }
   }
 
   private receiveOther(received: { readonly [key: string]: unknown }, origin: RequestId | undefined): void {
     const { id, method, params } = received
     if (id === undefined) {
-      if (!this.traffic.admits("notifications")) return
+      if (!this.traffic.admits("notifications")) return this.missed()
       const cancelled =
         method === "notifications/cancelled" && Predicate.isRecord(params) ? params["requestId"] : undefined
       if (isId(cancelled)) this.traffic.settle(cancelled)
@@ -473,12 +492,18 @@ class Live implements Session, Holder, Host {
     for (const listener of this.listeners) this.guard(what, () => tell(listener))
   }
 
-  private guard(what: string, call: () => void): void {
+  private guard(what: string, call: () => unknown): void {
     try {
-      call()
+      const returned = call()
+      // Nobody waits for it; unheard, its rejection would end the process.
+      if (returned instanceof Promise) returned.catch((defect: unknown) => this.threw(what, defect))
     } catch (defect) {
-      this.log(LogLevel.Error, `what listens to ${what} failed`, Cause.die(defect))
+      this.threw(what, defect)
     }
+  }
+
+  private threw(what: string, defect: unknown): void {
+    this.log(LogLevel.Error, `what listens to ${what} failed`, Cause.die(defect))
   }
 }
 

@@ -1,6 +1,8 @@
 /** @since 0.1.0 */
 export * as Answer from "./Answer.js"
 /** @since 0.1.0 */
+export * as CallUpdate from "./CallUpdate.js"
+/** @since 0.1.0 */
 export * as CarrierErrors from "./CarrierErrors.js"
 /** @since 0.1.0 */
 export * as Catalogue from "./Catalogue.js"
@@ -57,11 +59,15 @@ export * as McpTool from "./McpTool.js"
 /** @since 0.1.0 */
 export * as McpTransport from "./McpTransport.js"
 /** @since 0.1.0 */
+export * as Notices from "./Notices.js"
+/** @since 0.1.0 */
 export * as OutputSchema from "./OutputSchema.js"
 /** @since 0.1.0 */
 export * as Reconciled from "./Reconciled.js"
 /** @since 0.1.0 */
 export * as Redaction from "./Redaction.js"
+/** @since 0.1.0 */
+export * as ResourceUpdate from "./ResourceUpdate.js"
 /** @since 0.1.0 */
 export * as RetryPolicy from "./RetryPolicy.js"
 /** @since 0.1.0 */
@@ -74,6 +80,8 @@ export * as ServerConfig from "./ServerConfig.js"
 export * as ServerInfo from "./ServerInfo.js"
 /** @since 0.1.0 */
 export * as ServerKey from "./ServerKey.js"
+/** @since 0.1.0 */
+export * as ServerLog from "./ServerLog.js"
 /** @since 0.1.0 */
 export * as ServerStatus from "./ServerStatus.js"
 /** @since 0.1.0 */

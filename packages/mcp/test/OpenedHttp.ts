@@ -11,6 +11,8 @@ export interface Heard {
   readonly origins: Array<RequestId | undefined>
   readonly junk: Array<string>
   readonly closed: Array<string>
+  /** How often it said that something may have been missed. */
+  missed: number
   readonly failures: Array<McpTransport.TransportFailure>
 }
 
@@ -23,13 +25,14 @@ export const opened = (arrived: (flown: Flown) => void, config: Partial<ServerCo
     const carrier = new FakeCarrier(arrived)
     const address = yield* HttpAddress.make("web", full)
     const transport = yield* HttpTransport.make({ key, config: full, address, carrier })
-    const heard: Heard = { messages: [], origins: [], junk: [], closed: [], failures: [] }
+    const heard: Heard = { messages: [], origins: [], junk: [], closed: [], missed: 0, failures: [] }
     yield* transport.start({
       message: (message, origin) => {
         heard.messages.push(message)
         heard.origins.push(origin)
       },
       junk: (reason) => heard.junk.push(reason),
+      missed: () => heard.missed++,
       closed: (reason) => heard.closed.push(reason)
     })
     const send = (message: JSONRPCMessage): McpTransport.Outgoing => {

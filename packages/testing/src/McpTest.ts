@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { McpClient, McpConnector, type McpError, McpMemory, McpPool } from "@mooring/mcp"
+import { McpClient, McpConnector, type McpError, McpMemory, McpPool, type ServerLog } from "@mooring/mcp"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -107,6 +107,17 @@ export interface Service {
    * still arrives. It can be connected again at once. Says how many connections there were.
    */
   readonly kill: (server: string, reason?: string) => Effect.Effect<number>
+  /**
+   * Says that a resource has changed, to each connection that is subscribed to it, or to what it is below. Says to how
+   * many. Only a server whose `capabilities` have `resources.subscribe` is subscribed to.
+   */
+  readonly updated: (server: string, uri: string) => Effect.Effect<number>
+  /** Says on every connection that a list has changed. Says on how many. */
+  readonly listChanged: (server: string, list: "tools" | "prompts" | "resources") => Effect.Effect<number>
+  /** Logs over MCP, on each connection whose level lets it pass. Says on how many. */
+  readonly log: (server: string, level: ServerLog.Level, data: unknown, logger?: string) => Effect.Effect<number>
+  /** What the server's connections are subscribed to now; what several are stands there as often. */
+  readonly subscriptions: (server: string) => Effect.Effect<ReadonlyArray<string>>
   /** Scripts the next calls that reach the server, after those that are scripted already. */
   readonly nextCalls: (server: string, ...scripts: ReadonlyArray<CallScript>) => Effect.Effect<void>
   /** Scripts the next connections to the server, after those that are scripted already. */
@@ -231,6 +242,11 @@ const control = (servers: ReadonlyMap<string, TestServer.RunningServer<unknown>>
       ),
     stats: (server) => on(server, ({ ledger }) => Effect.sync(() => ledger.stats())),
     until: (server, predicate) => on(server, ({ ledger }) => ledger.until(predicate)),
+    updated: (server, uri) => on(server, ({ notices }) => Effect.sync(() => notices.updated(uri))),
+    listChanged: (server, list) => on(server, ({ notices }) => Effect.sync(() => notices.listChanged(list))),
+    log: (server, level, data, logger) =>
+      on(server, ({ notices }) => Effect.sync(() => notices.log(level, data, logger))),
+    subscriptions: (server) => on(server, ({ notices }) => Effect.sync(() => notices.subscriptions())),
     kill: (server, reason = "the server was killed") => on(server, (one) => Effect.sync(() => one.kill(reason))),
     nextCalls: (server, ...scripts) => on(server, ({ calls }) => Effect.sync(() => void calls.push(...scripts))),
     nextConnects: (server, ...scripts) =>

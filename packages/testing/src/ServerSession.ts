@@ -77,6 +77,7 @@ class Session<R> implements McpMemory.ServerEnd {
   private readonly flights = new Map<RequestId, Flight>()
   private readonly disconnected: () => void
   private readonly requests: ClientRequests
+  private readonly untold: () => void
 
   constructor(
     private readonly server: RunningServer<R>,
@@ -87,6 +88,7 @@ class Session<R> implements McpMemory.ServerEnd {
     server.clients.add(client)
     this.requests = new ClientRequests(client)
     this.disconnected = server.ledger.connected()
+    this.untold = server.notices.connected(client)
   }
 
   // The script is read here, so that a fault can strike before the message is handed over.
@@ -112,6 +114,7 @@ class Session<R> implements McpMemory.ServerEnd {
       flight.fiber?.unsafeInterruptAsFork(FiberId.none)
     }
     this.flights.clear()
+    this.untold()
     this.disconnected()
   }
 
@@ -125,6 +128,7 @@ class Session<R> implements McpMemory.ServerEnd {
     if (request.method === "tools/call") return this.callTool(request)
     const answer = this.offered(request)
     if (answer !== undefined) return this.answering(request.id, answer)
+    if (this.server.notices.take(this.client, request)) return this.answer(request.id, {})
     this.refuse(request.id, -32601, "Method not found")
   }
 
@@ -165,7 +169,7 @@ class Session<R> implements McpMemory.ServerEnd {
   private greeting(protocolVersion: string, name: string, instructions: string | undefined) {
     return {
       protocolVersion,
-      capabilities: { tools: {}, ...this.server.offer.capabilities },
+      capabilities: this.server.capabilities,
       serverInfo: { name, version: "0.1.0" },
       ...(instructions === undefined ? {} : { instructions })
     }

@@ -5,11 +5,13 @@
  * @since 0.1.0
  */
 import type { McpMemory, ServerConfig } from "@mooring/mcp"
+import type { ServerCapabilities } from "@modelcontextprotocol/sdk/types.js"
 import type { CallScript, ConnectScript, Script } from "./Fault.js"
 import { Ledger } from "./Ledger.js"
 import { TestOffer } from "./TestOffer.js"
 import type * as TestPrompt from "./TestPrompt.js"
 import type * as TestResource from "./TestResource.js"
+import { type Capabilities, ServerNotices } from "./ServerNotices.js"
 import type * as TestTool from "./TestTool.js"
 
 /**
@@ -42,6 +44,8 @@ export interface ServerOptions<Tools, Resources = readonly [], Prompts = readonl
   readonly pageSize?: number | undefined
   /** What the server says of itself. Default none. */
   readonly instructions?: string | undefined
+  /** What it offers beside its tools: see `McpTest.Service.updated` and the like. Default nothing. */
+  readonly capabilities?: Capabilities | undefined
 }
 
 /**
@@ -58,6 +62,7 @@ export interface TestServer<out R = never> extends Script {
   readonly config: ServerConfig.ServerConfig
   readonly pageSize: number
   readonly instructions: string | undefined
+  readonly capabilities: Capabilities
 }
 
 /**
@@ -96,6 +101,7 @@ export const make = <
     config: isWhole(config) ? config : { command: "in-memory", ...config },
     pageSize: options.pageSize ?? Infinity,
     instructions: options.instructions,
+    capabilities: options.capabilities ?? {},
     calls: options.calls,
     connects: options.connects
   }
@@ -113,14 +119,19 @@ const isWhole = (config: Settings | ServerConfig.ServerConfig): config is Server
 export class RunningServer<out R = never> {
   readonly ledger = new Ledger()
   readonly clients = new Set<McpMemory.ClientEnd>()
+  readonly notices: ServerNotices
   readonly tools: ReadonlyMap<string, TestTool.TestTool<R>>
   readonly offer: TestOffer<R>
+  /** What it declares in the handshake. */
+  readonly capabilities: ServerCapabilities
   readonly calls: Array<CallScript>
   readonly connects: Array<ConnectScript>
 
   constructor(readonly server: TestServer<R>) {
     this.offer = new TestOffer(server.resources, server.prompts, server.pageSize)
+    this.capabilities = { tools: {}, ...this.offer.capabilities, ...server.capabilities }
     this.tools = new Map(server.tools.map((tool) => [tool.definition.name, tool]))
+    this.notices = new ServerNotices(server.capabilities)
     this.calls = [...(server.calls ?? [])]
     this.connects = [...(server.connects ?? [])]
   }

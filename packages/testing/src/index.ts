@@ -23,6 +23,8 @@ export * as TestPrompt from "./TestPrompt.js"
 /** @since 0.1.0 */
 export * as TestResource from "./TestResource.js"
 /** @since 0.1.0 */
+export * as ServerNotices from "./ServerNotices.js"
+/** @since 0.1.0 */
 export * as TestServer from "./TestServer.js"
 /** @since 0.1.0 */
 export * as TestTool from "./TestTool.js"

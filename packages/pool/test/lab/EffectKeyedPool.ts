@@ -42,7 +42,8 @@ export const effectKeyedPool = (
       retire: () => {},
       setConcurrency: () => {},
       alive: () => {},
-      suspect: () => {}
+      suspect: () => {},
+      keep: () => () => {}
     }
     const pool = yield* KeyedPool.makeWithTTLBy({
       acquire: (key: string) => options.acquire(key, handle),
