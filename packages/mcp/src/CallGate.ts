@@ -11,9 +11,11 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Around, type Call, type CallError, type CallPath, type Run, type SourceError } from "./CallPath.js"
 import { CallRate } from "./CallRate.js"
+import { isSame } from "./ConfigChange.js"
 import type { CallLimits, McpConnection } from "./McpConnection.js"
 import { InvalidResult, OutputSchemaRefused, RateLimited, ToolDenied } from "./McpError.js"
 import * as OutputSchema from "./OutputSchema.js"
+import type { ServerChange } from "./Registry.js"
 import type { Partition, ServerKey } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 
@@ -29,6 +31,8 @@ export interface CallGate {
     path: CallPath<E>,
     tools: (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError<E>>
   ) => CallPath<E>
+  /** A server has changed: what is left of its rate goes on to hold where that is the same. */
+  readonly changed: (change: ServerChange) => void
 }
 
 /**
@@ -44,7 +48,7 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Dead
   const guard: CallGate["guard"] = <E extends SourceError>(
     path: CallPath<E>,
     toolsOf: (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError<E>>
-  ) => {
+  ): CallPath<E> => {
     const schemaOf = (server: Server, key: ServerKey, tool: string) =>
       Effect.flatMap(toolsOf(server, key), (tools) => {
         const declared = tools.find(({ name }) => name === tool)?.outputSchema
@@ -60,14 +64,15 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Dead
       key: ServerKey,
       call: Call<A>,
       tool: string,
-      run: Run<F>
+      run: Run<F>,
+      follows: boolean
     ): Effect.Effect<A, CallError<E | F>> => {
       if (server.permits?.(tool) === false) return Effect.fail(new ToolDenied({ server: server.name, tool }))
       const called = (check?: Check<A>) => {
         const gated =
           check === undefined && call.reconcile === undefined
             ? call
-            : new GatedCall(call, check, (again) => (other) => through(server, key, other, again))
+            : new GatedCall(call, check, (again) => (other) => through(server, key, other, again, follows))
         return Effect.zipRight(turns.take(server, key, tool), run(gated))
       }
       if (!(call.limits?.checkOutput ?? server.settings.checkOutput)) return called()
@@ -83,22 +88,30 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Dead
       server: Server,
       key: ServerKey,
       call: Call<A>,
-      run: Run<F>
+      run: Run<F>,
+      follows: boolean
     ): Effect.Effect<A, CallError<E | F>> => {
-      const tool = gatedTool(server, call)
-      return tool === undefined ? run(call) : passed(server, key, call, tool, run)
+      // Where the server has changed, the call is restarted, and comes to the gate of now.
+      const tool = follows && !server.isCurrent ? undefined : gatedTool(server, call)
+      return tool === undefined ? run(call) : passed(server, key, call, tool, run, follows)
     }
 
+    const gated: CallPath<E>["run"] = (server, key, call, lookup) =>
+      Effect.suspend(() =>
+        server.isCurrent || lookup === undefined
+          ? through(server, key, call, (other) => path.proceed(server, key, other, lookup), lookup !== undefined)
+          : path.run(server, key, call, lookup)
+      )
+
     return {
-      // Not by way of `through`: what has nothing to pass, as most calls, costs no function of its own.
-      run: (server, key, call) =>
-        gatedTool(server, call) === undefined
-          ? path.run(server, key, call)
-          : through(server, key, call, (other) => path.run(server, key, other))
+      // Not by way of `gated`: what has nothing to pass, as most calls, costs no function of its own.
+      run: (server, key, call, lookup) =>
+        gatedTool(server, call) === undefined ? path.run(server, key, call, lookup) : gated(server, key, call, lookup),
+      proceed: path.proceed
     }
   }
 
-  return { guard }
+  return { guard, changed: (change) => turns.changed(change) }
 })
 
 /** The tool of a call that has something to pass; `undefined` for any other call. */
@@ -151,9 +164,16 @@ const checked = (
 
 /** The rates of all servers and partitions. */
 class Turns {
-  private readonly rates = new Map<Server, Rates>()
+  // Goes with the server, when the last call on it has ended.
+  private readonly rates = new WeakMap<Server, Rates>()
 
   constructor(private readonly deadlines: Deadlines.Deadlines) {}
+
+  changed({ after, before }: ServerChange): void {
+    const rates = before && this.rates.get(before)
+    if (rates === undefined || before === undefined || after === undefined) return
+    if (isSame(before.settings.rateLimit, after.settings.rateLimit)) this.rates.set(after, rates)
+  }
 
   take(server: Server, key: ServerKey, tool: string): Effect.Effect<void, RateLimited> {
     const { acquireTimeout, rateLimit } = server.settings
@@ -161,11 +181,11 @@ class Turns {
     return Effect.suspend(() => {
       let rates = this.rates.get(server)
       if (rates === undefined) {
-        rates = new Rates(() => new CallRate(rateLimit, acquireTimeout, this.deadlines))
+        rates = new Rates(() => new CallRate(rateLimit, this.deadlines))
         this.rates.set(server, rates)
       }
       return Effect.mapError(
-        rates.of(key.partition).turn,
+        rates.of(key.partition).turn(acquireTimeout),
         (retryAfterMs) => new RateLimited({ server: key.toString(), tool, delivery: "NotSent", retryAfterMs })
       )
     })

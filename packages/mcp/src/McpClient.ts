@@ -10,13 +10,16 @@ import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as CallGate from "./CallGate.js"
 import * as CallPath from "./CallPath.js"
 import * as Catalogue from "./Catalogue.js"
 import * as CurrentPartition from "./CurrentPartition.js"
+import type { Lookup } from "./Lookup.js"
 import {
   type InvalidResult,
   type PartitionMissing,
@@ -28,7 +31,7 @@ import * as McpPool from "./McpPool.js"
 import * as McpSession from "./McpSession.js"
 import type * as McpTool from "./McpTool.js"
 import * as ServerCalls from "./ServerCalls.js"
-import { type Partition, type ServerKey, withoutAffinity } from "./ServerKey.js"
+import { type Partition, type ServerKey, sharedPartition, withoutAffinity } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 import type * as ServerStatus from "./ServerStatus.js"
 
@@ -92,7 +95,10 @@ export interface ListOptions {
  * @category models
  */
 export interface Service<Name extends string = string> {
-  /** The names of the configured servers, in the order of the configuration; disabled ones left out. */
+  /**
+   * The names of the servers that are configured now, in the order of the configuration; disabled ones left out. Typed
+   * names are those that the program said; a server may have been removed since (`UnknownServer`).
+   */
   readonly servers: ReadonlyArray<Name>
   /**
    * Every tool of the server that the configuration does not hide: all pages, within `Limits` (100 pages and 1,000
@@ -149,7 +155,7 @@ export interface Service<Name extends string = string> {
   /**
    * The status of a server now, and whenever it has changed since: its state, its connections, the breaker, the last
    * error. What changes with every call (counts, latency) is up to date in each, and no reason for one. A slow reader
-   * slows nothing, and misses what came and went. Ends with the pool.
+   * slows nothing, and misses what came and went. Ends with the pool, and when the server is removed.
    */
   readonly changes: (server: Name) => Stream.Stream<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
   /** What the pool under the client holds and has done. */
@@ -234,7 +240,9 @@ export const make: Effect.Effect<Service, never, McpPool.McpPool | Scope.Scope> 
   const pool = yield* McpPool.McpPool
   const settings = yield* CallPath.settings
   const ungated = CallPath.make<BorrowError>(settings, pool.pool)
-  const catalogue = yield* Catalogue.make(pool, (server, key) => ungated.run(server, key, CallPath.listTools))
+  const catalogue = yield* Catalogue.make(pool, (server, key) =>
+    ungated.run(server, key, CallPath.listTools, lookupOf(pool, server.name, key.partition))
+  )
   const gate = yield* CallGate.make
   const calls = gate.guard(ungated, catalogue.tools)
   const sessions = McpSession.make(pool.pool, (source) => {
@@ -245,6 +253,12 @@ export const make: Effect.Effect<Service, never, McpPool.McpPool | Scope.Scope> 
       return known === undefined ? path.run(server, key, CallPath.listTools) : Effect.succeed(known.tools)
     })
   })
+  const unhook = pool.onServerChange((change) => {
+    catalogue.changed(change)
+    gate.changed(change)
+    sessions.changed(change)
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(unhook))
   return bind({ pool, calls, catalogue, sessions }, undefined)
 })
 
@@ -269,52 +283,105 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
   const { servers } = pool
 
   const run = <A>(server: Server, call: CallPath.Call<A>): Effect.Effect<A, CallError> => {
-    if (server.settings.isolation !== "perPartition") return calls.run(server, server.key, call)
-    if (bound !== undefined && bound !== "") return calls.run(server, server.keyOf(bound), call)
-    return Effect.flatMap(keyOf(server.name), (key) => calls.run(server, key, call))
+    if (server.settings.isolation !== "perPartition") return calls.run(server, server.key, call, lookup)
+    if (bound !== undefined && bound !== "") return calls.run(server, server.keyOf(bound), call, lookup)
+    return Effect.flatMap(keyOf(server.name), (key) => calls.run(server, key, call, lookup))
   }
 
   const keyOf = (name: string): Effect.Effect<ServerKey, UnknownServer | PartitionMissing> =>
     bound === undefined ? pool.keyOf(name) : CurrentPartition.withPartition(pool.keyOf(name), bound)
 
+  const lookup: Lookup<BorrowError> = {
+    keyOf,
+    restart: (name, call) => later(name, (server) => run(server, call.at?.(server) ?? call))
+  }
+
+  /** A name that is not known may be when the call is run. */
+  const later = <A, E>(
+    name: string,
+    call: (server: Server) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E | UnknownServer> =>
+    Effect.suspend((): Effect.Effect<A, E | UnknownServer> => {
+      const server = servers.get(name)
+      return server === undefined ? Effect.fail(unknown(name)) : call(server)
+    })
+
+  // What a function captures costs whoever calls it, so this stands apart.
+  const callLater: Service["callTool"] = (name, tool, args, options) =>
+    later(name, (server) => run(server, ServerCalls.toolCall(server, tool, args, undefined, options)))
+
+  const unknown = (name: string): UnknownServer => new UnknownServer({ server: name, known: servers.names })
+
   /** For what is no call. */
   const on = <A, E, R>(
     name: string,
     use: (server: Server, key: ServerKey) => Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E | UnknownServer | PartitionMissing, R> => {
-    const server = servers.get(name)
-    return server === undefined ? unknown(name) : Effect.flatMap(keyOf(name), (key) => use(server, key))
-  }
+  ): Effect.Effect<A, E | UnknownServer | PartitionMissing, R> =>
+    Effect.flatMap(keyOf(name), (key): Effect.Effect<A, E | UnknownServer, R> => {
+      const server = servers.get(name)
+      return server === undefined ? Effect.fail(unknown(name)) : use(server, key)
+    })
 
-  const unknown = (name: string): Effect.Effect<never, UnknownServer> =>
-    Effect.fail(new UnknownServer({ server: name, known: servers.names }))
+  const listTools: Service["listTools"] = (name, options) =>
+    on(name, (server, key) =>
+      Effect.catchAll((options?.fresh === true ? catalogue.fresh : catalogue.tools)(server, key), (error) =>
+        // Of a server that has changed meanwhile, what it is now is asked.
+        server.isCurrent ? Effect.fail(error) : listTools(name, options)
+      )
+    )
+
+  const session: Service["session"] = (name, options) =>
+    on(name, (server, key) => sessions.open(server, key, options)).pipe(
+      // It waited for a connection when the server was changed.
+      Effect.catchTag("UnknownKey", () => session(name, options))
+    )
+
+  /** Of a server that is isolated otherwise from now on, the changes are those of another key. */
+  const changes: Service["changes"] = (name) =>
+    Stream.unwrap(
+      Effect.map(keyOf(name), (key) =>
+        Stream.concat(
+          pool.changes(key),
+          Stream.unwrap(
+            Effect.map(Effect.option(keyOf(name)), (now) =>
+              Option.isNone(now) || Equal.equals(now.value, key) ? Stream.empty : changes(name)
+            )
+          )
+        )
+      )
+    )
 
   return {
-    servers: servers.names,
+    get servers() {
+      return servers.names
+    },
     callTool: (name, tool, args, options) => {
       const server = servers.get(name)
       return server === undefined
-        ? unknown(name)
+        ? callLater(name, tool, args, options)
         : run(server, ServerCalls.toolCall(server, tool, args, undefined, options))
     },
     call: (name, tool, args, options) => {
       const server = servers.get(name)
       return server === undefined
-        ? unknown(name)
+        ? later(name, (now) => ServerCalls.typed(now, tool, args, options, (call) => run(now, call)))
         : ServerCalls.typed(server, tool, args, options, (call) => run(server, call))
     },
-    listTools: (name, options) => on(name, options?.fresh === true ? catalogue.fresh : catalogue.tools),
+    listTools,
     catalogue: (name) => on(name, (_, key) => Effect.sync(() => catalogue.snapshot(key))),
-    ping: (name) => {
-      const server = servers.get(name)
-      return server === undefined ? unknown(name) : run(server, CallPath.ping)
-    },
-    session: (name, options) => on(name, (server, key) => sessions.open(server, key, options)),
+    ping: (name) => later(name, (server) => run(server, CallPath.ping)),
+    session,
     forPartition: (partition) => bind(parts, partition),
     status: (name) => Effect.flatMap(keyOf(name), pool.status),
     statuses: Effect.flatMap(CurrentPartition.CurrentPartition, (current) => pool.statuses(bound ?? current)),
-    changes: (name) => Stream.unwrap(Effect.map(keyOf(name), pool.changes)),
+    changes,
     stats: pool.pool.stats,
     events: pool.pool.events
   }
 }
+
+/** For what is asked on behalf of all who have a key: who isolates it otherwise from now on has others. */
+const lookupOf = (pool: McpPool.Service, name: string, partition: Partition): Lookup<BorrowError> => ({
+  keyOf: () => CurrentPartition.withPartition(pool.keyOf(name), partition === sharedPartition ? "" : partition),
+  restart: () => Effect.fail(new UnknownServer({ server: name, known: pool.servers.names }))
+})

@@ -46,6 +46,8 @@ export interface CallLimits {
   readonly totalTimeout?: Duration.DurationInput | undefined
 }
 
+type Timeouts = Pick<ServerConfig.Settings, "callTimeout" | "totalTimeout">
+
 /**
  * @since 0.1.0
  * @category models
@@ -107,6 +109,8 @@ export interface McpConnection {
   readonly listTools: Effect.Effect<ReadonlyArray<Tool>, RequestError | UnsupportedCapability>
   /** Asks the server whether it is there; any well-formed answer counts, a refusal too. Gives the round trip. */
   readonly ping: Effect.Effect<Duration.Duration, RequestError>
+  /** From now on, what may take how long where nothing else is said. Milliseconds. What is under way keeps its own. */
+  readonly setTimeouts: (timeouts: Timeouts) => void
   /** The same connection; what is sent through this view of it carries along what `trace` says. */
   readonly traced: (trace: RequestTrace) => McpConnection
   /** What the session under the connection has seen. */
@@ -270,7 +274,7 @@ const reasonOf = (cause: unknown): string => {
 interface Parts {
   readonly key: ServerKey
   readonly number: number | undefined
-  readonly settings: ServerConfig.Settings
+  settings: Timeouts
   readonly transport: McpTransport
   readonly session: Session.Session
   readonly client: Client
@@ -292,8 +296,8 @@ class Live implements McpConnection {
   readonly counters: Readonly<SessionCounters>
   readonly listTools: McpConnection["listTools"]
   readonly ping: McpConnection["ping"]
-  private readonly plain: RequestOptions
-  private readonly tool: RequestOptions
+  private plain: RequestOptions
+  private tool: RequestOptions
   private readonly session: Session.Session
 
   constructor(
@@ -321,6 +325,14 @@ class Live implements McpConnection {
       this.capabilities.tools === undefined ? this.withoutTools : this.pages()
     )
     this.ping = Effect.suspend(() => this.roundTrip())
+  }
+
+  setTimeouts(timeouts: Timeouts): void {
+    const { callTimeout: timeoutMs, totalTimeout: totalTimeoutMs } = timeouts
+    const { trace } = this.plain
+    this.parts.settings = timeouts
+    this.plain = { timeoutMs, totalTimeoutMs, trace }
+    this.tool = { timeoutMs, totalTimeoutMs, resetOnProgress: true, trace }
   }
 
   traced(trace: RequestTrace): McpConnection {

@@ -12,6 +12,7 @@ import { Affinities } from "./internal/Affinities.js"
 import type * as CallPath from "./CallPath.js"
 import type { McpConnection } from "./McpConnection.js"
 import { type McpConnectError, SessionLost } from "./McpError.js"
+import type { ServerChange } from "./Registry.js"
 import * as ServerCalls from "./ServerCalls.js"
 import { type Affinity, type ServerKey, withAffinity } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
@@ -65,6 +66,8 @@ export interface Sessions {
     key: ServerKey,
     options?: Options
   ) => Effect.Effect<McpSession, McpConnectError | PoolError.PoolError | SessionLost, Scope.Scope>
+  /** A server has changed: nobody comes back to affinities of one that has gone. */
+  readonly changed: (change: ServerChange) => void
 }
 
 /**
@@ -112,6 +115,9 @@ export const make = (
     })
 
   return {
+    changed: ({ name, rekeyed }) => {
+      if (rekeyed) affinities.forgetServer(name)
+    },
     open: (server, key, options = {}) => {
       const { affinity } = options
       if (affinity === "") return Effect.dieMessage("the affinity of a session must not be empty")

@@ -8,6 +8,7 @@ import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { firstOf } from "./CallOptions.js"
 import * as CallPath from "./CallPath.js"
 import { InvalidArguments, InvalidResult, type OutcomeUnknown, ToolFailed } from "./McpError.js"
 import type * as McpTool from "./McpTool.js"
@@ -74,21 +75,7 @@ export const toolCall = (
   args: Readonly<Record<string, unknown>> | undefined,
   own: CallPath.CallOptions | undefined,
   options: CallPath.CallOptions | undefined
-): CallPath.ToolCall => new CallPath.ToolCall(tool, args, firstOf(firstOf(options, own), server.tools?.get(tool)))
-
-const firstOf = (
-  first: CallPath.CallOptions | undefined,
-  otherwise: CallPath.CallOptions | undefined
-): CallPath.CallOptions | undefined => {
-  if (first === undefined) return otherwise
-  if (otherwise === undefined) return first
-  return {
-    timeout: first.timeout ?? otherwise.timeout,
-    totalTimeout: first.totalTimeout ?? otherwise.totalTimeout,
-    mayRunTwice: first.mayRunTwice ?? otherwise.mayRunTwice,
-    checkOutput: first.checkOutput ?? otherwise.checkOutput
-  }
-}
+): CallPath.ToolCall => CallPath.ToolCall.make(server, tool, args, firstOf(options, own))
 
 /**
  * Calls a typed tool. See `McpClient.Service`.
@@ -128,12 +115,19 @@ type Reconcile<A> = (
 class ReconcilingCall<A> extends CallPath.TypedCall implements CallPath.Call<CallPath.Answered | Found<A>> {
   readonly reconcile: Reconcile<CallPath.Answered | Found<A>>
 
-  constructor(call: CallPath.ToolCall, ask: Reconcile<A>) {
+  constructor(
+    call: CallPath.Call<CallToolResult>,
+    private readonly ask: Reconcile<A>
+  ) {
     super(call)
     this.reconcile = (failure, run) =>
       Effect.map(ask(failure, run), (found) =>
         found._tag === "Ran" ? Reconciled.Ran({ result: new Found(found.result) }) : found
       )
+  }
+
+  override at(server: Server): ReconcilingCall<A> {
+    return new ReconcilingCall(this.call.at?.(server) ?? this.call, this.ask)
   }
 
   override toolResult(ended: CallPath.Answered | Found<A>): CallToolResult | undefined {
