@@ -8,6 +8,7 @@
 import { Pool, type PoolError } from "@mooring/pool"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -19,7 +20,6 @@ import * as Layer from "effect/Layer"
 import { pipeArguments } from "effect/Pipeable"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { CurrentPartition } from "./CurrentPartition.js"
 import { clampWait } from "./HttpExchange.js"
@@ -237,7 +237,8 @@ const makeReloading = (options: Options) =>
       )
     )
     yield* gauges.show(pool)
-    yield* Effect.addFinalizer(() => Effect.sync(servers.onChange(watches.changed)))
+    // It ends with the pool, as the servers do.
+    servers.onChange(watches.changed)
     const reloading = yield* Reloading.make({
       registry: servers,
       pool,
@@ -323,12 +324,18 @@ export const makeStream = <E, R>(
   options: Omit<Options, "servers"> = {}
 ): Effect.Effect<Service, E | ConfigError | ServersUnavailable, R | McpConnector | Scope.Scope> =>
   Effect.gen(function* () {
-    const [first, later] = yield* Stream.peel(servers, Sink.head<Reloading.Source>())
-    if (Option.isNone(first)) {
-      return yield* new ConfigError({ path: "servers", reason: "their stream has ended before it said any" })
-    }
-    if (first.value instanceof ConfigError) return yield* first.value
-    const { reloading, service } = yield* makeReloading({ ...options, servers: first.value })
+    const pull = yield* Stream.toPull(servers)
+    const said = yield* Effect.repeat(pull, { until: (chunk) => chunk.length > 0 }).pipe(
+      Effect.mapError(
+        Option.getOrElse(
+          () => new ConfigError({ path: "servers", reason: "their stream has ended before it said any" })
+        )
+      )
+    )
+    const first = Chunk.unsafeHead(said)
+    if (first instanceof ConfigError) return yield* first
+    const { reloading, service } = yield* makeReloading({ ...options, servers: first })
+    const later = Stream.concat(Stream.fromChunk(Chunk.drop(said, 1)), Stream.repeatEffectChunkOption(pull))
     yield* Effect.forkScoped(reloading.follow(later))
     return service
   })
