@@ -8,8 +8,8 @@
  */
 import { FileSystem, type File } from "@effect/platform/FileSystem"
 import { Path } from "@effect/platform/Path"
-import type { McpError, ServerConfig } from "@mooring/mcp"
-import type * as Duration from "effect/Duration"
+import { McpError, type ServerConfig } from "@mooring/mcp"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
@@ -29,7 +29,7 @@ import * as ConfigFile from "./ConfigFile.js"
 export interface Settings {
   /**
    * How long nothing must have happened where the file is before it is read: who writes it in pieces has ended then.
-   * Default 100 milliseconds.
+   * What is wrong is told only when it stays so for five times as long. Default 100 milliseconds.
    */
   readonly quiet?: Duration.DurationInput | undefined
   /**
@@ -88,12 +88,31 @@ export const changes = (
         return Option.some<Said>(Either.isLeft(servers) ? servers.left : Object.fromEntries(servers.right))
       })
 
-      const silent = Effect.timeoutOption(Queue.take(heard), quiet)
+      const heardWithin = (time: Duration.DurationInput) =>
+        Effect.map(Effect.timeoutOption(Queue.take(heard), time), Option.isSome)
       // Where something happens all the time, the file is read all the same.
-      const settled = Effect.repeat(silent, { until: Option.isNone, times: 20 })
-      const next = Effect.timeoutOption(Queue.take(heard), every).pipe(
-        Effect.flatMap((event) => (Option.isSome(event) ? settled : Effect.void)),
-        Effect.zipRight(look)
+      const settled = Effect.repeat(heardWithin(quiet), { while: (event) => event, times: 20 })
+      const patience = Duration.times(quiet, 5)
+
+      /** What is wrong may be half of what will be right. */
+      const confirmed = (
+        said: Option.Option<Said>,
+        times: number
+      ): Effect.Effect<Option.Option<Said>, never, FileSystem | Path> =>
+        Effect.gen(function* () {
+          if (times === 0 || Option.isNone(said) || !(said.value instanceof McpError.ConfigError)) return said
+          if (!(yield* heardWithin(patience))) return said
+          yield* settled
+          return yield* confirmed(
+            Option.orElse(yield* look, () => said),
+            times - 1
+          )
+        })
+
+      const next = heardWithin(every).pipe(
+        Effect.tap((event) => (event ? settled : Effect.void)),
+        Effect.zipRight(look),
+        Effect.flatMap((said) => confirmed(said, 20))
       )
       return Stream.concat(Stream.fromEffect(look), Stream.repeatEffect(next)).pipe(Stream.filterMap((said) => said))
     })
