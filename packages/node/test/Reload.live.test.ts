@@ -162,7 +162,7 @@ describe("a configuration file that is watched", () => {
         }
         const text = file({ a: "four" })
         yield* fs.writeFileString(path, "")
-        for (let end = 10; end < text.length + 10; end += 40) yield* fs.writeFileString(path, text.slice(0, end))
+        for (let end = 10; end < text.length + 40; end += 40) yield* fs.writeFileString(path, text.slice(0, end))
         // On a machine that is slow, a piece may be read while the next is on its way.
         const last = yield* Effect.repeat(next, { until: ({ _tag }) => _tag === "Applied" })
         expect(last).toEqual(applied({ replaced: ["a"] }))
