@@ -5,7 +5,7 @@ import {
   McpError,
   McpPool,
   Reload,
-  ServerConfig,
+  type ServerConfig,
   ServerKey,
   type ServerStatus
 } from "@mooring/mcp"

@@ -1,4 +1,4 @@
-import { McpClient, McpConnector, McpMemory, McpPool, type ServerConfig, ServerKey } from "@mooring/mcp"
+import { McpClient, McpConnector, McpMemory, McpPool, type ServerConfig, type ServerKey } from "@mooring/mcp"
 import { Context, Effect, Layer } from "effect"
 import { MemoryServer, nothing, text } from "./MemoryServer.js"
 

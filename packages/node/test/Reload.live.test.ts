@@ -1,7 +1,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { FileSystem } from "@effect/platform/FileSystem"
 import { describe, expect, it } from "@effect/vitest"
-import { McpClient, McpPool, Reload } from "@mooring/mcp"
+import { McpClient, McpPool, type Reload } from "@mooring/mcp"
 import { NodeMcp } from "@mooring/node"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
