@@ -199,6 +199,9 @@ const makeReloading = (options: Options) =>
             })
             connection.onClosed(handle.retire)
             open.add(connection)
+            // What was changed while it was opening, and did not need another.
+            const now = servers.get(key.server)
+            if (now !== undefined) connection.setTimeouts(now.settings)
             return Effect.void
           })
         ),

@@ -118,10 +118,11 @@ export const make = ({ connections, pool, registry, warm }: Host): Effect.Effect
       setServer: (name, config) => change(() => ({ ...registry.configs, ...Object.fromEntries([[name, config]]) })),
       removeServer: (name) =>
         Effect.suspend((): ReturnType<Reloading["removeServer"]> => {
-          const { [name]: removed, ...others } = registry.configs
-          return removed === undefined
-            ? Effect.fail(new UnknownServer({ server: name, known: registry.names }))
-            : change(() => others)
+          if (registry.get(name) === undefined) {
+            return Effect.fail(new UnknownServer({ server: name, known: registry.names }))
+          }
+          const { [name]: _, ...others } = registry.configs
+          return change(() => others)
         }),
       reloads: Stream.fromPubSub(hub),
       follow: (stream) =>

@@ -223,6 +223,41 @@ describe("a change of servers", () => {
     )
   })
 
+  it.effect("of settings reaches a connection that is opening meanwhile", () => {
+    const world = new World()
+    world.connectMs = 100
+    return world.run({ a: by("1", { callTimeout: 5000 }) }, (mcp, pool) =>
+      Effect.gen(function* () {
+        const call = yield* Effect.fork(who(mcp, "a"))
+        yield* TestClock.adjust(50)
+        yield* pool.setServers({ a: by("1", { callTimeout: 10 }) })
+        yield* TestClock.adjust(50)
+        expect(yield* Fiber.join(call)).toBe("1")
+        const hasty = yield* Effect.fork(Effect.flip(slow(mcp, "a")))
+        yield* TestClock.adjust(10)
+        expect(yield* Fiber.join(hasty)).toMatchObject({ _tag: "CallTimeout", timeoutMs: 10 })
+        expect(world.opened.length).toBe(1)
+      })
+    )
+  })
+
+  it.effect("forgets what was counted of a server that was removed, and keeps it of one that stays", () => {
+    const world = new World()
+    return world.run({ a: by("1") }, (mcp, pool) =>
+      Effect.gen(function* () {
+        const succeeded = Effect.map(mcp.status("a"), ({ calls }) => calls.succeeded)
+        yield* who(mcp, "a")
+        yield* pool.setServers({ a: by("2") })
+        yield* who(mcp, "a")
+        expect(yield* succeeded).toBe(2)
+        yield* pool.setServers({})
+        yield* pool.setServers({ a: by("2") })
+        expect(yield* succeeded).toBe(0)
+        expect(yield* Effect.flip(pool.removeServer("toString"))).toMatchObject({ _tag: "UnknownServer" })
+      })
+    )
+  })
+
   it.effect("of one tool's settings holds for calls that were written down before", () => {
     const world = new World()
     return world.run({ a: by("1", { tools: { slow: { callTimeout: 20 } } }) }, (mcp, pool) =>

@@ -17,6 +17,8 @@ export class World {
   readonly opened: Array<Opened> = []
   /** The configurations by which nothing can be reached. */
   readonly refusing = new Set<string>()
+  /** How long a connect takes. Milliseconds. */
+  connectMs = 0
   tools: ReadonlyArray<string> = ["who", "slow", "hidden"]
   lists = 0
   private readonly held: Array<() => void> = []
@@ -65,7 +67,7 @@ export class World {
             Effect.sync(() => this.opened.push(opened)),
             () => Effect.sync(() => (opened.open = false))
           ),
-          McpMemory.make({ [key.server]: serve }).open(key, config)
+          Effect.delay(McpMemory.make({ [key.server]: serve }).open(key, config), this.connectMs)
         )
       })
   })
