@@ -24,6 +24,15 @@ const printed: Readonly<Record<string, ReadonlyArray<string>>> = {
     "the balance was read, the second time in time",
     "the bank has paid 1 time"
   ],
+  reload: [
+    "Bearer first",
+    'replaced "notes"',
+    "Bearer second",
+    "servers.notes.url: expected an address that begins with http:// or https://, found one that begins with neither",
+    "Bearer second",
+    'removed "notes"',
+    'there is no "notes" any more'
+  ],
   reconcile: ["receipt of seven", "receipt of eight", "payments made: 2"],
   sampling: [
     "everything asks for a model ",

@@ -11,9 +11,11 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Around, type Call, type CallError, type CallPath, type Run, type SourceError } from "./CallPath.js"
 import { CallRate } from "./CallRate.js"
+import { isSame } from "./ConfigChange.js"
 import type { CallLimits, McpConnection } from "./McpConnection.js"
 import { InvalidResult, OutputSchemaRefused, RateLimited, ToolDenied } from "./McpError.js"
 import * as OutputSchema from "./OutputSchema.js"
+import type { ServerChange } from "./Registry.js"
 import type { Partition, ServerKey } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 import { TaskMismatch } from "./TaskError.js"
@@ -36,6 +38,8 @@ export interface CallGate {
   ) => CallPath<E>
   /** The server has listed these tools: from now on, those that run as tasks only are not called plainly. */
   readonly listed: (server: Server, tools: ReadonlyArray<Tool>) => void
+  /** A server has changed: what is left of its rate goes on to hold where that is the same. */
+  readonly changed: (change: ServerChange) => void
 }
 
 /**
@@ -53,7 +57,7 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Dead
     path: CallPath<E>,
     toolsOf: (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError<E>>,
     known: (key: ServerKey) => ReadonlyArray<Tool> | undefined
-  ) => {
+  ): CallPath<E> => {
     const schemaOf = (server: Server, key: ServerKey, tool: string) =>
       Effect.flatMap(toolsOf(server, key), (tools) => {
         const declared = tools.find(({ name }) => name === tool)?.outputSchema
@@ -69,7 +73,8 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Dead
       key: ServerKey,
       call: Call<A>,
       tool: string,
-      run: Run<F>
+      run: Run<F>,
+      follows: boolean
     ): Effect.Effect<A, CallError<E | F>> => {
       if (server.permits?.(tool) === false) return Effect.fail(new ToolDenied({ server: server.name, tool }))
       const mismatch = call.task === "collects" ? undefined : taskMismatch(server, tool, known(key), call.task)
@@ -78,7 +83,7 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Dead
         const gated =
           check === undefined && call.reconcile === undefined
             ? call
-            : new GatedCall(call, check, (again) => (other) => through(server, key, other, again))
+            : new GatedCall(call, check, (again) => (other) => through(server, key, other, again, follows))
         // What collects a result is no other call of its tool.
         return call.task === "collects" ? run(gated) : Effect.zipRight(turns.take(server, key, tool), run(gated))
       }
@@ -95,18 +100,28 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Dead
       server: Server,
       key: ServerKey,
       call: Call<A>,
-      run: Run<F>
+      run: Run<F>,
+      follows: boolean
     ): Effect.Effect<A, CallError<E | F>> => {
-      const tool = gatedTool(server, call, tasked)
-      return tool === undefined ? run(call) : passed(server, key, call, tool, run)
+      // Where the server has changed, the call is restarted, and comes to the gate of now.
+      const tool = follows && !server.isCurrent ? undefined : gatedTool(server, call, tasked)
+      return tool === undefined ? run(call) : passed(server, key, call, tool, run, follows)
     }
 
+    const gated: CallPath<E>["run"] = (server, key, call, lookup) =>
+      Effect.suspend(() =>
+        server.isCurrent || lookup === undefined
+          ? through(server, key, call, (other) => path.proceed(server, key, other, lookup), lookup !== undefined)
+          : path.run(server, key, call, lookup)
+      )
+
     return {
-      // Not by way of `through`: what has nothing to pass, as most calls, costs no function of its own.
-      run: (server, key, call) =>
+      // Not by way of `gated`: what has nothing to pass, as most calls, costs no function of its own.
+      run: (server, key, call, lookup) =>
         gatedTool(server, call, tasked) === undefined
-          ? path.run(server, key, call)
-          : through(server, key, call, (other) => path.run(server, key, other))
+          ? path.run(server, key, call, lookup)
+          : gated(server, key, call, lookup),
+      proceed: path.proceed
     }
   }
 
@@ -114,6 +129,13 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Dead
     guard,
     listed: (server, tools) => {
       if (tools.some(({ execution }) => execution?.taskSupport === "required")) tasked.add(server)
+    },
+    changed: (change) => {
+      turns.changed(change)
+      // Its tools are most likely the same; a list says so, or otherwise.
+      if (change.before !== undefined && tasked.delete(change.before) && change.after !== undefined) {
+        tasked.add(change.after)
+      }
     }
   }
 })
@@ -192,9 +214,16 @@ const checked = (
 
 /** The rates of all servers and partitions. */
 class Turns {
-  private readonly rates = new Map<Server, Rates>()
+  // Goes with the server, when the last call on it has ended.
+  private readonly rates = new WeakMap<Server, Rates>()
 
   constructor(private readonly deadlines: Deadlines.Deadlines) {}
+
+  changed({ after, before }: ServerChange): void {
+    const rates = before && this.rates.get(before)
+    if (rates === undefined || before === undefined || after === undefined) return
+    if (isSame(before.settings.rateLimit, after.settings.rateLimit)) this.rates.set(after, rates)
+  }
 
   take(server: Server, key: ServerKey, tool: string): Effect.Effect<void, RateLimited> {
     const { acquireTimeout, rateLimit } = server.settings
@@ -202,11 +231,11 @@ class Turns {
     return Effect.suspend(() => {
       let rates = this.rates.get(server)
       if (rates === undefined) {
-        rates = new Rates(() => new CallRate(rateLimit, acquireTimeout, this.deadlines))
+        rates = new Rates(() => new CallRate(rateLimit, this.deadlines))
         this.rates.set(server, rates)
       }
       return Effect.mapError(
-        rates.of(key.partition).turn,
+        rates.of(key.partition).turn(acquireTimeout),
         (retryAfterMs) => new RateLimited({ server: key.toString(), tool, delivery: "NotSent", retryAfterMs })
       )
     })

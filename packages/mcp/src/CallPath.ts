@@ -5,11 +5,14 @@
  *
  * @since 0.1.0
  */
-import type { Pool } from "@mooring/pool"
+import type { Pool, PoolError } from "@mooring/pool"
 import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { type CallOptions, firstOf } from "./CallOptions.js"
+import { givenUp, remembering, unknownOf } from "./CallOutcome.js"
 import * as CallSpan from "./CallSpan.js"
 import type { CallLimits, CallToolError, McpConnection } from "./McpConnection.js"
 import {
@@ -25,6 +28,7 @@ import {
   type ToolDenied,
   type UnsupportedCapability
 } from "./McpError.js"
+import type { Lookup } from "./Lookup.js"
 import type * as McpPool from "./McpPool.js"
 import type { Reconciled } from "./Reconciled.js"
 import * as Reconciliation from "./Reconciliation.js"
@@ -61,26 +65,15 @@ export type CallError<E = McpPool.BorrowError> =
   | InvalidResult
   | TaskMismatch
 
-/**
- * What can be said of one call.
- *
- * @since 0.1.0
- * @category models
- */
-export interface CallOptions extends CallLimits {
+export type {
   /**
-   * This call may run twice: when its connection is lost and it is unknown whether it ran, it is run again on another
-   * connection (see `RetryPolicy`) instead of failing with `OutcomeUnknown`. Default: as the tool says, then the server's
-   * settings for the tool, then its hints where `trustHints` is set, then false.
+   * What can be said of one call.
+   *
+   * @since 0.1.0
+   * @category models
    */
-  readonly mayRunTwice?: boolean | undefined
-  /**
-   * Whether `structuredContent` is checked against the `outputSchema` that the server declares for the tool: then a
-   * result that does not fit fails with `InvalidResult`, and before anything is sent a schema that cannot be checked
-   * with `OutputSchemaRefused`. Default: the server's `checkOutput` (false).
-   */
-  readonly checkOutput?: boolean | undefined
-}
+  CallOptions
+} from "./CallOptions.js"
 
 /** How a request on a connection can fail. */
 type UseError = CallToolError | InvalidResult
@@ -119,6 +112,8 @@ export interface Call<A> extends CallSpan.Called {
   readonly reconcile?:
     | ((failure: OutcomeUnknown, run: Run<SourceError>) => Effect.Effect<Reconciled<A>, unknown>)
     | undefined
+  /** The same with what the configuration of this server says of it; absent where that says nothing. */
+  readonly at?: ((server: Server) => Call<A>) | undefined
 }
 
 /**
@@ -132,9 +127,19 @@ export class ToolCall implements Call<CallToolResult> {
   constructor(
     readonly tool: string,
     readonly args: Readonly<Record<string, unknown>> | undefined,
-    readonly limits: CallOptions | undefined
+    readonly limits: CallOptions | undefined,
+    /** What is said of it without the server's configuration. */
+    private readonly said: CallOptions | undefined
   ) {
     this.mayRunTwice = limits?.mayRunTwice
+  }
+
+  static make(server: Server, tool: string, args: ToolCall["args"], said: CallOptions | undefined): ToolCall {
+    return new ToolCall(tool, args, firstOf(said, server.tools?.get(tool)), said)
+  }
+
+  at(server: Server): ToolCall {
+    return ToolCall.make(server, this.tool, this.args, this.said)
   }
 
   get method() {
@@ -210,6 +215,10 @@ export abstract class Around<Inner, A> implements Call<A> {
  * @category models
  */
 export class TypedCall extends Around<CallToolResult, Answered> {
+  at(server: Server): TypedCall {
+    return new TypedCall(this.call.at?.(server) ?? this.call)
+  }
+
   override perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
     return Effect.map(this.call.perform(restore, connection, limits), (result) => new Answered(result, connection))
   }
@@ -238,9 +247,14 @@ export interface Source<out E> {
  * @since 0.1.0
  * @category models
  */
-export interface CallPath<out E> {
-  /** Runs one call on a connection of `key`, which belongs to `server`. */
-  readonly run: <A>(server: Server, key: ServerKey, call: Call<A>) => Effect.Effect<A, CallError<E>>
+export interface CallPath<in out E> {
+  /**
+   * Runs one call on a connection of `key`, which belongs to `server`. Without a `lookup`, what it was made with holds
+   * whatever becomes of the server's configuration.
+   */
+  readonly run: <A>(server: Server, key: ServerKey, call: Call<A>, lookup?: Lookup<E>) => Effect.Effect<A, CallError<E>>
+  /** As `run`, for a call that has begun: it goes on under the settings that it began with. */
+  readonly proceed: CallPath<E>["run"]
 }
 
 /**
@@ -272,7 +286,10 @@ export const settings: Effect.Effect<Settings> = Effect.zipWith(
  * @since 0.1.0
  * @category constructors
  */
-export const make = <E extends SourceError>({ nowMs, policy }: Settings, source: Source<E>): CallPath<E> => {
+export const make = <E extends SourceError>(
+  { nowMs, policy }: Settings,
+  source: Source<E | PoolError.UnknownKey>
+): CallPath<E> => {
   const areHarmless = ToolHints.make(source)
 
   const totalMs = (server: Server, call: { readonly limits: CallLimits | undefined }): number =>
@@ -301,7 +318,34 @@ export const make = <E extends SourceError>({ nowMs, policy }: Settings, source:
     key: ServerKey,
     call: Call<A>,
     trace: CallSpan.CallTrace | undefined,
-    tries: Retry.Tries | undefined
+    tries: Retry.Tries | undefined,
+    lookup: Lookup<E> | undefined
+  ): Effect.Effect<A, CallError<E>> =>
+    server.isCurrent || lookup === undefined
+      ? once(restore, server, key, call, trace, tries, lookup)
+      : Effect.flatMap(restore(lookup.keyOf(server.name)), onceOn(restore, server, call, trace, tries, lookup))
+
+  // Apart, since what a function captures costs whoever calls it.
+  const onceOn =
+    <A>(
+      restore: Pool.Restore,
+      server: Server,
+      call: Call<A>,
+      trace: CallSpan.CallTrace | undefined,
+      tries: Retry.Tries | undefined,
+      lookup: Lookup<E>
+    ) =>
+    (key: ServerKey) =>
+      once(restore, server, key, call, trace, tries, lookup)
+
+  const once = <A>(
+    restore: Pool.Restore,
+    server: Server,
+    key: ServerKey,
+    call: Call<A>,
+    trace: CallSpan.CallTrace | undefined,
+    tries: Retry.Tries | undefined,
+    lookup: Lookup<E> | undefined
   ): Effect.Effect<A, CallError<E>> => {
     let startedAt = 0
     const used = source.useMasked(restore, key, (connection) => {
@@ -309,16 +353,19 @@ export const make = <E extends SourceError>({ nowMs, policy }: Settings, source:
       const limits = tries === undefined ? call.limits : tries.limit(call.limits)
       return call.perform(restore, trace === undefined ? connection : trace.on(connection), limits)
     })
-    return Effect.catchAllCause(used, (cause) => {
+    return Effect.catchAllCause(used, (cause): Effect.Effect<A, CallError<E>> => {
       const failure = Cause.failureOption(cause)
-      if (failure._tag === "None") return Effect.failCause(cause)
-      const error = failure.value
-      if (error._tag !== "ConnectionLost" && error._tag !== "CallTimeout") return Effect.failCause(cause)
+      const error = Option.getOrUndefined(failure)
+      // It waited for a connection when the key went: it is looked up again, or the server has gone with it.
+      if (error?._tag === "UnknownKey" && lookup !== undefined) {
+        return attempt(restore, server, key, call, trace, tries, lookup)
+      }
+      // What is left is none of `UnknownKey`: only keys of a pool go, and whoever takes from one has a lookup.
+      const failed = Effect.failCause(cause as Cause.Cause<CallError<E>>)
+      if (error?._tag !== "ConnectionLost" && error?._tag !== "CallTimeout") return failed
       const counted = tries ?? new Retry.Tries(policy, totalMs(server, call))
       counted.leftMs -= nowMs() - startedAt
-      return error._tag === "ConnectionLost"
-        ? lost(restore, server, key, call, trace, counted, error)
-        : Effect.failCause(cause)
+      return error._tag === "ConnectionLost" ? lost(restore, server, key, call, trace, counted, lookup, error) : failed
     })
   }
 
@@ -329,12 +376,13 @@ export const make = <E extends SourceError>({ nowMs, policy }: Settings, source:
     call: Call<A>,
     trace: CallSpan.CallTrace | undefined,
     tries: Retry.Tries,
+    lookup: Lookup<E> | undefined,
     error: ConnectionLost
   ): Effect.Effect<A, CallError<E>> =>
     Effect.flatMap(permission(restore, server, key, call, tries, error), (mayRunTwice) =>
       Effect.flatMap(tries.lost(error, mayRunTwice), (decision) => {
         if (decision._tag === "GiveUp") return Effect.fail(givenUp(call, key, error))
-        const again = after(restore, decision.pauseMs, attempt(restore, server, key, call, trace, tries))
+        const again = after(restore, decision.pauseMs, attempt(restore, server, key, call, trace, tries, lookup))
         return error.delivery === "NotSent" ? again : remembering(call, key, error, again)
       })
     )
@@ -365,12 +413,13 @@ export const make = <E extends SourceError>({ nowMs, policy }: Settings, source:
     call: Call<A>,
     reconcile: NonNullable<Call<A>["reconcile"]>,
     trace: CallSpan.CallTrace | undefined,
-    tries: Retry.Tries
+    tries: Retry.Tries,
+    lookup: Lookup<E> | undefined
   ): Effect.Effect<A, CallError<E>> =>
-    Effect.catchAll(attempt(restore, server, key, call, trace, tries), (error) => {
+    Effect.catchAll(attempt(restore, server, key, call, trace, tries, lookup), (error) => {
       const unknown = unknownOf(call, key, error)
       if (unknown === undefined) return Effect.fail(error)
-      const asked = Effect.suspend(() => reconcile(unknown, (other) => run(server, key, other)))
+      const asked = Effect.suspend(() => reconcile(unknown, (other) => run(server, key, other, lookup)))
       const outcome = tries.leftMs > 0 ? within(restore, tries, asked) : Reconciliation.noTime
       return Effect.matchCauseEffect(outcome, {
         // Interrupted here, if it was the caller that was interrupted.
@@ -381,31 +430,50 @@ export const make = <E extends SourceError>({ nowMs, policy }: Settings, source:
           return Effect.flatMap(tries.didNotRun(), (decision) =>
             decision._tag === "GiveUp"
               ? Reconciliation.open(unknown, "DidNotRun")
-              : after(restore, decision.pauseMs, reconciled(restore, server, key, call, reconcile, trace, tries))
+              : after(
+                  restore,
+                  decision.pauseMs,
+                  reconciled(restore, server, key, call, reconcile, trace, tries, lookup)
+                )
           )
         }
       })
     })
 
-  const run: CallPath<E>["run"] = (server, key, call) =>
-    // One mask over the borrow and the request: pool, session and this each need one, and each has its price.
-    Effect.uninterruptibleMask((restore) =>
-      CallSpan.traced(server, call, (trace) =>
-        call.reconcile === undefined
-          ? attempt(restore, server, key, call, trace, undefined)
-          : reconciled(
-              restore,
-              server,
-              key,
-              call,
-              call.reconcile,
-              trace,
-              new Retry.Tries(policy, totalMs(server, call))
-            )
-      )
+  const begun = <A>(
+    restore: Pool.Restore,
+    server: Server,
+    key: ServerKey,
+    call: Call<A>,
+    lookup: Lookup<E> | undefined
+  ): Effect.Effect<A, CallError<E>> =>
+    CallSpan.traced(server, call, (trace) =>
+      call.reconcile === undefined
+        ? attempt(restore, server, key, call, trace, undefined, lookup)
+        : reconciled(
+            restore,
+            server,
+            key,
+            call,
+            call.reconcile,
+            trace,
+            new Retry.Tries(policy, totalMs(server, call)),
+            lookup
+          )
     )
 
-  return { run }
+  const run: CallPath<E>["run"] = (server, key, call, lookup) =>
+    // One mask over the borrow and the request: pool, session and this each need one, and each has its price.
+    Effect.uninterruptibleMask((restore) =>
+      server.isCurrent || lookup === undefined
+        ? begun(restore, server, key, call, lookup)
+        : restore(lookup.restart(server.name, call))
+    )
+
+  const proceed: CallPath<E>["run"] = (server, key, call, lookup) =>
+    Effect.uninterruptibleMask((restore) => begun(restore, server, key, call, lookup))
+
+  return { run, proceed }
 }
 
 /**
@@ -432,43 +500,4 @@ export const ping: Call<Duration.Duration> = {
   limits: undefined,
   mayRunTwice: false,
   perform: (restore, connection) => restore(connection.ping)
-}
-
-const givenUp = <A>(call: Call<A>, key: ServerKey, lost: ConnectionLost): ConnectionLost | OutcomeUnknown =>
-  lost.delivery === "NotSent" ? lost : (call.unknown?.(key, lost) ?? lost)
-
-/** What a failed call is asked about: the outcome that it left open. */
-const unknownOf = <A, E extends SourceError>(
-  call: Call<A>,
-  key: ServerKey,
-  error: CallError<E>
-): OutcomeUnknown | undefined => {
-  if (error._tag === "OutcomeUnknown") return error
-  return error._tag === "CallTimeout" && error.delivery === "Unknown" ? call.unknown?.(key, error) : undefined
-}
-
-/**
- * A call that may have run and then could not even be sent again has still an unknown outcome: what stopped the second
- * try (no connection, a full queue) must not read as if nothing had run.
- */
-const remembering = <A, E extends SourceError>(
-  call: Call<A>,
-  key: ServerKey,
-  lost: ConnectionLost,
-  again: Effect.Effect<A, CallError<E>>
-): Effect.Effect<A, CallError<E>> => {
-  const unknown = call.unknown?.(key, lost)
-  if (unknown === undefined) return again
-  return Effect.catchAll(again, (error): Effect.Effect<never, CallError<E>> => {
-    switch (error._tag) {
-      case "OutcomeUnknown":
-      case "ProtocolError":
-      case "UrlElicitationRequired":
-        return Effect.fail(error)
-      case "CallTimeout":
-        return Effect.fail(error.delivery === "Unknown" ? error : unknown)
-      default:
-        return Effect.fail(unknown)
-    }
-  })
 }

@@ -24,35 +24,36 @@ export class CallRate implements Deadlines.Deadline {
   private readonly interval: number
   /** How much earlier than evenly spread a call may go. */
   private readonly tolerance: number
-  private readonly longestWait: number
+  private readonly waits: boolean
   /** When the next call would go, were they evenly spread; behind that, nothing is used. */
   private fullAt = -Infinity
   private readonly waiting = new Set<() => void>()
 
-  /** `longestWait` is in milliseconds. */
   constructor(
     limit: RateLimit,
-    longestWait: number,
     private readonly deadlines: Deadlines.Deadlines
   ) {
     this.interval = (Duration.toMillis(limit.per) * 1e6) / limit.calls
     this.tolerance = ((limit.burst ?? limit.calls) - 1) * this.interval
-    this.longestWait = limit.mode === "fail" ? 0 : longestWait * 1e6
+    this.waits = limit.mode !== "fail"
   }
 
   /**
    * Takes the turn of a call: at once, later, or, if it would wait for too long, with the milliseconds until then as
-   * the error. Who is interrupted while he waits takes none; those behind him go so much sooner.
+   * the error. Who is interrupted while he waits takes none; those behind him go so much sooner. `longestWait` is in
+   * milliseconds.
    */
-  readonly turn: Effect.Effect<void, number> = Effect.suspend(() => {
-    const wait = this.waitOf(this.waiting.size)
-    // Nobody overtakes those whose turn has come just now.
-    if (wait <= 0 && this.waiting.size === 0) {
-      this.count(this.deadlines.now())
-      return Effect.void
-    }
-    return wait > this.longestWait ? Effect.fail(Math.ceil(wait / 1e6)) : this.queued
-  })
+  turn(longestWait: number): Effect.Effect<void, number> {
+    return Effect.suspend(() => {
+      const wait = this.waitOf(this.waiting.size)
+      // Nobody overtakes those whose turn has come just now.
+      if (wait <= 0 && this.waiting.size === 0) {
+        this.count(this.deadlines.now())
+        return Effect.void
+      }
+      return wait > (this.waits ? longestWait * 1e6 : 0) ? Effect.fail(Math.ceil(wait / 1e6)) : this.queued
+    })
+  }
 
   /** Whether it says no more than a new one would. */
   get isUnused(): boolean {

@@ -28,6 +28,7 @@ import type { CallError } from "./CallPath.js"
 import type { McpConnection } from "./McpConnection.js"
 import type * as McpPool from "./McpPool.js"
 import { permitted } from "./ServerCalls.js"
+import type { ServerChange } from "./Registry.js"
 import type { ServerKey } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 
@@ -72,6 +73,8 @@ export interface Catalogue {
   readonly fresh: (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError>
   /** What is known now. Asks the server nothing. */
   readonly snapshot: (key: ServerKey) => Snapshot | undefined
+  /** A server has changed: what does not hold any more is forgotten. */
+  readonly changed: (change: ServerChange) => void
 }
 
 /**
@@ -106,7 +109,8 @@ export const make = (
     return {
       tools: (server, key) => Effect.suspend(() => shelf.read(server, key)),
       fresh: (server, key) => Effect.suspend(() => Deferred.await(shelf.reload(shelf.entry(server, key)).done)),
-      snapshot: (key) => shelf.snapshot(key)
+      snapshot: (key) => shelf.snapshot(key),
+      changed: (change) => shelf.changed(change)
     }
   })
 
@@ -133,6 +137,8 @@ class Entry {
   /** Which version of which server answers there. */
   identity: string | undefined
   known: { readonly tools: ReadonlyArray<Tool>; readonly loadedAt: number } | undefined
+  /** `known` with those that the configuration hides. */
+  all: ReadonlyArray<Tool> = []
   failure: Cause.Cause<CallError> | undefined
   loading: Load | undefined
   /** What runs `loading`. */
@@ -151,7 +157,7 @@ class Entry {
   refresher: Fiber.RuntimeFiber<unknown, CallError> | undefined
 
   constructor(
-    readonly server: Server,
+    public server: Server,
     readonly key: ServerKey
   ) {}
 }
@@ -182,6 +188,29 @@ class Shelf {
     const entry = Option.getOrUndefined(MutableHashMap.get(this.entries, key))
     if (entry?.known === undefined) return undefined
     return { ...entry.known, refreshing: entry.loading !== undefined, failure: entry.failure }
+  }
+
+  changed({ after, kind, name, rekeyed }: ServerChange): void {
+    if (kind === "Added") return
+    for (const [key, entry] of [...this.entries]) {
+      if (key.server !== name) continue
+      entry.refresher?.unsafeInterruptAsFork(FiberId.none)
+      entry.refresher = undefined
+      if (after === undefined || rekeyed) {
+        // Whoever waits for its list gets it, or hears that the server has gone.
+        MutableHashMap.remove(this.entries, key)
+        continue
+      }
+      entry.server = after
+      if (kind === "Replaced") {
+        entry.known = undefined
+        entry.identity = undefined
+        this.replaced(entry)
+      } else if (entry.known !== undefined) {
+        entry.known = { ...entry.known, tools: permitted(after, entry.all) }
+        this.keepFresh(entry)
+      }
+    }
   }
 
   /** A load that begins now, or as soon as the one has ended that has begun already. */
@@ -232,6 +261,7 @@ class Shelf {
     if (Exit.isSuccess(exit)) {
       const [all, borrowed] = exit.value
       const tools = permitted(entry.server, all)
+      entry.all = all
       entry.known = { tools, loadedAt: this.host.now() }
       entry.failure = undefined
       entry.overdue = false
@@ -301,7 +331,7 @@ class Shelf {
 
   private keepFresh(entry: Entry): void {
     const { catalogueRefresh } = entry.server.settings
-    if (entry.refresher !== undefined || catalogueRefresh === undefined) return
+    if (entry.refresher !== undefined || catalogueRefresh === undefined || !this.isKept(entry)) return
     const due = Effect.map(this.host.borrows(entry.key), (borrowed) => {
       if (entry.open === 0 || borrowed === entry.borrowed) entry.overdue = true
       else this.reload(entry)
@@ -309,9 +339,14 @@ class Shelf {
     entry.refresher = this.host.fork(Effect.schedule(due, catalogueRefresh))
   }
 
+  /** Whether it was not forgotten meanwhile, on account of its server. */
+  private isKept(entry: Entry): boolean {
+    return Option.contains(MutableHashMap.get(this.entries, entry.key), entry)
+  }
+
   private tidy(entry: Entry): void {
     if (entry.open > 0 || entry.loading !== undefined || Equal.equals(entry.key, entry.server.key)) return
-    MutableHashMap.remove(this.entries, entry.key)
+    if (this.isKept(entry)) MutableHashMap.remove(this.entries, entry.key)
     entry.refresher?.unsafeInterruptAsFork(FiberId.none)
   }
 }

@@ -19,7 +19,9 @@ import type {
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as CallGate from "./CallGate.js"
@@ -27,6 +29,7 @@ import * as CallPath from "./CallPath.js"
 import type * as CallUpdate from "./CallUpdate.js"
 import * as Catalogue from "./Catalogue.js"
 import * as CurrentPartition from "./CurrentPartition.js"
+import type { Lookup } from "./Lookup.js"
 import * as McpCompletion from "./McpCompletion.js"
 import type { CallLimits } from "./McpConnection.js"
 import {
@@ -48,7 +51,7 @@ import { ListCall, RequestCall } from "./RequestCall.js"
 import type * as ResourceUpdate from "./ResourceUpdate.js"
 import * as ServerCalls from "./ServerCalls.js"
 import * as ServerInfo from "./ServerInfo.js"
-import { type Partition, type ServerKey, withoutAffinity } from "./ServerKey.js"
+import { type Partition, type ServerKey, sharedPartition, withoutAffinity } from "./ServerKey.js"
 import type * as ServerLog from "./ServerLog.js"
 import type { Server } from "./Servers.js"
 import type * as ServerStatus from "./ServerStatus.js"
@@ -115,7 +118,10 @@ export interface ListOptions {
  * @category models
  */
 export interface Service<Name extends string = string> {
-  /** The names of the configured servers, in the order of the configuration; disabled ones left out. */
+  /**
+   * The names of the servers that are configured now, in the order of the configuration; disabled ones left out. Typed
+   * names are those that the program said; a server may have been removed since (`UnknownServer`).
+   */
   readonly servers: ReadonlyArray<Name>
   /**
    * Every tool of the server that the configuration does not hide: all pages, within `Limits` (100 pages and 1,000
@@ -233,7 +239,7 @@ export interface Service<Name extends string = string> {
   /**
    * The status of a server now, and whenever it has changed since: its state, its connections, the breaker, the last
    * error. What changes with every call (counts, latency) is up to date in each, and no reason for one. A slow reader
-   * slows nothing, and misses what came and went. Ends with the pool.
+   * slows nothing, and misses what came and went. Ends with the pool, and when the server is removed.
    */
   readonly changes: (server: Name) => Stream.Stream<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
   /** What the pool under the client holds and has done. */
@@ -370,7 +376,10 @@ export const make: Effect.Effect<Service, never, McpPool.McpPool | Scope.Scope> 
   const ungated = CallPath.make<BorrowError>(settings, pool.pool)
   const gate = yield* CallGate.make
   const catalogue = yield* Catalogue.make(pool, (server, key) =>
-    Effect.tap(ungated.run(server, key, CallPath.listTools), (tools) => Effect.sync(() => gate.listed(server, tools)))
+    Effect.tap(
+      ungated.run(server, key, CallPath.listTools, lookupOf(pool, server.name, key.partition)),
+      (tools) => Effect.sync(() => gate.listed(server, tools))
+    )
   )
   const known = (key: ServerKey) => catalogue.snapshot(withoutAffinity(key))?.tools
   const calls = gate.guard(ungated, catalogue.tools, known)
@@ -383,6 +392,12 @@ export const make: Effect.Effect<Service, never, McpPool.McpPool | Scope.Scope> 
     }
     return gate.guard(path, tools, known)
   })
+  const unhook = pool.onServerChange((change) => {
+    catalogue.changed(change)
+    gate.changed(change)
+    sessions.changed(change)
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(unhook))
   return bind({ pool, calls, catalogue, sessions }, undefined)
 })
 
@@ -407,55 +422,108 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
   const { servers } = pool
 
   const run = <A>(server: Server, call: CallPath.Call<A>): Effect.Effect<A, CallError> => {
-    if (server.settings.isolation !== "perPartition") return calls.run(server, server.key, call)
-    if (bound !== undefined && bound !== "") return calls.run(server, server.keyOf(bound), call)
-    return Effect.flatMap(keyOf(server.name), (key) => calls.run(server, key, call))
+    if (server.settings.isolation !== "perPartition") return calls.run(server, server.key, call, lookup)
+    if (bound !== undefined && bound !== "") return calls.run(server, server.keyOf(bound), call, lookup)
+    return Effect.flatMap(keyOf(server.name), (key) => calls.run(server, key, call, lookup))
   }
 
   const keyOf = (name: string): Effect.Effect<ServerKey, UnknownServer | PartitionMissing> =>
     bound === undefined ? pool.keyOf(name) : CurrentPartition.withPartition(pool.keyOf(name), bound)
 
-  /** For calls that are the same whatever the server. */
-  const ask = <A>(name: string, call: CallPath.Call<A>): Effect.Effect<A, CallError> => {
-    const server = servers.get(name)
-    return server === undefined ? unknown(name) : run(server, call)
+  const lookup: Lookup<BorrowError> = {
+    keyOf,
+    restart: (name, call) => later(name, (server) => run(server, call.at?.(server) ?? call))
   }
+
+  /** A name that is not known may be when the call is run. */
+  const later = <A, E>(
+    name: string,
+    call: (server: Server) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E | UnknownServer> =>
+    Effect.suspend((): Effect.Effect<A, E | UnknownServer> => {
+      const server = servers.get(name)
+      return server === undefined ? Effect.fail(unknown(name)) : call(server)
+    })
+
+  // What a function captures costs whoever calls it, so this stands apart.
+  const callLater: Service["callTool"] = (name, tool, args, options) =>
+    later(name, (server) => run(server, ServerCalls.toolCall(server, tool, args, undefined, options)))
+
+  const unknown = (name: string): UnknownServer => new UnknownServer({ server: name, known: servers.names })
+
+  /** For calls that are the same whatever the server. */
+  const ask = <A>(name: string, call: CallPath.Call<A>): Effect.Effect<A, CallError> =>
+    later(name, (server) => run(server, call))
 
   /** For what is no call. */
   const on = <A, E, R>(
     name: string,
     use: (server: Server, key: ServerKey) => Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E | UnknownServer | PartitionMissing, R> => {
-    const server = servers.get(name)
-    return server === undefined ? unknown(name) : Effect.flatMap(keyOf(name), (key) => use(server, key))
-  }
+  ): Effect.Effect<A, E | UnknownServer | PartitionMissing, R> =>
+    Effect.flatMap(keyOf(name), (key): Effect.Effect<A, E | UnknownServer, R> => {
+      const server = servers.get(name)
+      return server === undefined ? Effect.fail(unknown(name)) : use(server, key)
+    })
 
   const onKey = <A, E>(
     name: string,
     use: (key: ServerKey) => Stream.Stream<A, E>
   ): Stream.Stream<A, E | UnknownServer | PartitionMissing> => Stream.unwrap(Effect.map(keyOf(name), use))
 
-  const unknown = (name: string): Effect.Effect<never, UnknownServer> =>
-    Effect.fail(new UnknownServer({ server: name, known: servers.names }))
+  const listTools: Service["listTools"] = (name, options) =>
+    on(name, (server, key) =>
+      Effect.catchAll((options?.fresh === true ? catalogue.fresh : catalogue.tools)(server, key), (error) =>
+        // Of a server that has changed meanwhile, what it is now is asked.
+        server.isCurrent ? Effect.fail(error) : listTools(name, options)
+      )
+    )
+
+  const session: Service["session"] = (name, options) =>
+    on(name, (server, key) => sessions.open(server, key, options)).pipe(
+      // It waited for a connection when the server was changed.
+      Effect.catchTag("UnknownKey", () => session(name, options))
+    )
+
+  const info: Service["info"] = (name) =>
+    on(name, (_, key) => pool.pool.use(key, (connection) => Effect.succeed(ServerInfo.of(connection)))).pipe(
+      Effect.catchTag("UnknownKey", () => info(name))
+    )
+
+  /** Of a server that is isolated otherwise from now on, the changes are those of another key. */
+  const changes: Service["changes"] = (name) =>
+    Stream.unwrap(
+      Effect.map(keyOf(name), (key) =>
+        Stream.concat(
+          pool.changes(key),
+          Stream.unwrap(
+            Effect.map(Effect.option(keyOf(name)), (now) =>
+              Option.isNone(now) || Equal.equals(now.value, key) ? Stream.empty : changes(name)
+            )
+          )
+        )
+      )
+    )
 
   const service: Service = {
-    servers: servers.names,
+    get servers() {
+      return servers.names
+    },
     callTool: (name, tool, args, options) => {
       const server = servers.get(name)
       return server === undefined
-        ? unknown(name)
+        ? callLater(name, tool, args, options)
         : run(server, ServerCalls.toolCall(server, tool, args, undefined, options))
     },
     call: (name, tool, args, options) => {
       const server = servers.get(name)
       return server === undefined
-        ? unknown(name)
+        ? later(name, (now) => ServerCalls.typed(now, tool, args, options, (call) => run(now, call)))
         : ServerCalls.typed(server, tool, args, options, (call) => run(server, call))
     },
-    listTools: (name, options) => on(name, options?.fresh === true ? catalogue.fresh : catalogue.tools),
+    listTools,
     catalogue: (name) => on(name, (_, key) => Effect.sync(() => catalogue.snapshot(key))),
     ping: (name) => ask(name, CallPath.ping),
-    info: (name) => on(name, (_, key) => pool.pool.use(key, (connection) => Effect.succeed(ServerInfo.of(connection)))),
+    info,
     listResources: (name, limits) => ask(name, new ListCall(McpResource.list, limits)),
     listResourceTemplates: (name, limits) => ask(name, new ListCall(McpResource.templates, limits)),
     readResource: (name, uri, limits) => ask(name, new RequestCall(McpResource.read(uri), limits)),
@@ -465,15 +533,19 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
       ask(name, new RequestCall(McpCompletion.complete(reference, argument, context), limits)),
     callToolTask: (name, tool, args, options) =>
       // All that is asked about the task is asked for the partition that is current now.
-      on(name, (server, key) => ServerCalls.task(server, tool, args, options, (call) => calls.run(server, key, call))),
+      on(name, (server, { partition }) =>
+        ServerCalls.task(server, tool, args, options, (call) =>
+          CurrentPartition.withPartition(run(server, call), saidOf(partition))
+        )
+      ),
     listTasks: (name, limits) => ask(name, new ListCall(TaskRequest.list, limits)),
     getTask: (name, id, limits) => ask(name, new RequestCall(TaskRequest.get(id), limits)),
     cancelTask: (name, id, limits) => ask(name, new RequestCall(TaskRequest.cancel(id), limits)),
-    session: (name, options) => on(name, (server, key) => sessions.open(server, key, options)),
+    session,
     forPartition: (partition) => bind(parts, partition),
     status: (name) => Effect.flatMap(keyOf(name), pool.status),
     statuses: Effect.flatMap(CurrentPartition.CurrentPartition, (current) => pool.statuses(bound ?? current)),
-    changes: (name) => onKey(name, pool.changes),
+    changes,
     stats: pool.pool.stats,
     events: pool.pool.events,
     resourceUpdates: (name, uri) => onKey(name, (key) => pool.notices.resourceUpdates(key, uri)),
@@ -486,3 +558,12 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
   }
   return service
 }
+
+/** What was said to have connections of this partition: of those that all share, nothing. */
+const saidOf = (partition: Partition): Partition => (partition === sharedPartition ? "" : partition)
+
+/** For what is asked on behalf of all who have a key: who isolates it otherwise from now on has others. */
+const lookupOf = (pool: McpPool.Service, name: string, partition: Partition): Lookup<BorrowError> => ({
+  keyOf: () => CurrentPartition.withPartition(pool.keyOf(name), saidOf(partition)),
+  restart: () => Effect.fail(new UnknownServer({ server: name, known: pool.servers.names }))
+})

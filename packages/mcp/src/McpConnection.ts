@@ -69,6 +69,8 @@ export interface CallLimits {
   readonly onProgress?: CallUpdate.OnProgress | undefined
 }
 
+type Timeouts = Pick<ServerConfig.Settings, "callTimeout" | "totalTimeout">
+
 /**
  * How a call on one connection can fail.
  *
@@ -164,6 +166,8 @@ export interface McpConnection {
   readonly handle: (handlers: Handlers) => Effect.Effect<void, HandlersRefused, Scope.Scope>
   /** Asks the server whether it is there; any well-formed answer counts, a refusal too. Gives the round trip. */
   readonly ping: Effect.Effect<Duration.Duration, RequestError>
+  /** From now on, what may take how long where nothing else is said. Milliseconds. What is under way keeps its own. */
+  readonly setTimeouts: (timeouts: Timeouts) => void
   /** The same connection; what is sent through this view of it carries along what `trace` says. */
   readonly traced: (trace: RequestTrace) => McpConnection
   /** What the session under the connection has seen. */
@@ -292,7 +296,7 @@ const handshake = (
 interface Parts {
   readonly key: ServerKey
   readonly number: number | undefined
-  readonly settings: ServerConfig.Settings
+  settings: Timeouts
   readonly transport: McpTransport
   readonly session: Session.Session
   /** Absent where the server may ask nothing. */
@@ -316,8 +320,8 @@ class Live implements McpConnection {
   readonly counters: Readonly<SessionCounters>
   readonly listTools: McpConnection["listTools"]
   readonly ping: McpConnection["ping"]
-  private readonly plain: RequestOptions
-  private readonly tool: RequestOptions
+  private plain: RequestOptions
+  private tool: RequestOptions
   private readonly session: Session.Session
 
   constructor(
@@ -343,6 +347,14 @@ class Live implements McpConnection {
     this.tool = { timeoutMs, totalTimeoutMs, resetOnProgress: true, trace }
     this.listTools = this.list(tools)
     this.ping = Effect.suspend(() => this.roundTrip())
+  }
+
+  setTimeouts(timeouts: Timeouts): void {
+    const { callTimeout: timeoutMs, totalTimeout: totalTimeoutMs } = timeouts
+    const { trace } = this.plain
+    this.parts.settings = timeouts
+    this.plain = { timeoutMs, totalTimeoutMs, trace }
+    this.tool = { timeoutMs, totalTimeoutMs, resetOnProgress: true, trace }
   }
 
   traced(trace: RequestTrace): McpConnection {

@@ -8,6 +8,7 @@
 import { Pool, type PoolError } from "@mooring/pool"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -17,8 +18,9 @@ import { identity } from "effect/Function"
 import * as KeyedPool from "effect/KeyedPool"
 import * as Layer from "effect/Layer"
 import { pipeArguments } from "effect/Pipeable"
-import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { CurrentPartition } from "./CurrentPartition.js"
 import { clampWait } from "./HttpExchange.js"
 import * as McpConnection from "./McpConnection.js"
@@ -26,6 +28,9 @@ import type { McpConnector } from "./McpConnector.js"
 import { ConfigError, type McpConnectError, PartitionMissing, ServersUnavailable, UnknownServer } from "./McpError.js"
 import * as Notices from "./Notices.js"
 import * as PoolGauges from "./PoolGauges.js"
+import * as Registry from "./Registry.js"
+import type * as Reload from "./Reload.js"
+import * as Reloading from "./Reloading.js"
 import * as ServerConfig from "./ServerConfig.js"
 import { logAnnotations, type Partition, type ServerId, type ServerKey } from "./ServerKey.js"
 import * as Servers from "./Servers.js"
@@ -38,7 +43,11 @@ import { Watches } from "./Watches.js"
  * @since 0.1.0
  * @category errors
  */
-export type BorrowError = PoolError.PoolError | McpConnectError | UnknownServer | PartitionMissing
+export type BorrowError =
+  | Exclude<PoolError.PoolError, PoolError.UnknownKey>
+  | McpConnectError
+  | UnknownServer
+  | PartitionMissing
 
 /**
  * How to make the pool.
@@ -51,7 +60,7 @@ export interface Options {
   readonly servers: Readonly<Record<string, ServerConfig.ServerConfig>>
   /**
    * Connections over all servers and partitions at most. Default 64 if one of the servers is a process (70–150 MB
-   * each), else 256.
+   * each), else 256; servers that come later do not change it.
    */
   readonly maxTotal?: number | undefined
   /**
@@ -79,8 +88,32 @@ export interface Options {
  */
 export interface Service {
   readonly pool: Pool.Pool<ServerKey, McpConnection.McpConnection, McpConnectError>
-  /** The servers that can be borrowed from. */
+  /** The servers that can be borrowed from now: a view that follows every change. */
   readonly servers: Servers.Servers
+  /**
+   * Makes these all servers there are, in one step, while calls go on. What differs decides what happens to each:
+   *
+   * - nothing: nothing. Values are compared by what they say; functions (computed `headers`) and `Schedule`s by
+   *   identity, so give the same one again
+   * - settings of its pool (`min`, `max`, times, limits, tools): they hold for calls from now on; its connections stay
+   * - how it is reached (command, arguments, variables, address, headers) or its `isolation`: calls in flight finish on
+   *   the connections that they have, which count no more against `max`; who waits, and what comes, gets new ones, of
+   *   which `min` are opened at once. A session keeps its connection until its scope closes
+   * - it is not there any more, or `disabled`: calls to it fail with `UnknownServer`, those in flight finish within
+   *   `shutdownTimeout`, and nothing of it stays
+   *
+   * Fails with `ConfigError`, and has then changed nothing, when anything is wrong. Changes are made one at a time. A
+   * server that is `required` and cannot be connected fails nothing any more: it is logged.
+   */
+  readonly setServers: (
+    servers: Readonly<Record<string, ServerConfig.ServerConfig>>
+  ) => Effect.Effect<Reload.Changes, ConfigError>
+  /** As `setServers`, for one server, which is added or changed; the others stay as they are. */
+  readonly setServer: (name: string, config: ServerConfig.ServerConfig) => Effect.Effect<Reload.Changes, ConfigError>
+  /** As `setServers` without this one. Fails with `UnknownServer` when there is none of that name. */
+  readonly removeServer: (name: string) => Effect.Effect<Reload.Changes, ConfigError | UnknownServer>
+  /** What becomes of changes of the servers, from now on; of those that were refused, too. */
+  readonly reloads: Stream.Stream<Reload.Reload>
   /**
    * The key of a server for this caller: for isolation `perPartition` that of `CurrentPartition`. Fails with
    * `UnknownServer`, or with `PartitionMissing` where a partition is needed and none was said.
@@ -104,6 +137,8 @@ export interface Service {
   readonly onConnection: (hook: (connection: McpConnection.McpConnection) => void) => () => void
   /** What the servers tell by themselves, for all who read it. */
   readonly notices: Notices.Notices
+  /** Calls `hook` with every change of a server, in the step that makes it. It must not throw. What is given back ends it. */
+  readonly onServerChange: (hook: (change: Registry.ServerChange) => void) => () => void
 }
 
 /**
@@ -126,8 +161,12 @@ export class McpPool extends Context.Tag("@mooring/mcp/McpPool")<McpPool, Servic
 export const make = (
   options: Options
 ): Effect.Effect<Service, ConfigError | ServersUnavailable, McpConnector | Scope.Scope> =>
+  Effect.map(makeReloading(options), ({ service }) => service)
+
+const makeReloading = (options: Options) =>
   Effect.gen(function* () {
-    const servers = yield* Servers.make(options.servers)
+    const servers = new Registry.Registry(yield* Servers.make(options.servers))
+    const scope = yield* Effect.scope
     const all = [...servers.values()]
     const open = new Open()
     const hasProcesses = all.some((server) => ServerConfig.isStdio(server.config))
@@ -149,8 +188,8 @@ export const make = (
           const server = servers.get(key.server)
           // The pool is only ever given keys of known servers, but it is public.
           if (server === undefined) return Effect.die(new UnknownServer({ server: key.server, known: servers.names }))
-          return Effect.flatMap(watches.of(key, server, pool), (watch) =>
-            watch.connect(handle.id, (observer) =>
+          return Effect.flatMap(watches.of(key, pool), (watch) =>
+            watch.connect(server, watches.metricsOf(server), handle.id, (observer) =>
               McpConnection.make(key, server.config, { number: handle.id, observer })
             )
           )
@@ -163,12 +202,15 @@ export const make = (
             })
             connection.onClosed(handle.retire)
             open.add(connection, handle.keep)
+            // What was changed while it was opening, and did not need another.
+            const now = servers.get(key.server)
+            if (now !== undefined) connection.setTimeouts(now.settings)
             return Effect.void
           })
         ),
       config: (key) => {
         const server = servers.get(key.server)
-        return (key.affinity === undefined ? server?.pool : server?.affinePool) ?? {}
+        return key.affinity === undefined ? server?.pool : server?.affinePool
       },
       maxTotal: options.maxTotal ?? (hasProcesses ? 64 : 256),
       maxConnecting: options.maxConnecting ?? 16,
@@ -207,9 +249,22 @@ export const make = (
       now: () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     })
     open.watch((connection) => notices.opened(connection))
+    // It ends with the pool, as the servers do.
+    servers.onChange(watches.changed)
+    const reloading = yield* Reloading.make({
+      registry: servers,
+      pool,
+      connections: () => open.all,
+      warm: (server) => Scope.extend(warm(pool, server), scope)
+    })
     const service: Service = {
       pool,
       servers,
+      setServers: reloading.setServers,
+      setServer: reloading.setServer,
+      removeServer: reloading.removeServer,
+      reloads: reloading.reloads,
+      onServerChange: servers.onChange,
       keyOf: keyOf(servers),
       keyed: viewOf(pool, servers),
       status: (key) => watches.status(key, pool),
@@ -230,7 +285,7 @@ export const make = (
       if (Exit.isFailure(exit)) failures.push({ server: server.name, cause: Cause.squash(exit.cause) })
     }
     if (Arr.isNonEmptyArray(failures)) return yield* new ServersUnavailable({ failures })
-    return service
+    return { service, reloading }
   })
 
 /**
@@ -241,6 +296,62 @@ export const make = (
  */
 export const layer = (options: Options): Layer.Layer<McpPool, ConfigError | ServersUnavailable, McpConnector> =>
   Layer.scoped(McpPool, make(options))
+
+/**
+ * The pool of servers that a stream says, each time all of them: the first makes the pool, and each later one changes it
+ * (`Service.setServers`). One that is wrong keeps the last good one; so does a `ConfigError`, by which a source tells
+ * that what it has found is wrong. Either is logged, and told by `Service.reloads`. When the stream ends, what is stays;
+ * when it fails, too, which is logged and told as well.
+ *
+ * Fails as `make` does with the first servers, as the stream does before it has said any, and with `ConfigError` when
+ * it ends before.
+ *
+ * @example
+ * ```ts
+ * import { McpPool, type ServerConfig } from "@mooring/mcp"
+ * import { Effect, Schedule, Stream } from "effect"
+ *
+ * declare const registry: Effect.Effect<Record<string, ServerConfig.ServerConfig>>
+ *
+ * // Asks a registry of your own every minute; what is the same as before costs a comparison.
+ * const PoolLive = McpPool.layerStream(Stream.repeatEffectWithSchedule(registry, Schedule.spaced("1 minute")))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerStream = <E, R>(
+  servers: Stream.Stream<Reloading.Source, E, R>,
+  options: Omit<Options, "servers"> = {}
+): Layer.Layer<McpPool, E | ConfigError | ServersUnavailable, R | McpConnector> =>
+  Layer.scoped(McpPool, makeStream(servers, options))
+
+/**
+ * As `layerStream`, as an effect; what follows the stream ends with the scope.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeStream = <E, R>(
+  servers: Stream.Stream<Reloading.Source, E, R>,
+  options: Omit<Options, "servers"> = {}
+): Effect.Effect<Service, E | ConfigError | ServersUnavailable, R | McpConnector | Scope.Scope> =>
+  Effect.gen(function* () {
+    const pull = yield* Stream.toPull(servers)
+    const said = yield* Effect.repeat(pull, { until: (chunk) => chunk.length > 0 }).pipe(
+      Effect.mapError(
+        Option.getOrElse(
+          () => new ConfigError({ path: "servers", reason: "their stream has ended before it said any" })
+        )
+      )
+    )
+    const first = Chunk.unsafeHead(said)
+    if (first instanceof ConfigError) return yield* first
+    const { reloading, service } = yield* makeReloading({ ...options, servers: first })
+    const later = Stream.concat(Stream.fromChunk(Chunk.drop(said, 1)), Stream.repeatEffectChunkOption(pull))
+    yield* Effect.forkScoped(reloading.follow(later))
+    return service
+  })
 
 /**
  * The pool as Effect's own `KeyedPool`, by the names of servers.
@@ -268,16 +379,17 @@ export const keyed: Effect.Effect<
 
 const keyOf =
   (servers: Servers.Servers): Service["keyOf"] =>
-  (name) => {
-    const server = servers.get(name)
-    if (server === undefined) return Effect.fail(new UnknownServer({ server: name, known: servers.names }))
-    if (server.settings.isolation !== "perPartition") return Effect.succeed(server.key)
-    return Effect.flatMap(CurrentPartition, (partition: Partition | undefined) =>
-      partition === undefined || partition === ""
-        ? Effect.fail(new PartitionMissing({ server: name }))
-        : Effect.succeed(server.keyOf(partition))
-    )
-  }
+  (name) =>
+    Effect.suspend((): ReturnType<Service["keyOf"]> => {
+      const server = servers.get(name)
+      if (server === undefined) return Effect.fail(new UnknownServer({ server: name, known: servers.names }))
+      if (server.settings.isolation !== "perPartition") return Effect.succeed(server.key)
+      return Effect.flatMap(CurrentPartition, (partition: Partition | undefined) =>
+        partition === undefined || partition === ""
+          ? Effect.fail(new PartitionMissing({ server: name }))
+          : Effect.succeed(server.keyOf(partition))
+      )
+    })
 
 /** The connections that are open, and who wants to hear of them. */
 class Open {
@@ -290,6 +402,10 @@ class Open {
     // First of those who hear of the end, so that who counts what is open counts none that has closed.
     connection.onClosed(() => this.connections.delete(connection))
     for (const hook of this.hooks) hook(connection)
+  }
+
+  get all(): Iterable<McpConnection.McpConnection> {
+    return this.connections.keys()
   }
 
   readonly watch: Service["onConnection"] = (hook) => {
@@ -305,9 +421,15 @@ class Open {
 
 const viewOf = (pool: Service["pool"], servers: Servers.Servers): Service["keyed"] => {
   const key = keyOf(servers)
+  const get: Service["keyed"]["get"] = (server) =>
+    key(server).pipe(
+      Effect.flatMap((found) => pool.get(found)),
+      // It has changed meanwhile: what its name stands for now is another key, or nothing.
+      Effect.catchTag("UnknownKey", () => get(server))
+    )
   return {
     [KeyedPool.KeyedPoolTypeId]: { _K: identity, _A: identity, _E: identity },
-    get: (server) => Effect.flatMap(key(server), (found) => pool.get(found)),
+    get,
     invalidate: (connection) => pool.invalidate(connection),
     pipe() {
       return pipeArguments(this, arguments)
@@ -319,6 +441,8 @@ const warm = (pool: Service["pool"], server: Servers.Server): Effect.Effect<void
   server.settings.min === 0 || server.settings.isolation === "perPartition"
     ? Effect.void
     : pool.warm([server.key]).pipe(
+        // It was removed meanwhile.
+        Effect.catchTag("UnknownKey", () => Effect.void),
         Effect.catchAllCause((cause) => Effect.logWarning(`MCP server "${server.name}" could not be warmed up`, cause)),
         Effect.annotateLogs(logAnnotations(server.key)),
         Effect.forkScoped,

@@ -16,6 +16,7 @@ import type { McpConnection } from "./McpConnection.js"
 import { type HandlersRefused, type McpConnectError, type RequestError, SessionLost, type UnsupportedCapability } from "./McpError.js"
 import type { Handlers } from "./McpHandlers.js"
 import type { OwnNotices } from "./OwnNotices.js"
+import type { ServerChange } from "./Registry.js"
 import type * as ResourceUpdate from "./ResourceUpdate.js"
 import * as ServerCalls from "./ServerCalls.js"
 import { type Affinity, type ServerKey, withAffinity } from "./ServerKey.js"
@@ -98,6 +99,8 @@ export interface Sessions {
     key: ServerKey,
     options?: Options
   ) => Effect.Effect<McpSession, McpConnectError | PoolError.PoolError | SessionLost | HandlersRefused, Scope.Scope>
+  /** A server has changed: nobody comes back to affinities of one that has gone. */
+  readonly changed: (change: ServerChange) => void
 }
 
 /**
@@ -155,6 +158,9 @@ export const make = (
     })
 
   return {
+    changed: ({ name, rekeyed }) => {
+      if (rekeyed) affinities.forgetServer(name)
+    },
     open: (server, key, options = {}) => {
       const { affinity } = options
       if (affinity === "") return Effect.dieMessage("the affinity of a session must not be empty")

@@ -18,6 +18,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
+import { firstOf } from "./CallOptions.js"
 import * as CallPath from "./CallPath.js"
 import * as CallUpdate from "./CallUpdate.js"
 import * as McpCompletion from "./McpCompletion.js"
@@ -153,7 +154,7 @@ export const toolCall = (
   args: Readonly<Record<string, unknown>> | undefined,
   own: CallPath.CallOptions | undefined,
   options: CallPath.CallOptions | undefined
-): CallPath.ToolCall => new CallPath.ToolCall(tool, args, firstOf(firstOf(options, own), server.tools?.get(tool)))
+): CallPath.ToolCall => CallPath.ToolCall.make(server, tool, args, firstOf(options, own))
 
 /**
  * Runs a tool as a task. See `McpClient.Service`.
@@ -169,22 +170,6 @@ export const task = <E>(
   run: CallPath.Run<E>
 ): Effect.Effect<McpTask.McpTask<E>, CallPath.CallError<E>> =>
   Effect.suspend(() => McpTask.make(server, toolCall(server, tool, args, undefined, options), options?.ttl, run))
-
-const firstOf = (
-  first: CallPath.CallOptions | undefined,
-  otherwise: CallPath.CallOptions | undefined
-): CallPath.CallOptions | undefined => {
-  if (first === undefined) return otherwise
-  if (otherwise === undefined) return first
-  return {
-    timeout: first.timeout ?? otherwise.timeout,
-    totalTimeout: first.totalTimeout ?? otherwise.totalTimeout,
-    onProgress: first.onProgress ?? otherwise.onProgress,
-    mayRunTwice: first.mayRunTwice ?? otherwise.mayRunTwice,
-    checkOutput: first.checkOutput ?? otherwise.checkOutput,
-    handlers: first.handlers ?? otherwise.handlers
-  }
-}
 
 /**
  * The stream of a call with these options. Whoever hears of its progress already still does.
@@ -246,12 +231,19 @@ type Reconcile<A> = (
 class ReconcilingCall<A> extends CallPath.TypedCall implements CallPath.Call<CallPath.Answered | Found<A>> {
   readonly reconcile: Reconcile<CallPath.Answered | Found<A>>
 
-  constructor(call: CallPath.ToolCall, ask: Reconcile<A>) {
+  constructor(
+    call: CallPath.Call<CallToolResult>,
+    private readonly ask: Reconcile<A>
+  ) {
     super(call)
     this.reconcile = (failure, run) =>
       Effect.map(ask(failure, run), (found) =>
         found._tag === "Ran" ? Reconciled.Ran({ result: new Found(found.result) }) : found
       )
+  }
+
+  override at(server: Server): ReconcilingCall<A> {
+    return new ReconcilingCall(this.call.at?.(server) ?? this.call, this.ask)
   }
 
   override toolResult(ended: CallPath.Answered | Found<A>): CallToolResult | undefined {

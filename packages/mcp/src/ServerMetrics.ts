@@ -10,6 +10,7 @@ import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricKey from "effect/MetricKey"
 import * as MetricLabel from "effect/MetricLabel"
+import { isSame } from "./ConfigChange.js"
 import * as ErrorType from "./ErrorType.js"
 import * as ServerConfig from "./ServerConfig.js"
 import type { Server } from "./Servers.js"
@@ -82,12 +83,13 @@ export class ServerMetrics {
   private readonly prompts = new Map<string, Operation>()
   private readonly methods = new Map<string, Operation>()
 
-  constructor({ address, config, name }: Server) {
-    this.labels = {
-      "mcp.server": name,
-      "network.transport": ServerConfig.isStdio(config) ? "pipe" : "tcp",
-      ...Object.fromEntries(Object.entries(address).map(([label, value]) => [label, String(value)]))
-    }
+  constructor(server: Server) {
+    this.labels = labelsOf(server)
+  }
+
+  /** Whether what is counted of both goes into the same series. */
+  static isSame(one: Server, other: Server): boolean {
+    return isSame(labelsOf(one), labelsOf(other))
   }
 
   /** One request has ended. `tool` and `prompt` where it was about one, `error` as `ErrorType` has it. */
@@ -127,6 +129,12 @@ export class ServerMetrics {
       "gen_ai.tool.name": tool
     })
 }
+
+const labelsOf = ({ address, config, name }: Server): Labels => ({
+  "mcp.server": name,
+  "network.transport": ServerConfig.isStdio(config) ? "pipe" : "tcp",
+  ...Object.fromEntries(Object.entries(address).map(([label, value]) => [label, String(value)]))
+})
 
 /** What is known by this name; above `most` of them, what is known for all others. */
 const bounded = <A>(known: Map<string, A>, name: string, most: number, make: (name: string) => A): A => {

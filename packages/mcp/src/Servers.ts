@@ -9,6 +9,7 @@ import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { CallOptions } from "./CallPath.js"
+import * as ConfigChange from "./ConfigChange.js"
 import * as ConfigIssue from "./ConfigIssue.js"
 import type { ConfigError } from "./McpError.js"
 import * as ServerCheck from "./ServerCheck.js"
@@ -41,6 +42,8 @@ export interface Server {
   readonly permits: ((tool: string) => boolean) | undefined
   /** Whether its calls have something to pass before they go: see `CallGate`. */
   readonly gated: boolean
+  /** Whether the pool still has it so. What becomes false stays false: see `Registry`. */
+  readonly isCurrent: boolean
 }
 
 /**
@@ -57,13 +60,15 @@ export interface Servers {
 
 /**
  * Checks every configuration, those that are disabled included, and keeps the others. Fails with one `ConfigError` that
- * names all that is wrong. Types do not reach what comes from a file, a form or from JavaScript.
+ * names all that is wrong. Types do not reach what comes from a file, a form or from JavaScript. `before` are servers
+ * whose keys go on to be used.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (
-  configs: Readonly<Record<string, ServerConfig.ServerConfig>>
+  configs: Readonly<Record<string, ServerConfig.ServerConfig>>,
+  before: Servers["get"] = () => undefined
 ): Either.Either<Servers, ConfigError> => {
   const given: unknown = configs
   if (!Predicate.isRecord(given)) {
@@ -71,7 +76,7 @@ export const make = (
     return Either.left(ConfigIssue.toError([{ path: ["servers"], reason }]))
   }
   const [issues, servers] = Arr.partitionMap(Object.entries(given), ([name, value]) =>
-    Either.map(check(name, value), (config) => serverOf(name, config))
+    Either.map(check(name, value), (config) => serverOf(name, ConfigChange.snapshot(config), before(name)))
   )
   const all = issues.flat()
   if (Arr.isNonEmptyReadonlyArray(all)) return Either.left(ConfigIssue.toError(all))
@@ -89,7 +94,7 @@ const check = (
     ? Either.left([{ path: ["servers", name], reason: "expected a server's name that is not empty" }])
     : ServerCheck.server(value, ["servers", name])
 
-const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
+const serverOf = (name: string, config: ServerConfig.ServerConfig, before: Server | undefined): Server => {
   const settings = ServerConfig.resolve(config)
   const pool = poolConfig(config, settings)
   const permits = ToolFilter.make(config)
@@ -100,11 +105,12 @@ const serverOf = (name: string, config: ServerConfig.ServerConfig): Server => {
     tools: toolOptions(config.tools),
     pool,
     affinePool: { ...pool, min: 0, max: 1, maxIdle: 1, maxLifetime: undefined },
-    key: ServerKey.shared(name),
-    keyOf: interned(name),
+    key: before?.key ?? ServerKey.shared(name),
+    keyOf: before?.keyOf ?? interned(name),
     address: addressOf(config),
     permits,
-    gated: permits !== undefined || settings.rateLimit !== undefined || settings.checkOutput
+    gated: permits !== undefined || settings.rateLimit !== undefined || settings.checkOutput,
+    isCurrent: true
   }
 }
 

@@ -58,10 +58,15 @@ export class Watch {
 
   constructor(
     readonly key: ServerKey,
-    private readonly server: Server,
-    private readonly metrics: ServerMetrics,
     private readonly host: Host
   ) {}
+
+  /** What was seen last is of a server that was configured otherwise. */
+  renew(): void {
+    this.lastError = undefined
+    this.newest = undefined
+    this.changed()
+  }
 
   /** Whether a connection is open. */
   get isUsed(): boolean {
@@ -73,15 +78,17 @@ export class Watch {
    * failure noted, its life measured.
    */
   connect<R>(
+    server: Server,
+    metrics: ServerMetrics,
     number: number,
     open: (observer: RequestObserver) => Effect.Effect<McpConnection, McpConnectError, R>
   ): Effect.Effect<McpConnection, McpConnectError, R | Scope.Scope> {
     return Effect.suspend(() => {
-      const requests = new Requests(this.host, this)
-      return CallSpan.connect(this.server, number, open(requests)).pipe(
+      const requests = new Requests(this.host, this, metrics)
+      return CallSpan.connect(server, number, open(requests)).pipe(
         Effect.tapErrorCause((cause) => Effect.sync(() => this.connectFailed(cause))),
         // What is noted is taken back when the scope closes, whatever happens in between.
-        Effect.tap((connection) => Effect.uninterruptible(this.opened(number, connection, requests)))
+        Effect.tap((connection) => Effect.uninterruptible(this.opened(number, connection, requests, metrics)))
       )
     })
   }
@@ -95,7 +102,8 @@ export class Watch {
   private opened(
     number: number,
     connection: McpConnection,
-    requests: Requests
+    requests: Requests,
+    metrics: ServerMetrics
   ): Effect.Effect<void, never, Scope.Scope> {
     return Effect.suspend(() => {
       const { clean, protocolVersion, serverInfo } = connection
@@ -114,7 +122,7 @@ export class Watch {
       return Effect.addFinalizer(() =>
         Effect.sync(() => {
           const error = connection.isOpen() ? undefined : "ConnectionLost"
-          this.metrics.session(protocolVersion, error, (this.host.now() - startedAt) / 1e9)
+          metrics.session(protocolVersion, error, (this.host.now() - startedAt) / 1e9)
           if (this.open.delete(open)) this.changed()
         })
       )
@@ -130,13 +138,11 @@ export class Watch {
   ended(
     request: PendingRequest,
     error: RequestError | "cancelled" | undefined,
-    result: unknown,
+    type: string | undefined,
     took: number,
     now: number
   ): void {
     const { method, tool } = request
-    const type = typeOf(method, error, result)
-    this.metrics.operation(method, tool, tool === undefined ? request.prompt : undefined, type, took / 1e9)
     if (tool !== undefined) this.count(type, error, took, now)
     if (error !== undefined && isServers(method, error)) this.note(error._tag, error)
   }
@@ -192,12 +198,17 @@ class Requests implements RequestObserver {
 
   constructor(
     private readonly host: Host,
-    private readonly watch: Watch
+    private readonly watch: Watch,
+    private readonly metrics: ServerMetrics
   ) {}
 
   ended(request: PendingRequest, error: RequestError | "cancelled" | undefined, result: unknown, now: number): void {
     this.offset ??= this.host.now() - now
-    this.watch.ended(request, error, result, now - request.startedAt, now + this.offset)
+    const took = now - request.startedAt
+    const type = typeOf(request.method, error, result)
+    const { method, prompt, tool } = request
+    this.metrics.operation(method, tool, tool === undefined ? prompt : undefined, type, took / 1e9)
+    this.watch.ended(request, error, type, took, now + this.offset)
     const unanswered = isUnanswered(error, this.unanswered)
     if (unanswered === this.unanswered) return
     this.unanswered = unanswered

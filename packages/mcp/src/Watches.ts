@@ -11,7 +11,8 @@ import * as MutableHashMap from "effect/MutableHashMap"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import type { ServerKey } from "./ServerKey.js"
+import type { ServerChange } from "./Registry.js"
+import { type ServerKey, sharedPartition } from "./ServerKey.js"
 import { ServerMetrics } from "./ServerMetrics.js"
 import type { Server, Servers } from "./Servers.js"
 import * as ServerStatus from "./ServerStatus.js"
@@ -29,7 +30,7 @@ export class Watches {
   private readonly metrics = new Map<string, ServerMetrics>()
   /** By the key as events name it. Two keys may have one name: then one is told in vain. */
   private readonly listeners = new Map<string, Set<() => void>>()
-  private readonly queues = new Set<Queue.Queue<void>>()
+  private readonly queues = new Map<Queue.Queue<void>, ServerKey>()
   /** How many watches there may be before it is looked for those that nobody needs. */
   private roomy = 64
 
@@ -38,18 +39,38 @@ export class Watches {
     private readonly clock: Pick<Host, "now" | "wallMillis">
   ) {}
 
-  /** The watch of a key of this server. */
-  of(key: ServerKey, server: Server, pool: Asked): Effect.Effect<Watch> {
+  /** The watch of a key. */
+  of(key: ServerKey, pool: Asked): Effect.Effect<Watch> {
     return Effect.suspend(() => {
       const known = Option.getOrUndefined(MutableHashMap.get(this.watches, key))
-      return known === undefined ? Effect.as(this.tidy(pool), this.make(key, server)) : Effect.succeed(known)
+      return known === undefined ? Effect.as(this.tidy(pool), this.make(key)) : Effect.succeed(known)
     })
   }
 
-  private make(key: ServerKey, server: Server): Watch {
+  /** What is counted of the connections of a server. */
+  metricsOf(server: Server): ServerMetrics {
     const metrics = this.metrics.get(server.name) ?? new ServerMetrics(server)
     this.metrics.set(server.name, metrics)
-    const watch = new Watch(key, server, metrics, {
+    return metrics
+  }
+
+  /** A server has changed: what does not hold any more is forgotten. */
+  readonly changed = ({ after, before, kind, name, rekeyed }: ServerChange): void => {
+    if (kind !== "Removed" && kind !== "Replaced") return
+    if (after === undefined || before === undefined || !ServerMetrics.isSame(before, after)) this.metrics.delete(name)
+    for (const [key, watch] of [...this.watches]) {
+      if (key.server !== name) continue
+      if (rekeyed) MutableHashMap.remove(this.watches, key)
+      else watch.renew()
+    }
+    if (!rekeyed) return
+    // Nothing will ever be told of these keys.
+    const over = [...this.queues].flatMap(([queue, key]) => (key.server === name ? [queue] : []))
+    Effect.runSync(Effect.forEach(over, Queue.shutdown, { discard: true }))
+  }
+
+  private make(key: ServerKey): Watch {
+    const watch = new Watch(key, {
       ...this.clock,
       changed: (changed) => this.tell(changed.toString())
     })
@@ -77,7 +98,8 @@ export class Watches {
   }
 
   private isShared(key: ServerKey): boolean {
-    return this.servers.get(key.server)?.settings.isolation !== "perPartition"
+    const server = this.servers.get(key.server)
+    return server === undefined ? key.partition === sharedPartition : server.settings.isolation !== "perPartition"
   }
 
   /** Something has happened in the pool. */
@@ -92,7 +114,7 @@ export class Watches {
 
   /** Ends every stream of changes. */
   readonly close: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.forEach([...this.queues], Queue.shutdown, { discard: true })
+    Effect.forEach([...this.queues.keys()], Queue.shutdown, { discard: true })
   )
 
   /** The status of one key. */
@@ -136,7 +158,7 @@ export class Watches {
         const listener = () => queue.unsafeOffer(undefined)
         const listeners = this.listeners.get(name) ?? new Set()
         this.listeners.set(name, listeners.add(listener))
-        this.queues.add(queue)
+        this.queues.set(queue, key)
         return { queue, listener, listeners }
       }),
       ({ listener, listeners, queue }) => {

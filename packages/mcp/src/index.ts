@@ -9,6 +9,8 @@ export * as Catalogue from "./Catalogue.js"
 /** @since 0.1.0 */
 export * as ClientInfo from "./ClientInfo.js"
 /** @since 0.1.0 */
+export * as ConfigChange from "./ConfigChange.js"
+/** @since 0.1.0 */
 export * as ConfigIssue from "./ConfigIssue.js"
 /** @since 0.1.0 */
 export * as CurrentPartition from "./CurrentPartition.js"
@@ -66,6 +68,10 @@ export * as OutputSchema from "./OutputSchema.js"
 export * as Reconciled from "./Reconciled.js"
 /** @since 0.1.0 */
 export * as Redaction from "./Redaction.js"
+/** @since 0.1.0 */
+export * as Registry from "./Registry.js"
+/** @since 0.1.0 */
+export * as Reload from "./Reload.js"
 /** @since 0.1.0 */
 export * as ResourceUpdate from "./ResourceUpdate.js"
 /** @since 0.1.0 */

@@ -38,7 +38,7 @@ interface Hits {
 const Reindex = McpTool.make("reindex", { parameters: {}, success: McpTool.text })
 
 type CallError =
-  | PoolError.PoolError
+  | Exclude<PoolError.PoolError, PoolError.UnknownKey>
   | McpError.McpConnectError
   | McpError.UnknownServer
   | McpError.PartitionMissing

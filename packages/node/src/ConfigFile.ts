@@ -54,6 +54,8 @@ export interface ConfigFile {
   readonly folder: string
   /** All text that decides what will run: the file's, followed by that of each env file it names. `Trust` hashes it. */
   readonly content: string
+  /** The files that decide it: itself, and each env file that its servers name, whether or not that could be read. */
+  readonly sources: ReadonlyArray<string>
   /** The servers by name, in the order of the file, disabled ones and those of a kind that is not supported included. */
   readonly entries: ReadonlyMap<string, Entry>
   /** What is most likely a mistake, though nothing fails by it. */
@@ -129,6 +131,7 @@ export const parse = (source: {
       path: source.path,
       folder: source.folder,
       content: source.text,
+      sources: [source.path],
       entries: new Map(parsed.map(({ entry }) => [entry.name, entry])),
       warnings: parsed.flatMap(({ warnings }) =>
         warnings.map(
@@ -161,14 +164,17 @@ export const open = (path: string): Effect.Effect<ConfigFile, McpError.ConfigErr
     const file = yield* parse({ path: absolute, folder: projectFolder(absolute, paths), text })
     const envFiles = new Map<string, Either.Either<ReadonlyMap<string, Redacted.Redacted<string>>, string>>()
     let content = file.content
+    const sources = [...file.sources]
     for (const entry of file.entries.values()) {
       if (entry._tag !== "Stdio" || entry.envFile === undefined || entry.disabled) continue
       const scope = yield* makeScope(file, [entry.envFile])
-      const read = yield* Effect.either(readEnvFile(entry.envFile, scope))
+      const place = envPath(entry.envFile, scope)
+      if (Either.isRight(place)) sources.push(place.right)
+      const read = yield* Effect.either(readEnvFile(place))
       if (Either.isRight(read)) content += `\0${read.right.path}\0${read.right.text}`
       envFiles.set(entry.name, Either.flatMap(read, parseEnvFile))
     }
-    return { ...file, content, envFiles }
+    return { ...file, content, sources, envFiles }
   })
 
 /**
@@ -220,9 +226,18 @@ export const load = (
   selection?: Selection
 ): Effect.Effect<ReadonlyMap<string, ServerConfig.ServerConfig>, McpError.ConfigError, FileSystem | Path> =>
   open(path).pipe(
-    Effect.tap((file) => Effect.forEach(file.warnings, (warning) => Effect.logWarning(warning))),
+    Effect.tap(warn),
     Effect.flatMap((file) => servers(file, selection))
   )
+
+/**
+ * Logs what is most likely a mistake in it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const warn = ({ warnings }: ConfigFile): Effect.Effect<void> =>
+  Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
 
 /**
  * The nearest configuration file: the first of `fileNames` in the folder, else in the one above, and so on.
@@ -318,10 +333,12 @@ interface EnvFile {
   readonly text: string
 }
 
-const readEnvFile = (written: string, scope: Scope): Effect.Effect<EnvFile, string, FileSystem> =>
+const envPath = (written: string, scope: Scope): Either.Either<string, string> =>
+  Either.map(Template.expand(written, scope), (expanded) => scope.resolve(scope.folder, expanded))
+
+const readEnvFile = (place: Either.Either<string, string>): Effect.Effect<EnvFile, string, FileSystem> =>
   Effect.gen(function* () {
-    const expanded = yield* Template.expand(written, scope)
-    const path = scope.resolve(scope.folder, expanded)
+    const path = yield* place
     const text = yield* Effect.mapError(ConfigSource.read(path), (reason) => `${path}: ${reason}`)
     return { path, text }
   })

@@ -32,6 +32,7 @@ import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ConfigFile from "./ConfigFile.js"
+import * as ConfigWatch from "./ConfigWatch.js"
 import * as NodeConnector from "./NodeConnector.js"
 
 /**
@@ -48,7 +49,14 @@ export type Options = McpPool.Options
  * @since 0.1.0
  * @category models
  */
-export interface ConfigFileOptions extends Omit<McpPool.Options, "servers">, ConfigFile.Selection {}
+export interface ConfigFileOptions extends Omit<McpPool.Options, "servers">, ConfigFile.Selection {
+  /**
+   * Whether the file is read again when it changes, and its servers with it (`McpPool.Service.setServers`): those that
+   * are the same do not notice, calls in flight finish. One that is wrong keeps the last good one, and is logged with
+   * the file, the place in it and what was expected. Default false.
+   */
+  readonly watch?: boolean | ConfigWatch.Settings | undefined
+}
 
 /**
  * What `layerConfig` takes: a `Config` of all that `layer` does, of its servers, of one server, or of single fields.
@@ -92,12 +100,20 @@ export const layerConfigFile = (
   path: string,
   options: ConfigFileOptions = {}
 ): Layer.Layer<McpClient.McpClient | McpPool.McpPool, McpError.ConfigError | McpError.ServersUnavailable> => {
-  const { only, ...others } = options
+  const { only, watch = false, ...others } = options
+  const files = Layer.merge(NodeFileSystem.layer, NodePath.layer)
+  if (watch !== false) {
+    const changes = ConfigWatch.changes(path, { ...(watch === true ? {} : watch), only })
+    return McpClient.layer.pipe(
+      Layer.provideMerge(McpPool.layerStream(changes, others)),
+      Layer.provide([NodeConnector.layer, files])
+    )
+  }
   return ConfigFile.load(path, { only }).pipe(
     // `fromEntries` makes a server called `__proto__` one like any other.
     Effect.map((servers) => layer({ ...others, servers: Object.fromEntries(servers) })),
     Layer.unwrapEffect,
-    Layer.provide([NodeFileSystem.layer, NodePath.layer])
+    Layer.provide(files)
   )
 }
 

@@ -3,6 +3,8 @@ export * as ChildProcess from "./ChildProcess.js"
 /** @since 0.1.0 */
 export * as ConfigFile from "./ConfigFile.js"
 /** @since 0.1.0 */
+export * as ConfigWatch from "./ConfigWatch.js"
+/** @since 0.1.0 */
 export * as HttpConnector from "./HttpConnector.js"
 /** @since 0.1.0 */
 export * as NodeConnector from "./NodeConnector.js"

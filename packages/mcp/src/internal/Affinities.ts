@@ -54,6 +54,11 @@ export class Affinities {
     if (this.get(life.key) === life) MutableHashMap.remove(this.lives, life.key)
   }
 
+  /** The server is not there any more, and neither is what it knew. */
+  forgetServer(name: string): void {
+    for (const [key, life] of [...this.lives]) if (key.server === name) this.forget(life)
+  }
+
   private end(life: Mutable<Life>, reason: string): void {
     life.connection = undefined
     life.reason = reason

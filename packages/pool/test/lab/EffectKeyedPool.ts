@@ -36,7 +36,7 @@ export const effectKeyedPool = (
 ): Effect.Effect<Subject, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { config } = options
-    const of = (key: string) => (typeof config === "function" ? config(key) : (config ?? {}))
+    const of = (key: string) => (typeof config === "function" ? config(key) : config) ?? {}
     const handle: Pool.ItemHandle = {
       id: 0,
       retire: () => {},
@@ -61,6 +61,8 @@ export const effectKeyedPool = (
       suspend: () => Effect.void,
       resume: () => Effect.void,
       resize: () => Effect.void,
+      refresh: () => Effect.void,
+      keys: Effect.succeed([]),
       stats: Effect.succeed(nothing),
       keyStats: () => Effect.succeed(undefined),
       events: Stream.empty
