@@ -32,13 +32,14 @@ export interface CallGate {
 }
 
 /**
- * Those who wait for their turn wait on one timer, which ends with the scope.
+ * Those who wait for their turn wait on one timer, which ends with the scope; then nobody waits any more.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Deadlines.make, (deadlines) => {
-  const turns = new Turns(deadlines)
+export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.gen(function* () {
+  const turns = new Turns(yield* Deadlines.make)
+  yield* Effect.addFinalizer(() => Effect.sync(() => turns.close()))
   const schemas = new OutputSchema.Cache()
 
   const guard: CallGate["guard"] = <E extends SourceError>(
@@ -152,8 +153,14 @@ const checked = (
 /** The rates of all servers and partitions. */
 class Turns {
   private readonly rates = new Map<Server, Rates>()
+  private closed = false
 
   constructor(private readonly deadlines: Deadlines.Deadlines) {}
+
+  close(): void {
+    this.closed = true
+    for (const rates of this.rates.values()) rates.close()
+  }
 
   take(server: Server, key: ServerKey, tool: string): Effect.Effect<void, RateLimited> {
     const { acquireTimeout, rateLimit } = server.settings
@@ -161,7 +168,7 @@ class Turns {
     return Effect.suspend(() => {
       let rates = this.rates.get(server)
       if (rates === undefined) {
-        rates = new Rates(() => new CallRate(rateLimit, acquireTimeout, this.deadlines))
+        rates = new Rates(() => new CallRate(rateLimit, this.closed ? 0 : acquireTimeout, this.deadlines))
         this.rates.set(server, rates)
       }
       return Effect.mapError(
@@ -190,5 +197,9 @@ class Rates {
     const rate = this.make()
     this.rates.set(partition, rate)
     return rate
+  }
+
+  close(): void {
+    for (const rate of this.rates.values()) rate.close()
   }
 }

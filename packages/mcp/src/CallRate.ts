@@ -24,10 +24,12 @@ export class CallRate implements Deadlines.Deadline {
   private readonly interval: number
   /** How much earlier than evenly spread a call may go. */
   private readonly tolerance: number
-  private readonly longestWait: number
+  private longestWait: number
   /** When the next call would go, were they evenly spread; behind that, nothing is used. */
   private fullAt = -Infinity
-  private readonly waiting = new Set<() => void>()
+  /** The instant of the last call that was counted. */
+  private countedAt = -Infinity
+  private readonly waiting = new Set<Waiter>()
 
   /** `longestWait` is in milliseconds. */
   constructor(
@@ -42,7 +44,7 @@ export class CallRate implements Deadlines.Deadline {
 
   /**
    * Takes the turn of a call: at once, later, or, if it would wait for too long, with the milliseconds until then as
-   * the error. Who is interrupted while he waits takes none; those behind him go so much sooner.
+   * the error. Who is interrupted before he goes on takes none; those behind him go so much sooner.
    */
   readonly turn: Effect.Effect<void, number> = Effect.suspend(() => {
     const wait = this.waitOf(this.waiting.size)
@@ -51,7 +53,7 @@ export class CallRate implements Deadlines.Deadline {
       this.count(this.deadlines.now())
       return Effect.void
     }
-    return wait > this.longestWait ? Effect.fail(Math.ceil(wait / 1e6)) : this.queued
+    return wait > this.longestWait ? tooLong(wait) : this.queued
   })
 
   /** Whether it says no more than a new one would. */
@@ -60,25 +62,49 @@ export class CallRate implements Deadlines.Deadline {
   }
 
   onDeadline(): void {
-    for (const go of this.waiting) {
+    // A timer is at most a millisecond late. What is later than that (a process that stood still) is not made up for:
+    // it would let more through at once than may go.
+    const now = this.deadlines.now() - 1e6
+    for (const waiter of this.waiting) {
       if (this.waitOf(0) > 0) break
-      this.waiting.delete(go)
-      // A timer is at most a millisecond late. What is later than that (a process that stood still) is not made up for:
-      // it would let more through at once than may go.
-      this.count(this.deadlines.now() - 1e6)
-      go()
+      this.waiting.delete(waiter)
+      this.count(now)
+      waiter(Effect.void, now)
     }
     this.arm()
   }
 
-  private readonly queued: Effect.Effect<void> = Effect.async((resume) => {
-    const go = () => resume(Effect.void)
-    this.waiting.add(go)
+  /** From now on nobody waits: the turn of who does will not come, nor will that of who would have to. */
+  close(): void {
+    this.longestWait = 0
+    const waiting = [...this.waiting]
+    this.waiting.clear()
+    waiting.forEach((waiter, before) => waiter(tooLong(this.waitOf(before))))
+  }
+
+  private readonly queued: Effect.Effect<void, number> = Effect.async((resume) => {
+    let wentAt: number | undefined
+    const waiter: Waiter = (outcome, countedAt) => {
+      wentAt = countedAt
+      resume(outcome)
+    }
+    this.waiting.add(waiter)
     if (this.waiting.size === 1) this.arm()
     return Effect.sync(() => {
-      if (this.waiting.delete(go) && this.waiting.size === 0) this.deadlines.remove(this)
+      if (!this.waiting.delete(waiter)) this.giveBack(wentAt)
+      else if (this.waiting.size === 0) this.deadlines.remove(this)
     })
   })
+
+  /**
+   * Somebody was interrupted after his turn had come, and before he could go on. If another was counted at a later
+   * instant meanwhile, how much there is to give back cannot be told any more, and the turn stays taken.
+   */
+  private giveBack(wentAt: number | undefined): void {
+    if (wentAt !== this.countedAt) return
+    this.fullAt -= this.interval
+    this.arm()
+  }
 
   /** How long a call waits that has so many before it. */
   private waitOf(before: number): number {
@@ -86,6 +112,7 @@ export class CallRate implements Deadlines.Deadline {
   }
 
   private count(now: number): void {
+    this.countedAt = now
     this.fullAt = Math.max(this.fullAt, now) + this.interval
   }
 
@@ -93,3 +120,8 @@ export class CallRate implements Deadlines.Deadline {
     if (this.waiting.size > 0) this.deadlines.add(this, this.fullAt - this.tolerance)
   }
 }
+
+/** Hears that its turn has come, and when that was counted, or for how long it would wait for one that will not come. */
+type Waiter = (outcome: Effect.Effect<void, number>, countedAt?: number) => void
+
+const tooLong = (wait: number): Effect.Effect<never, number> => Effect.fail(Math.max(1, Math.ceil(wait / 1e6)))
