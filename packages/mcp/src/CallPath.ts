@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as CallSpan from "./CallSpan.js"
 import type { CallLimits, McpConnection } from "./McpConnection.js"
 import {
-  type CallTimeout,
+  CallTimeout,
   type ConnectionLost,
   type InvalidResult,
   OutcomeUnknown,
@@ -298,8 +298,10 @@ export const make = <E extends SourceError>({ nowMs, policy }: Settings, source:
     tries: Retry.Tries | undefined
   ): Effect.Effect<A, CallError<E>> => {
     let startedAt = 0
+    let leftMs: number | undefined
     const used = source.useMasked(restore, key, (connection) => {
       startedAt = nowMs()
+      if (tries !== undefined) leftMs = tries.leftMs
       const limits = tries === undefined ? call.limits : { ...call.limits, totalTimeout: tries.leftMs }
       return call.perform(restore, trace === undefined ? connection : trace.on(connection), limits)
     })
@@ -310,8 +312,10 @@ export const make = <E extends SourceError>({ nowMs, policy }: Settings, source:
       if (error._tag !== "ConnectionLost" && error._tag !== "CallTimeout") return Effect.failCause(cause)
       const counted = tries ?? new Retry.Tries(policy, totalMs(server, call))
       counted.leftMs -= nowMs() - startedAt
-      return error._tag === "ConnectionLost"
-        ? lost(restore, server, key, call, trace, counted, error)
+      if (error._tag === "ConnectionLost") return lost(restore, server, key, call, trace, counted, error)
+      // What was left of the time was the limit of this try; that of the call is the time in all.
+      return error.timeoutMs === leftMs
+        ? Effect.fail(new CallTimeout({ ...error, timeoutMs: totalMs(server, call) }))
         : Effect.failCause(cause)
     })
   }
@@ -457,6 +461,8 @@ const remembering = <A, E extends SourceError>(
     switch (error._tag) {
       case "OutcomeUnknown":
       case "ProtocolError":
+      // It has run, and was answered.
+      case "InvalidResult":
         return Effect.fail(error)
       case "CallTimeout":
         return Effect.fail(error.delivery === "Unknown" ? error : unknown)
