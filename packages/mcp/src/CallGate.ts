@@ -6,10 +6,18 @@
  * @since 0.1.0
  */
 import { Deadlines, type Pool } from "@mooring/pool"
-import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
+import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { Around, type Call, type CallError, type CallPath, type Run, type SourceError } from "./CallPath.js"
+import {
+  Around,
+  type Call,
+  type CallError,
+  type CallPath,
+  type Run,
+  type SourceError,
+  type ToolsOf
+} from "./CallPath.js"
 import { CallRate } from "./CallRate.js"
 import type { CallLimits, McpConnection } from "./McpConnection.js"
 import { InvalidResult, OutputSchemaRefused, RateLimited, ToolDenied } from "./McpError.js"
@@ -25,10 +33,7 @@ import type { Server } from "./Servers.js"
  */
 export interface CallGate {
   /** The path through the gate. `tools` are what a server says of them, for those whose results are checked. */
-  readonly guard: <E extends SourceError>(
-    path: CallPath<E>,
-    tools: (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError<E>>
-  ) => CallPath<E>
+  readonly guard: <E extends SourceError>(path: CallPath<E>, tools: ToolsOf<E>) => CallPath<E>
 }
 
 /**
@@ -42,10 +47,7 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.gen(func
   yield* Effect.addFinalizer(() => Effect.sync(() => turns.close()))
   const schemas = new OutputSchema.Cache()
 
-  const guard: CallGate["guard"] = <E extends SourceError>(
-    path: CallPath<E>,
-    toolsOf: (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError<E>>
-  ) => {
+  const guard: CallGate["guard"] = <E extends SourceError>(path: CallPath<E>, toolsOf: ToolsOf<E>) => {
     const schemaOf = (server: Server, key: ServerKey, tool: string) =>
       Effect.flatMap(toolsOf(server, key), (tools) => {
         const declared = tools.find(({ name }) => name === tool)?.outputSchema

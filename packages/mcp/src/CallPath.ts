@@ -261,14 +261,24 @@ export const settings: Effect.Effect<Settings> = Effect.zipWith(
 )
 
 /**
- * The call path over a source of connections.
+ * What a server says of its tools.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ToolsOf<E> = (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError<E>>
+
+/**
+ * The call path over a source of connections. `toolsOf` is asked for the hints of a tool whose call was lost.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = <E extends SourceError>({ nowMs, policy }: Settings, source: Source<E>): CallPath<E> => {
-  const areHarmless = ToolHints.make(source)
-
+export const make = <E extends SourceError>(
+  { nowMs, policy }: Settings,
+  source: Source<E>,
+  toolsOf: ToolsOf<E>
+): CallPath<E> => {
   const totalMs = (server: Server, call: { readonly limits: CallLimits | undefined }): number =>
     Duration.toMillis(call.limits?.totalTimeout ?? server.settings.totalTimeout)
 
@@ -349,7 +359,8 @@ export const make = <E extends SourceError>({ nowMs, policy }: Settings, source:
       return Effect.succeed(mayRunTwice === true)
     }
     if (!server.settings.trustHints || tries.leftMs <= 0) return Effect.succeed(false)
-    return Effect.catchAllCause(within(restore, tries, areHarmless(key, tool)), (cause) => {
+    const harmless = Effect.map(toolsOf(server, key), (tools) => ToolHints.isHarmless(tools, tool))
+    return Effect.catchAllCause(within(restore, tries, harmless), (cause) => {
       const log = Effect.logDebug(`MCP server "${server.name}": the hints of tool "${tool}" could not be read`, cause)
       // Interrupted before it, if it was the caller that was interrupted.
       return restore(Effect.as(log, false))

@@ -28,7 +28,7 @@ import * as McpPool from "./McpPool.js"
 import * as McpSession from "./McpSession.js"
 import type * as McpTool from "./McpTool.js"
 import * as ServerCalls from "./ServerCalls.js"
-import { type Partition, type ServerKey, withoutAffinity } from "./ServerKey.js"
+import { type Affinity, type Partition, type ServerKey, withAffinity, withoutAffinity } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 import type * as ServerStatus from "./ServerStatus.js"
 
@@ -73,6 +73,17 @@ export interface CallOptions extends CallPath.CallOptions {}
 export interface ListOptions {
   /** Asks the server, also when its tools are known. Default false. */
   readonly fresh?: boolean | undefined
+}
+
+/**
+ * Whose status is asked for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StatusOptions {
+  /** The connection that sessions of this affinity have to themselves. Default: those that calls share. */
+  readonly affinity?: Affinity | undefined
 }
 
 /**
@@ -136,10 +147,13 @@ export interface Service<Name extends string = string> {
   readonly forPartition: (partition: Partition) => Service<Name>
   /**
    * How a server is doing now: its state, connections, the breaker, what failed last, how calls ended and how fast. Of
-   * the caller's partition, where connections are not shared; without the connections of affinities, which `statuses`
-   * has. Connects nothing.
+   * the caller's partition, where connections are not shared; of the connections that calls share, or of the one that an
+   * affinity has to itself, if it is named. `affinities` says how many of those there are. Connects nothing.
    */
-  readonly status: (server: Name) => Effect.Effect<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
+  readonly status: (
+    server: Name,
+    options?: StatusOptions
+  ) => Effect.Effect<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
   /**
    * How all servers are doing, in the order of the configuration: one status for each, or one for each partition that
    * has been called lately; and one for each affinity of sessions whose connection the pool has. A client that is bound
@@ -151,7 +165,10 @@ export interface Service<Name extends string = string> {
    * error. What changes with every call (counts, latency) is up to date in each, and no reason for one. A slow reader
    * slows nothing, and misses what came and went. Ends with the pool.
    */
-  readonly changes: (server: Name) => Stream.Stream<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
+  readonly changes: (
+    server: Name,
+    options?: StatusOptions
+  ) => Stream.Stream<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
   /** What the pool under the client holds and has done. */
   readonly stats: Effect.Effect<PoolStats.PoolStats>
   /** What happens in the pool, from now on. */
@@ -233,17 +250,20 @@ export const withPartition: {
 export const make: Effect.Effect<Service, never, McpPool.McpPool | Scope.Scope> = Effect.gen(function* () {
   const pool = yield* McpPool.McpPool
   const settings = yield* CallPath.settings
-  const ungated = CallPath.make<BorrowError>(settings, pool.pool)
-  const catalogue = yield* Catalogue.make(pool, (server, key) => ungated.run(server, key, CallPath.listTools))
+  const ungated = CallPath.make<BorrowError>(settings, pool.pool, (server, key) => catalogue.tools(server, key))
+  const catalogue: Catalogue.Catalogue = yield* Catalogue.make(pool, (server, key) =>
+    ungated.run(server, key, CallPath.listTools)
+  )
   const gate = yield* CallGate.make
   const calls = gate.guard(ungated, catalogue.tools)
   const sessions = McpSession.make(pool.pool, (source) => {
-    const path = CallPath.make(settings, source)
     // Not from the catalogue if it would have to borrow: this session may hold all that there is.
-    return gate.guard(path, (server, key) => {
+    const toolsOf: CallPath.ToolsOf<SessionLost> = (server, key) => {
       const known = catalogue.snapshot(withoutAffinity(key))
       return known === undefined ? path.run(server, key, CallPath.listTools) : Effect.succeed(known.tools)
-    })
+    }
+    const path = CallPath.make(settings, source, toolsOf)
+    return gate.guard(path, toolsOf)
   })
   return bind({ pool, calls, catalogue, sessions }, undefined)
 })
@@ -276,6 +296,9 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
 
   const keyOf = (name: string): Effect.Effect<ServerKey, UnknownServer | PartitionMissing> =>
     bound === undefined ? pool.keyOf(name) : CurrentPartition.withPartition(pool.keyOf(name), bound)
+
+  const statusKey = (name: string, { affinity }: StatusOptions = {}) =>
+    Effect.map(keyOf(name), (key) => (affinity === undefined ? key : withAffinity(key, affinity)))
 
   /** For what is no call. */
   const on = <A, E, R>(
@@ -311,9 +334,9 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
     },
     session: (name, options) => on(name, (server, key) => sessions.open(server, key, options)),
     forPartition: (partition) => bind(parts, partition),
-    status: (name) => Effect.flatMap(keyOf(name), pool.status),
+    status: (name, options) => Effect.flatMap(statusKey(name, options), pool.status),
     statuses: Effect.flatMap(CurrentPartition.CurrentPartition, (current) => pool.statuses(bound ?? current)),
-    changes: (name) => Stream.unwrap(Effect.map(keyOf(name), pool.changes)),
+    changes: (name, options) => Stream.unwrap(Effect.map(statusKey(name, options), pool.changes)),
     stats: pool.pool.stats,
     events: pool.pool.events
   }

@@ -203,7 +203,7 @@ const described = (failure: unknown): string => {
 /**
  * The connection of a session is gone, and with it what the session was on the server. Nothing was sent, and nothing is
  * tried on another connection, which would know nothing of the session. Open another session to begin anew. With an
- * affinity, the first that is opened after the loss fails with this once, whoever has heard of the loss before.
+ * affinity, the first that is opened after a loss that no call has told with this error fails with it, once.
  *
  * @since 0.1.0
  * @category errors

@@ -26,8 +26,9 @@ export interface Options {
   /**
    * Comes back to the connection that the last session of the same affinity had, as long as that lives: it has a
    * connection of its own, apart from those of all other calls, that is kept until it ends, idles longer than the
-   * server's `idleTimeToLive`, or has to make room under `maxTotal`. When it is gone, the next session fails once with
-   * `SessionLost`, whether or not a call of the last one did; the one after that begins anew. Any text that is not empty. Default: none, any free connection.
+   * server's `idleTimeToLive`, or has to make room under `maxTotal`. When it is gone, that is told once with
+   * `SessionLost`: by a call of the session that had it, or else by opening the next; the one after that begins anew.
+   * Any text that is not empty. Default: none, any free connection.
    */
   readonly affinity?: Affinity | undefined
   /**
@@ -85,8 +86,8 @@ export const make = (
       const held = new Held(key, lease.item)
       yield* Effect.addFinalizer(() => held.end(lease, options.close === true))
       const path = pathOver(held)
-      const calls = ServerCalls.make<SessionLost>(server, (call) => path.run(server, key, call))
-      return { lease, calls }
+      const run: CallPath.Run<SessionLost> = (call) => path.run(server, key, call)
+      return { lease, held, run }
     })
 
   const openAffine = (server: Server, key: ServerKey, options: Options) =>
@@ -96,7 +97,7 @@ export const make = (
         affinities.forget(before)
         return yield* new SessionLost({ server: key.toString(), reason: before.reason })
       }
-      const { calls, lease } = yield* open(server, key, options)
+      const { held, lease, run } = yield* open(server, key, options)
       const now = affinities.get(key)
       const resumed = now !== undefined && now.connection === lease.item
       // Who was waiting when the connection was lost waited for that one, even if somebody else has begun anew.
@@ -108,6 +109,12 @@ export const make = (
       const life = resumed ? now : affinities.begin(key, lease.item)
       // What is closed on purpose is not missed.
       if (options.close === true) yield* Effect.addFinalizer(() => Effect.sync(() => affinities.forget(life)))
+      // Who was told of the loss by a call need not be told again.
+      const told = (error: { readonly _tag: string }) =>
+        Effect.sync(() => {
+          if (error._tag === "SessionLost" && !held.over) affinities.forget(life)
+        })
+      const calls = ServerCalls.make<SessionLost>(server, (call) => Effect.tapError(run(call), told))
       return { ...calls, server: server.name, resumed }
     })
 
@@ -116,7 +123,11 @@ export const make = (
       const { affinity } = options
       if (affinity === "") return Effect.dieMessage("the affinity of a session must not be empty")
       return affinity === undefined
-        ? Effect.map(open(server, key, options), ({ calls }) => ({ ...calls, server: server.name, resumed: false }))
+        ? Effect.map(open(server, key, options), ({ run }) => ({
+            ...ServerCalls.make<SessionLost>(server, run),
+            server: server.name,
+            resumed: false
+          }))
         : openAffine(server, withAffinity(key, affinity), options)
     }
   }
@@ -125,7 +136,8 @@ export const make = (
 /** The connection of a session, as long as that lasts. */
 class Held implements CallPath.Source<SessionLost> {
   private inFlight = 0
-  private over = false
+  /** Its scope was closed. */
+  over = false
 
   constructor(
     private readonly key: ServerKey,
