@@ -14,6 +14,7 @@ import { type CallScript, ConnectFault, type ConnectScript } from "./Fault.js"
 import type { Call, ServerStats } from "./Ledger.js"
 import { serve } from "./ServerSession.js"
 import * as TestServer from "./TestServer.js"
+import type * as TestTool from "./TestTool.js"
 
 export {
   /**
@@ -82,6 +83,11 @@ export interface Service {
    * still arrives. It can be connected again at once. Says how many connections there were.
    */
   readonly kill: (server: string, reason?: string) => Effect.Effect<number>
+  /**
+   * The server has these tools from now on, and says on every connection that its list has changed. What runs, runs on;
+   * the client may know the old list for as long as it waits for more changes. The tools need nothing from the layer.
+   */
+  readonly setTools: (server: string, tools: ReadonlyArray<TestTool.TestTool<never>>) => Effect.Effect<void>
   /** Scripts the next calls that reach the server, after those that are scripted already. */
   readonly nextCalls: (server: string, ...scripts: ReadonlyArray<CallScript>) => Effect.Effect<void>
   /** Scripts the next connections to the server, after those that are scripted already. */
@@ -198,15 +204,16 @@ const control = (servers: ReadonlyMap<string, TestServer.RunningServer<unknown>>
     })
   return {
     calls: (server, tool) =>
-      on(server, ({ ledger, tools }) =>
+      on(server, ({ ledger, named }) =>
         // What a tool that is not there has run is nothing, and a test that asks for nothing would pass for ever.
-        tool === undefined || tools.has(tool)
+        tool === undefined || named.has(tool)
           ? Effect.sync(() => ledger.calls().filter((call) => tool === undefined || call.tool === tool))
           : Effect.dieMessage(`McpTest: the server "${server}" has no tool "${tool}"`)
       ),
     stats: (server) => on(server, ({ ledger }) => Effect.sync(() => ledger.stats())),
     until: (server, predicate) => on(server, ({ ledger }) => ledger.until(predicate)),
     kill: (server, reason = "the server was killed") => on(server, (one) => Effect.sync(() => one.kill(reason))),
+    setTools: (server, tools) => on(server, (one) => Effect.sync(() => one.setTools(tools))),
     nextCalls: (server, ...scripts) => on(server, ({ calls }) => Effect.sync(() => void calls.push(...scripts))),
     nextConnects: (server, ...scripts) =>
       on(server, ({ connects }) => Effect.sync(() => void connects.push(...scripts)))

@@ -95,12 +95,14 @@ const isWhole = (config: Settings | ServerConfig.ServerConfig): config is Server
 export class RunningServer<out R = never> {
   readonly ledger = new Ledger()
   readonly clients = new Set<McpMemory.ClientEnd>()
-  readonly tools: ReadonlyMap<string, TestTool.TestTool<R>>
+  /** Names of tools that it has, or has had. */
+  readonly named = new Set<string>()
+  private listed: ReadonlyArray<TestTool.TestTool<R>> = []
   readonly calls: Array<CallScript>
   readonly connects: Array<ConnectScript>
 
   constructor(readonly server: TestServer<R>) {
-    this.tools = new Map(server.tools.map((tool) => [tool.definition.name, tool]))
+    this.offer(server.tools)
     this.calls = [...(server.calls ?? [])]
     this.connects = [...(server.connects ?? [])]
   }
@@ -123,8 +125,24 @@ export class RunningServer<out R = never> {
   /** The tools of the page that begins at `offset`, and where the next one begins. */
   page(offset: number): { readonly tools: Array<Tool>; readonly next: number | undefined } {
     const end = offset + this.server.pageSize
-    const tools = this.server.tools.slice(offset, end).map((tool) => tool.definition)
-    return { tools, next: end < this.server.tools.length ? end : undefined }
+    const tools = this.listed.slice(offset, end).map((tool) => tool.definition)
+    return { tools, next: end < this.listed.length ? end : undefined }
+  }
+
+  /** What it runs by this name. */
+  tool(name: string): TestTool.TestTool<R> | undefined {
+    return this.listed.findLast(({ definition }) => definition.name === name)
+  }
+
+  /** Has these tools from now on, and says so on every connection. What runs, runs on. */
+  setTools(tools: ReadonlyArray<TestTool.TestTool<never>>): void {
+    this.offer(tools)
+    for (const client of [...this.clients]) client.send({ jsonrpc: "2.0", method: "notifications/tools/list_changed" })
+  }
+
+  private offer(tools: ReadonlyArray<TestTool.TestTool<R>>): void {
+    this.listed = tools
+    for (const { definition } of tools) this.named.add(definition.name)
   }
 
   /** Ends every connection, as a process does that dies. Says how many there were. */
