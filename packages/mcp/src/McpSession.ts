@@ -86,7 +86,10 @@ export const make = (
       const held = new Held(key, lease.item)
       yield* Effect.addFinalizer(() => held.end(lease, options.close === true))
       const path = pathOver(held)
-      const run: CallPath.Run<SessionLost> = (call) => path.run(server, key, call)
+      const onPath: CallPath.Run<SessionLost> = (call) => path.run(server, key, call)
+      // A call that has no connection any more takes no turn of the rate, nor waits for one.
+      const run: CallPath.Run<SessionLost> =
+        server.settings.rateLimit === undefined ? onPath : (call) => Effect.suspend(() => held.gone ?? onPath(call))
       return { lease, held, run }
     })
 
@@ -150,11 +153,17 @@ class Held implements CallPath.Source<SessionLost> {
     f: (connection: McpConnection) => Effect.Effect<A, E>
   ): Effect.Effect<A, E | SessionLost> {
     return Effect.suspend((): Effect.Effect<A, E | SessionLost> => {
-      if (this.over) return this.lost("its scope was closed")
-      if (!this.connection.isOpen()) return this.lost(reasonOf(this.connection))
+      const { gone } = this
+      if (gone !== undefined) return gone
       this.inFlight++
       return Effect.onExit(f(this.connection), () => Effect.sync(() => this.inFlight--))
     })
+  }
+
+  /** The failure of whoever wants to call, when that is not possible any more. */
+  get gone(): Effect.Effect<never, SessionLost> | undefined {
+    if (this.over) return this.lost("its scope was closed")
+    return this.connection.isOpen() ? undefined : this.lost(reasonOf(this.connection))
   }
 
   /** A connection on which calls go on must not be anybody else's. */
