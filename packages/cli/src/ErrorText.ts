@@ -8,7 +8,7 @@ import { type McpClient, type McpError, Redaction } from "@mooring/mcp"
 import type { PoolError } from "@mooring/pool"
 import * as Predicate from "effect/Predicate"
 import type { CliError } from "./CliError.js"
-import { nearest, suggestion } from "./Nearest.js"
+import { suggestion } from "./Nearest.js"
 
 /**
  * Every error that the command expects.
@@ -65,10 +65,7 @@ export const hint = (error: KnownError): string => {
     case "UnknownTool":
       return `${suggestion(error.tool, error.known, "tools")}\nSee: mooring tools ${quoted(error.server)}`
     case "UnknownServer":
-      // The message has all of them.
-      return nearest(error.server, error.known).length === 0
-        ? "See: mooring servers"
-        : suggestion(error.server, error.known, "servers")
+      return "See: mooring servers"
     case "InvalidArguments":
       return `See: mooring tools ${quoted(error.server)}`
     case "DemoError":
@@ -91,8 +88,6 @@ export const hint = (error: KnownError): string => {
       return error.delivery === "NotSent"
         ? "It is safe to call again."
         : "Look at the server's state before you call again."
-    case "OutcomeUnknown":
-      return "Look at the server's state before you call again."
     case "ToolDenied":
       return `See: mooring tools ${quoted(error.server)}`
     case "UnsupportedCapability":
@@ -102,6 +97,7 @@ export const hint = (error: KnownError): string => {
     case "PartitionMissing":
       return "Here: --partition NAME."
     case "CallTimeout":
+    case "OutcomeUnknown":
     case "PoolSuspended":
     case "PoolClosed":
     case "LeaseRevoked":

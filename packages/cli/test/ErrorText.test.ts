@@ -97,7 +97,7 @@ const cases: ReadonlyArray<readonly [ErrorText.KnownError, number, ReadonlyArray
   [
     new McpError.UnknownServer({ server: "file", known: ["files", "web"] }),
     2,
-    ['"file"', '"files", "web"', 'Did you mean "files"?']
+    ['"file"', '"files", "web"', 'did you mean "files"?']
   ],
   [new McpError.UnknownServer({ server: "zzzzzz", known: ["a"] }), 2, ['"a"', "mooring servers"]],
   [new McpError.UnsupportedCapability({ server: "files", capability: "tools" }), 1, ["files", "tools"]],

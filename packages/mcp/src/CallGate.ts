@@ -9,7 +9,15 @@ import { Deadlines, type Pool } from "@mooring/pool"
 import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { Around, type Call, type CallError, type CallPath, type Run, type SourceError } from "./CallPath.js"
+import {
+  Around,
+  type Call,
+  type CallError,
+  type CallPath,
+  type Run,
+  type SourceError,
+  type ToolsOf
+} from "./CallPath.js"
 import { CallRate } from "./CallRate.js"
 import { isSame } from "./ConfigChange.js"
 import type { CallLimits, McpConnection } from "./McpConnection.js"
@@ -33,7 +41,7 @@ export interface CallGate {
    */
   readonly guard: <E extends SourceError>(
     path: CallPath<E>,
-    tools: (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError<E>>,
+    tools: ToolsOf<E>,
     known: (key: ServerKey) => ReadonlyArray<Tool> | undefined
   ) => CallPath<E>
   /** The server has listed these tools: from now on, those that run as tasks only are not called plainly. */
@@ -43,19 +51,20 @@ export interface CallGate {
 }
 
 /**
- * Those who wait for their turn wait on one timer, which ends with the scope.
+ * Those who wait for their turn wait on one timer, which ends with the scope; then nobody waits any more.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Deadlines.make, (deadlines) => {
-  const turns = new Turns(deadlines)
+export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.gen(function* () {
+  const turns = new Turns(yield* Deadlines.make)
+  yield* Effect.addFinalizer(() => Effect.sync(() => turns.close()))
   const schemas = new OutputSchema.Cache()
   const tasked = new Set<Server>()
 
   const guard: CallGate["guard"] = <E extends SourceError>(
     path: CallPath<E>,
-    toolsOf: (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError<E>>,
+    toolsOf: ToolsOf<E>,
     known: (key: ServerKey) => ReadonlyArray<Tool> | undefined
   ): CallPath<E> => {
     const schemaOf = (server: Server, key: ServerKey, tool: string) =>
@@ -216,8 +225,15 @@ const checked = (
 class Turns {
   // Goes with the server, when the last call on it has ended.
   private readonly rates = new WeakMap<Server, Rates>()
+  private readonly waitedFor = new Set<CallRate>()
+  private closed = false
 
   constructor(private readonly deadlines: Deadlines.Deadlines) {}
+
+  close(): void {
+    this.closed = true
+    for (const rate of [...this.waitedFor]) rate.close()
+  }
 
   changed({ after, before }: ServerChange): void {
     const rates = before && this.rates.get(before)
@@ -231,11 +247,11 @@ class Turns {
     return Effect.suspend(() => {
       let rates = this.rates.get(server)
       if (rates === undefined) {
-        rates = new Rates(() => new CallRate(rateLimit, this.deadlines))
+        rates = new Rates(() => new CallRate(rateLimit, this.deadlines, this.waitedFor))
         this.rates.set(server, rates)
       }
       return Effect.mapError(
-        rates.of(key.partition).turn(acquireTimeout),
+        rates.of(key.partition).turn(this.closed ? 0 : acquireTimeout),
         (retryAfterMs) => new RateLimited({ server: key.toString(), tool, delivery: "NotSent", retryAfterMs })
       )
     })

@@ -52,6 +52,8 @@ export const remembering = <A, E extends SourceError>(
       case "OutcomeUnknown":
       case "ProtocolError":
       case "UrlElicitationRequired":
+      // It has run, and was answered.
+      case "InvalidResult":
         return Effect.fail(error)
       case "CallTimeout":
         return Effect.fail(error.delivery === "Unknown" ? error : unknown)

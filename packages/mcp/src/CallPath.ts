@@ -16,7 +16,7 @@ import { givenUp, remembering, unknownOf } from "./CallOutcome.js"
 import * as CallSpan from "./CallSpan.js"
 import type { CallLimits, CallToolError, McpConnection } from "./McpConnection.js"
 import {
-  type CallTimeout,
+  CallTimeout,
   type ConnectionLost,
   type HandlersRefused,
   type InvalidResult,
@@ -281,17 +281,24 @@ export const settings: Effect.Effect<Settings> = Effect.zipWith(
 )
 
 /**
- * The call path over a source of connections.
+ * What a server says of its tools.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ToolsOf<E> = (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError<E>>
+
+/**
+ * The call path over a source of connections. `toolsOf` is asked for the hints of a tool whose call was lost.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = <E extends SourceError>(
   { nowMs, policy }: Settings,
-  source: Source<E | PoolError.UnknownKey>
+  source: Source<E | PoolError.UnknownKey>,
+  toolsOf: ToolsOf<E>
 ): CallPath<E> => {
-  const areHarmless = ToolHints.make(source)
-
   const totalMs = (server: Server, call: { readonly limits: CallLimits | undefined }): number =>
     Duration.toMillis(call.limits?.totalTimeout ?? server.settings.totalTimeout)
 
@@ -348,8 +355,10 @@ export const make = <E extends SourceError>(
     lookup: Lookup<E> | undefined
   ): Effect.Effect<A, CallError<E>> => {
     let startedAt = 0
+    let leftMs: number | undefined
     const used = source.useMasked(restore, key, (connection) => {
       startedAt = nowMs()
+      if (tries !== undefined) leftMs = tries.leftMs
       const limits = tries === undefined ? call.limits : tries.limit(call.limits)
       return call.perform(restore, trace === undefined ? connection : trace.on(connection), limits)
     })
@@ -365,7 +374,11 @@ export const make = <E extends SourceError>(
       if (error?._tag !== "ConnectionLost" && error?._tag !== "CallTimeout") return failed
       const counted = tries ?? new Retry.Tries(policy, totalMs(server, call))
       counted.leftMs -= nowMs() - startedAt
-      return error._tag === "ConnectionLost" ? lost(restore, server, key, call, trace, counted, lookup, error) : failed
+      if (error._tag === "ConnectionLost") return lost(restore, server, key, call, trace, counted, lookup, error)
+      // What was left of the time was the limit of this try; that of the call is the time in all.
+      return error.timeoutMs === leftMs
+        ? Effect.fail(new CallTimeout({ ...error, timeoutMs: totalMs(server, call) }))
+        : failed
     })
   }
 
@@ -399,7 +412,8 @@ export const make = <E extends SourceError>(
       return Effect.succeed(mayRunTwice === true)
     }
     if (!server.settings.trustHints || tries.leftMs <= 0) return Effect.succeed(false)
-    return Effect.catchAllCause(within(restore, tries, areHarmless(key, tool)), (cause) => {
+    const harmless = Effect.map(toolsOf(server, key), (tools) => ToolHints.isHarmless(tools, tool))
+    return Effect.catchAllCause(within(restore, tries, harmless), (cause) => {
       const log = Effect.logDebug(`MCP server "${server.name}": the hints of tool "${tool}" could not be read`, cause)
       // Interrupted before it, if it was the caller that was interrupted.
       return restore(Effect.as(log, false))

@@ -84,7 +84,7 @@ export interface Catalogue {
  * @category constructors
  */
 export const make = (
-  { onConnection, pool, servers }: McpPool.Service,
+  { failed, onConnection, pool, servers }: McpPool.Service,
   load: (server: Server, key: ServerKey) => Effect.Effect<ReadonlyArray<Tool>, CallError>
 ): Effect.Effect<Catalogue, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -94,7 +94,8 @@ export const make = (
       now: () => clock.unsafeCurrentTimeMillis(),
       fork,
       load: (server, key) => Effect.zip(load(server, key), borrows(pool, key)),
-      borrows: (key) => borrows(pool, key)
+      borrows: (key) => borrows(pool, key),
+      failed
     })
     const unhook = onConnection((connection) => {
       const server = servers.get(connection.key.server)
@@ -123,6 +124,7 @@ interface Host {
   readonly fork: <A>(effect: Effect.Effect<A, CallError>) => Fiber.RuntimeFiber<A, CallError>
   readonly load: (server: Server, key: ServerKey) => Effect.Effect<[ReadonlyArray<Tool>, number], CallError>
   readonly borrows: (key: ServerKey) => Effect.Effect<number>
+  readonly failed: McpPool.Service["failed"]
 }
 
 /** One answer that is waited for. */
@@ -285,20 +287,13 @@ class Shelf {
   }
 
   private failed(entry: Entry, cause: Cause.Cause<CallError>): void {
-    // Those who wait for it are told; of one that nobody waits for, only the log tells.
+    // Those who wait for it are told; of one that nobody waits for, the log tells and the status.
     if (entry.known === undefined || this.closed) return
     entry.failure = cause
     entry.overdue = true
-    this.host.fork(
-      Effect.annotateLogs(
-        Effect.logWarning(
-          `The tools of MCP server "${entry.key}" could not be listed again; the old list stays`,
-          cause
-        ),
-        "mcp.server",
-        entry.key.server
-      )
-    )
+    const what = `The tools of MCP server "${entry.key}" could not be listed again; the old list stays`
+    const log = Effect.annotateLogs(Effect.logWarning(what, cause), "mcp.server", entry.key.server)
+    this.host.fork(Effect.zipRight(this.host.failed(entry.key, what, cause), log))
   }
 
   /** The server says that its tools are others now. */

@@ -51,7 +51,14 @@ import { ListCall, RequestCall } from "./RequestCall.js"
 import type * as ResourceUpdate from "./ResourceUpdate.js"
 import * as ServerCalls from "./ServerCalls.js"
 import * as ServerInfo from "./ServerInfo.js"
-import { type Partition, type ServerKey, sharedPartition, withoutAffinity } from "./ServerKey.js"
+import {
+  type Affinity,
+  type Partition,
+  type ServerKey,
+  sharedPartition,
+  withAffinity,
+  withoutAffinity
+} from "./ServerKey.js"
 import type * as ServerLog from "./ServerLog.js"
 import type { Server } from "./Servers.js"
 import type * as ServerStatus from "./ServerStatus.js"
@@ -99,6 +106,17 @@ export interface CallOptions extends CallPath.CallOptions {}
 export interface ListOptions {
   /** Asks the server, also when its tools are known. Default false. */
   readonly fresh?: boolean | undefined
+}
+
+/**
+ * Whose status is asked for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StatusOptions {
+  /** The connection that sessions of this affinity have to themselves. Default: those that calls share. */
+  readonly affinity?: Affinity | undefined
 }
 
 /**
@@ -226,10 +244,13 @@ export interface Service<Name extends string = string> {
   readonly forPartition: (partition: Partition) => Service<Name>
   /**
    * How a server is doing now: its state, connections, the breaker, what failed last, how calls ended and how fast. Of
-   * the caller's partition, where connections are not shared; without the connections of affinities, which `statuses`
-   * has. Connects nothing.
+   * the caller's partition, where connections are not shared; of the connections that calls share, or of the one that an
+   * affinity has to itself, if it is named. `affinities` says how many of those there are. Connects nothing.
    */
-  readonly status: (server: Name) => Effect.Effect<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
+  readonly status: (
+    server: Name,
+    options?: StatusOptions
+  ) => Effect.Effect<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
   /**
    * How all servers are doing, in the order of the configuration: one status for each, or one for each partition that
    * has been called lately; and one for each affinity of sessions whose connection the pool has. A client that is bound
@@ -241,7 +262,10 @@ export interface Service<Name extends string = string> {
    * error. What changes with every call (counts, latency) is up to date in each, and no reason for one. A slow reader
    * slows nothing, and misses what came and went. Ends with the pool, and when the server is removed.
    */
-  readonly changes: (server: Name) => Stream.Stream<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
+  readonly changes: (
+    server: Name,
+    options?: StatusOptions
+  ) => Stream.Stream<ServerStatus.ServerStatus, UnknownServer | PartitionMissing>
   /** What the pool under the client holds and has done. */
   readonly stats: Effect.Effect<PoolStats.PoolStats>
   /** What happens in the pool, from now on. */
@@ -373,24 +397,23 @@ export const withPartition: {
 export const make: Effect.Effect<Service, never, McpPool.McpPool | Scope.Scope> = Effect.gen(function* () {
   const pool = yield* McpPool.McpPool
   const settings = yield* CallPath.settings
-  const ungated = CallPath.make<BorrowError>(settings, pool.pool)
+  const ungated = CallPath.make<BorrowError>(settings, pool.pool, (server, key) => catalogue.tools(server, key))
   const gate = yield* CallGate.make
-  const catalogue = yield* Catalogue.make(pool, (server, key) =>
-    Effect.tap(
-      ungated.run(server, key, CallPath.listTools, lookupOf(pool, server.name, key.partition)),
-      (tools) => Effect.sync(() => gate.listed(server, tools))
+  const catalogue: Catalogue.Catalogue = yield* Catalogue.make(pool, (server, key) =>
+    Effect.tap(ungated.run(server, key, CallPath.listTools, lookupOf(pool, server.name, key.partition)), (tools) =>
+      Effect.sync(() => gate.listed(server, tools))
     )
   )
   const known = (key: ServerKey) => catalogue.snapshot(withoutAffinity(key))?.tools
   const calls = gate.guard(ungated, catalogue.tools, known)
   const sessions = McpSession.make(pool.pool, pool.notices.own, (source) => {
-    const path = CallPath.make(settings, source)
     // Not from the catalogue if it would have to borrow: this session may hold all that there is.
-    const tools = (server: Server, key: ServerKey) => {
+    const toolsOf: CallPath.ToolsOf<SessionLost> = (server, key) => {
       const found = known(key)
       return found === undefined ? path.run(server, key, CallPath.listTools) : Effect.succeed(found)
     }
-    return gate.guard(path, tools, known)
+    const path = CallPath.make(settings, source, toolsOf)
+    return gate.guard(path, toolsOf, known)
   })
   const unhook = pool.onServerChange((change) => {
     catalogue.changed(change)
@@ -454,6 +477,8 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
   /** For calls that are the same whatever the server. */
   const ask = <A>(name: string, call: CallPath.Call<A>): Effect.Effect<A, CallError> =>
     later(name, (server) => run(server, call))
+  const statusKey = (name: string, { affinity }: StatusOptions = {}) =>
+    Effect.map(keyOf(name), (key) => (affinity === undefined ? key : withAffinity(key, affinity)))
 
   /** For what is no call. */
   const on = <A, E, R>(
@@ -489,15 +514,15 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
       Effect.catchTag("UnknownKey", () => info(name))
     )
 
-  /** Of a server that is isolated otherwise from now on, the changes are those of another key. */
-  const changes: Service["changes"] = (name) =>
+  const changes: Service["changes"] = (name, options) =>
     Stream.unwrap(
-      Effect.map(keyOf(name), (key) =>
+      Effect.map(statusKey(name, options), (key) =>
+        // Of a server that is isolated otherwise from now on, the changes are those of another key.
         Stream.concat(
           pool.changes(key),
           Stream.unwrap(
-            Effect.map(Effect.option(keyOf(name)), (now) =>
-              Option.isNone(now) || Equal.equals(now.value, key) ? Stream.empty : changes(name)
+            Effect.map(Effect.option(statusKey(name, options)), (now) =>
+              Option.isNone(now) || Equal.equals(now.value, key) ? Stream.empty : changes(name, options)
             )
           )
         )
@@ -543,7 +568,7 @@ const bind = (parts: Parts, bound: Partition | undefined): Service => {
     cancelTask: (name, id, limits) => ask(name, new RequestCall(TaskRequest.cancel(id), limits)),
     session,
     forPartition: (partition) => bind(parts, partition),
-    status: (name) => Effect.flatMap(keyOf(name), pool.status),
+    status: (name, options) => Effect.flatMap(statusKey(name, options), pool.status),
     statuses: Effect.flatMap(CurrentPartition.CurrentPartition, (current) => pool.statuses(bound ?? current)),
     changes,
     stats: pool.pool.stats,

@@ -5,8 +5,10 @@
  *
  * @since 0.1.0
  */
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { HandlersRefused, UrlElicitationRequired } from "./HandlerError.js"
+import { didYouMean } from "./Nearest.js"
 
 export { HandlersRefused, UrlElicitationRequired }
 
@@ -72,7 +74,7 @@ export class CallTimeout extends Schema.TaggedError<CallTimeout>("@mooring/mcp/C
   method: Schema.String,
   /** The tool, where a tool was called. */
   tool: Schema.optional(Schema.String),
-  /** The limit that passed. Milliseconds. */
+  /** The limit that passed, as it was said for the call: over all tries where it is that of the time in all. Milliseconds. */
   timeoutMs: Schema.Number,
   delivery: Delivery
 }) {
@@ -154,31 +156,57 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("@mooring
   }
 
   override get message(): string {
+    const { cause, reconciled } = this
     const what = `Tool "${this.tool}" on MCP server "${this.server}"`
-    const then = `${this.unresolved}. ${this.cause.message}`
-    return this.reconciled === "DidNotRun" ? `${what} did not run: ${then}` : `${what} may or may not have run; ${then}`
+    const ran = reconciled === "DidNotRun" ? "did not run" : "may or may not have run"
+    // What the server wrote comes last: it may have several lines.
+    const why = cause._tag === "ConnectionLost" ? ` What happened: ${cause.reason}` : ""
+    return `${what} ${ran}: ${happened(cause)}, and ${this.since}. ${this.advice}${why}`
   }
 
-  private get unresolved(): string {
+  private get since(): string {
     switch (this.reconciled) {
       case undefined:
-        return "it was not run again, since nothing permits that (mayRunTwice), or it was as often as RetryPolicy has it"
+        return "nothing permits to run it again, or it was run as often as RetryPolicy has it"
       case "DidNotRun":
-        return "its reconcile says so, but it could not be run again within its time and tries"
+        return "though its reconcile says so, it could not be run again within its time and tries"
       case "Unresolved":
-        return "its reconcile could not tell"
+        return "its reconcile could not tell what became of it"
       case "Failed":
-        return `its reconcile failed (${this.reconcileCause instanceof Error ? this.reconcileCause.message : String(this.reconcileCause)})`
+        return `its reconcile failed (${described(this.reconcileCause)})`
       case "TimedOut":
         return "its time was over before its reconcile could tell"
     }
   }
+
+  private get advice(): string {
+    if (this.reconciled === "DidNotRun") return "It is safe to call again."
+    const look = "Look at the server's state before you call again."
+    return this.reconciled === undefined
+      ? `${look} If it does no harm to run it twice, say mayRunTwice; if the server can tell what became of a call, ` +
+          "give the tool a reconcile."
+      : look
+  }
+}
+
+const happened = (cause: ConnectionLost | CallTimeout): string => {
+  if (cause._tag === "CallTimeout") return `it was not answered within ${cause.timeoutMs} ms`
+  return cause.status === undefined
+    ? "the connection was lost before it was answered"
+    : "the server did not answer as it should"
+}
+
+/** Any failure, in a word; whoever made it may have made it of anything. */
+const described = (failure: unknown): string => {
+  if (failure instanceof Error) return failure.message
+  if (Predicate.hasProperty(failure, "_tag") && Predicate.isString(failure._tag)) return failure._tag
+  return typeof failure === "object" || typeof failure === "function" ? "with no error" : String(failure)
 }
 
 /**
  * The connection of a session is gone, and with it what the session was on the server. Nothing was sent, and nothing is
  * tried on another connection, which would know nothing of the session. Open another session to begin anew. With an
- * affinity, the first that is opened after the loss fails with this once, whoever has heard of the loss before.
+ * affinity, the first that is opened after a loss that no call has told with this error fails with it, once.
  *
  * @since 0.1.0
  * @category errors
@@ -345,7 +373,7 @@ export class ToolDenied extends Schema.TaggedError<ToolDenied>("@mooring/mcp/Too
 
 /**
  * The server's `rateLimit` leaves no room for this call: now, or, where calls wait for their turn, within the server's
- * `acquireTimeout`. Nothing was sent, so it is safe to call again.
+ * `acquireTimeout` or before the client was closed. Nothing was sent, so it is safe to call again.
  *
  * @since 0.1.0
  * @category errors
@@ -385,7 +413,7 @@ export class OutputSchemaRefused extends Schema.TaggedError<OutputSchemaRefused>
 }
 
 /**
- * No server of that name is configured. `known` are those that are.
+ * No server of that name is configured. `known` are those that are; the message names the one that was probably meant.
  *
  * @since 0.1.0
  * @category errors
@@ -396,7 +424,9 @@ export class UnknownServer extends Schema.TaggedError<UnknownServer>("@mooring/m
 }) {
   override get message(): string {
     const known = this.known.length === 0 ? "none is" : this.known.map((name) => `"${name}"`).join(", ")
-    return `No MCP server "${this.server}" is configured; configured: ${known}`
+    const meant = didYouMean(this.server, this.known)
+    const which = meant === "" ? `; configured: ${known}` : `${meant} Configured: ${known}`
+    return `No MCP server "${this.server}" is configured${which}`
   }
 }
 

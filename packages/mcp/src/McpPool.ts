@@ -131,6 +131,11 @@ export interface Service {
   /** The status of a key now, and whenever it has changed since. See `McpClient`. */
   readonly changes: (key: ServerKey) => Stream.Stream<ServerStatus.ServerStatus>
   /**
+   * Notes that something of a key has failed that no connection can tell, as its last error: `what` stands before what
+   * the cause says. For what is built on the pool, so that it is seen where all else is.
+   */
+  readonly failed: (key: ServerKey, what: string, cause: Cause.Cause<unknown>) => Effect.Effect<void>
+  /**
    * Calls `hook` with each connection that opens, before anybody can borrow it, and at once with those that are open
    * already. It must not throw. What is given back ends it.
    */
@@ -270,6 +275,7 @@ const makeReloading = (options: Options) =>
       status: (key) => watches.status(key, pool),
       statuses: (partition) => watches.statuses(pool, (key) => partition === undefined || key.partition === partition),
       changes: (key) => watches.changes(key, pool),
+      failed: (key, what, cause) => watches.failed(key, what, cause, pool),
       onConnection: open.watch,
       notices
     }

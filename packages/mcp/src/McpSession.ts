@@ -13,7 +13,13 @@ import { Affinities } from "./internal/Affinities.js"
 import { closedReason } from "./internal/ClosedReason.js"
 import type * as CallPath from "./CallPath.js"
 import type { McpConnection } from "./McpConnection.js"
-import { type HandlersRefused, type McpConnectError, type RequestError, SessionLost, type UnsupportedCapability } from "./McpError.js"
+import {
+  type HandlersRefused,
+  type McpConnectError,
+  type RequestError,
+  SessionLost,
+  type UnsupportedCapability
+} from "./McpError.js"
 import type { Handlers } from "./McpHandlers.js"
 import type { OwnNotices } from "./OwnNotices.js"
 import type { ServerChange } from "./Registry.js"
@@ -34,8 +40,9 @@ export interface Options {
   /**
    * Comes back to the connection that the last session of the same affinity had, as long as that lives: it has a
    * connection of its own, apart from those of all other calls, that is kept until it ends, idles longer than the
-   * server's `idleTimeToLive`, or has to make room under `maxTotal`. When it is gone, the next session fails once with
-   * `SessionLost`, whether or not a call of the last one did; the one after that begins anew. Any text that is not empty. Default: none, any free connection.
+   * server's `idleTimeToLive`, or has to make room under `maxTotal`. When it is gone, that is told once with
+   * `SessionLost`: by a call of the session that had it, or else by opening the next; the one after that begins anew.
+   * Any text that is not empty. Default: none, any free connection.
    */
   readonly affinity?: Affinity | undefined
   /**
@@ -125,14 +132,13 @@ export const make = (
       const path = pathOver(held)
       const notices = noticesOf(lease.item)
       yield* Effect.addFinalizer(() => Effect.sync(() => notices.end(scopeClosed)))
-      const { resourceUpdates, setLevel } = notices
-      const calls = {
-        ...ServerCalls.make<SessionLost>(server, (call) => path.run(server, key, call)),
-        resourceUpdates,
-        logs: notices.logs,
-        setLevel
-      }
-      return { lease, calls }
+      const onPath: CallPath.Run<SessionLost> = (call) => path.run(server, key, call)
+      // A call that has no connection any more takes no turn of the rate, nor waits for one.
+      const run: CallPath.Run<SessionLost> =
+        server.settings.rateLimit === undefined ? onPath : (call) => Effect.suspend(() => held.gone ?? onPath(call))
+      const { logs, resourceUpdates, setLevel } = notices
+      const about = { server: server.name, info: ServerInfo.of(lease.item), logs, resourceUpdates, setLevel }
+      return { lease, held, run, about }
     })
 
   const openAffine = (server: Server, key: ServerKey, options: Options) =>
@@ -142,7 +148,7 @@ export const make = (
         affinities.forget(before)
         return yield* new SessionLost({ server: key.toString(), reason: before.reason })
       }
-      const { calls, lease } = yield* open(server, key, options)
+      const { about, held, lease, run } = yield* open(server, key, options)
       const now = affinities.get(key)
       const resumed = now !== undefined && now.connection === lease.item
       // Who was waiting when the connection was lost waited for that one, even if somebody else has begun anew.
@@ -154,7 +160,13 @@ export const make = (
       const life = resumed ? now : affinities.begin(key, lease.item)
       // What is closed on purpose is not missed.
       if (options.close === true) yield* Effect.addFinalizer(() => Effect.sync(() => affinities.forget(life)))
-      return { ...calls, server: server.name, info: ServerInfo.of(lease.item), resumed }
+      // Who was told of the loss by a call need not be told again.
+      const told = (error: { readonly _tag: string }) =>
+        Effect.sync(() => {
+          if (error._tag === "SessionLost" && !held.over) affinities.forget(life)
+        })
+      const calls = ServerCalls.make<SessionLost>(server, (call) => Effect.tapError(run(call), told))
+      return { ...calls, ...about, resumed }
     })
 
   return {
@@ -165,10 +177,9 @@ export const make = (
       const { affinity } = options
       if (affinity === "") return Effect.dieMessage("the affinity of a session must not be empty")
       return affinity === undefined
-        ? Effect.map(open(server, key, options), ({ calls, lease }) => ({
-            ...calls,
-            server: server.name,
-            info: ServerInfo.of(lease.item),
+        ? Effect.map(open(server, key, options), ({ about, run }) => ({
+            ...ServerCalls.make<SessionLost>(server, run),
+            ...about,
             resumed: false
           }))
         : openAffine(server, withAffinity(key, affinity), options)
@@ -179,7 +190,8 @@ export const make = (
 /** The connection of a session, as long as that lasts. */
 class Held implements CallPath.Source<SessionLost> {
   private inFlight = 0
-  private over = false
+  /** Its scope was closed. */
+  over = false
 
   constructor(
     private readonly key: ServerKey,
@@ -192,11 +204,17 @@ class Held implements CallPath.Source<SessionLost> {
     f: (connection: McpConnection) => Effect.Effect<A, E>
   ): Effect.Effect<A, E | SessionLost> {
     return Effect.suspend((): Effect.Effect<A, E | SessionLost> => {
-      if (this.over) return this.lost(scopeClosed)
-      if (!this.connection.isOpen()) return this.lost(closedReason(this.connection))
+      const { gone } = this
+      if (gone !== undefined) return gone
       this.inFlight++
       return Effect.onExit(f(this.connection), () => Effect.sync(() => this.inFlight--))
     })
+  }
+
+  /** The failure of whoever wants to call, when that is not possible any more. */
+  get gone(): Effect.Effect<never, SessionLost> | undefined {
+    if (this.over) return this.lost(scopeClosed)
+    return this.connection.isOpen() ? undefined : this.lost(closedReason(this.connection))
   }
 
   /** A connection on which calls go on must not be anybody else's. */

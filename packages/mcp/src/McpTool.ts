@@ -65,7 +65,7 @@ export interface McpTool<in out Args, in out A> {
   /** Encodes the arguments as the server wants them; refuses arguments that it does not name. */
   readonly parameters: Schema.Schema<Args, Readonly<Record<string, unknown>>>
   readonly success: Success<A>
-  /** How long its calls may take, and whether they may run twice. */
+  /** How long its calls may take, whether they may run twice, and whether their results are checked. */
   readonly options: CallOptions | undefined
   readonly reconcile: Reconcile<Args, A> | undefined
 }
@@ -186,10 +186,10 @@ const parametersOf = (parameters: Parameters): Schema.Schema.All =>
     ? StandardSchema.ofArguments(parameters)
     : Schema.Struct(parameters).annotations({ parseOptions: { onExcessProperty: "error" } })
 
-const callOptions = ({ mayRunTwice, timeout, totalTimeout }: CallOptions): CallOptions | undefined =>
-  mayRunTwice === undefined && timeout === undefined && totalTimeout === undefined
+const callOptions = ({ checkOutput, mayRunTwice, timeout, totalTimeout }: CallOptions): CallOptions | undefined =>
+  checkOutput === undefined && mayRunTwice === undefined && timeout === undefined && totalTimeout === undefined
     ? undefined
-    : { mayRunTwice, timeout, totalTimeout }
+    : { checkOutput, mayRunTwice, timeout, totalTimeout }
 
 /**
  * The calls of some tools of one server, as functions.

@@ -61,14 +61,14 @@ export interface ConnectionStatus {
 }
 
 /**
- * What went wrong last: a connect that failed, a connection that ended by itself, or a request that failed on one.
+ * What went wrong last, with the tag and the message of its error: a connect that failed, a connection that ended by
+ * itself, a request that failed on one, or a list of tools that could not be loaded again.
  *
  * @since 0.1.0
  * @category models
  */
 export interface LastError {
-  /** The error's tag. */
-  readonly tag: string
+  readonly _tag: string
   readonly message: string
   /** Milliseconds since 1970. */
   readonly at: number
@@ -117,6 +117,8 @@ export interface ServerStatus {
   /** Of which affinity's own connection this is the status; absent for the connections of all other calls. */
   readonly affinity: string | undefined
   readonly state: State
+  /** How many affinities have an open connection to themselves, beside those here. Each has a status of its own. */
+  readonly affinities: number
   /** Those that are open, the oldest first. */
   readonly connections: ReadonlyArray<ConnectionStatus>
   /** Connections that are opening. */
@@ -173,12 +175,14 @@ export const make = (
   key: ServerKey,
   isShared: boolean,
   seen: Seen,
+  affinities: number,
   stats: PoolStats.KeyStats | undefined
 ): ServerStatus => ({
   server: key.server,
   partition: isShared ? undefined : key.partition,
   affinity: key.affinity,
   state: stateOf(seen.connections, stats),
+  affinities,
   ...seen,
   connecting: stats?.connecting ?? 0,
   inFlight: stats?.leases ?? 0,
@@ -211,6 +215,7 @@ export const isSame = (one: ServerStatus, other: ServerStatus): boolean =>
   failuresOf(one.state) === failuresOf(other.state) &&
   one.breaker === other.breaker &&
   one.connecting === other.connecting &&
+  one.affinities === other.affinities &&
   one.lastError?.at === other.lastError?.at &&
   one.lastError?.message === other.lastError?.message &&
   one.protocolVersion === other.protocolVersion &&

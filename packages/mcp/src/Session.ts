@@ -245,10 +245,10 @@ class Live implements Session, Holder, Host {
     const now = this.deadlines.now()
     const message = RequestMessage.make(id, method, params, asks ? id : undefined, trace)
     const request = new PendingRequest(this, id, message, answer, options, now)
-    // First: a time that is no number throws, and nothing must be left then.
+    // First: a tracer may throw, and so does a time that is no number; nothing must be left then.
+    trace?.onId?.(id)
     this.deadlines.add(request, Math.min(now + timeoutMs * 1e6, request.endsAt))
     this.requests.add(request)
-    trace?.onId?.(id)
     try {
       this.transport.send(request)
     } catch (cause) {

@@ -1,39 +1,20 @@
 /**
  * What servers say of their own tools, for those whose hints are trusted (`trustHints`): whether running one twice
- * does no harm. Asked only when a call was lost, and read once for each connection.
+ * does no harm.
  *
  * @since 0.1.0
  */
 import type { Tool } from "@modelcontextprotocol/sdk/types.js"
-import * as Effect from "effect/Effect"
-import type { CallError, Source } from "./CallPath.js"
-import type { McpConnection } from "./McpConnection.js"
-import type { ServerKey } from "./ServerKey.js"
 
 /**
  * Whether the server calls the tool read-only or idempotent; a tool that it does not list, it does not.
  *
  * @since 0.1.0
- * @category constructors
+ * @category combinators
  */
-export const make = <E>(
-  source: Source<E>
-): ((key: ServerKey, tool: string) => Effect.Effect<boolean, CallError<E>>) => {
-  const read = new WeakMap<McpConnection, ReadonlySet<string>>()
-  return (key, tool) =>
-    Effect.uninterruptibleMask((restore) =>
-      source.useMasked(restore, key, (connection) => {
-        const known = read.get(connection)
-        if (known !== undefined) return Effect.succeed(known.has(tool))
-        return Effect.map(restore(connection.listTools), (tools) => {
-          const harmless = new Set(tools.filter(isHarmless).map(({ name }) => name))
-          read.set(connection, harmless)
-          return harmless.has(tool)
-        })
-      })
-    )
-}
+export const isHarmless = (tools: ReadonlyArray<Tool>, tool: string): boolean =>
+  tools.some(({ annotations, name }) => name === tool && saysSo(annotations))
 
 /** https://modelcontextprotocol.io/specification/2025-11-25/schema#toolannotations */
-const isHarmless = ({ annotations }: Tool): boolean =>
+const saysSo = (annotations: Tool["annotations"]): boolean =>
   annotations?.readOnlyHint === true || annotations?.idempotentHint === true

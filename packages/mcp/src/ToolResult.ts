@@ -23,6 +23,8 @@ export interface Success<in out A> {
   readonly decode: (result: CallToolResult) => Effect.Effect<A, ParseResult.ParseError>
   /** The result that `decode` reads as `value`. */
   readonly encode: (value: A) => Effect.Effect<CallToolResult, ParseResult.ParseError>
+  /** What `structuredContent` is, where that is read by a schema of Effect: what a server may declare as its `outputSchema`. */
+  readonly schema?: Schema.Schema.AnyNoContext | undefined
 }
 
 /**
@@ -66,7 +68,7 @@ export const content: Success<CallToolResult["content"]> = {
  * @category results
  */
 export const structured: Reader = <A, I>(schema: Schema.Schema<A, I> | StandardSchemaV1<unknown, A>): Success<A> =>
-  isOfEffect(schema) ? structuredBy(schema) : structuredBy(StandardSchema.ofResult(schema))
+  isOfEffect(schema) ? { ...structuredBy(schema), schema } : structuredBy(StandardSchema.ofResult(schema))
 
 const structuredBy = <A, I>(schema: Schema.Schema<A, I>): Success<A> => {
   const decode = Schema.decodeUnknown(schema)

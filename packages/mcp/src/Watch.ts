@@ -32,6 +32,8 @@ export interface Host {
   readonly now: () => number
   /** Something has changed that a status shows. */
   readonly changed: (key: ServerKey) => void
+  /** So many more connections of the key are open. */
+  readonly opened: (key: ServerKey, more: 1 | -1) => void
 }
 
 /** One open connection. */
@@ -53,7 +55,7 @@ export class Watch {
   private readonly calls: Mutable<ServerStatus.Calls> = { succeeded: 0, toolErrors: 0, failed: 0, cancelled: 0 }
   private readonly latencies = new Latencies()
   // Its message is made when somebody asks.
-  private lastError: { readonly tag: string; readonly error: Error; readonly at: number } | undefined
+  private lastError: { readonly _tag: string; readonly error: Error; readonly at: number } | undefined
   private newest: Pick<ServerStatus.ServerStatus, "protocolVersion" | "serverInfo"> | undefined
 
   constructor(
@@ -94,9 +96,14 @@ export class Watch {
   }
 
   private connectFailed(cause: Cause.Cause<McpConnectError>): void {
-    if (Cause.isInterruptedOnly(cause)) return
+    if (!Cause.isInterruptedOnly(cause)) this.failed("", cause)
+  }
+
+  /** What no request tells has failed. */
+  failed(what: string, cause: Cause.Cause<unknown>): void {
     const failure = Cause.squash(cause)
-    this.note(ErrorType.tagOf(failure), failure instanceof Error ? failure : new Error(String(failure)))
+    const said = failure instanceof Error ? failure : new Error(String(failure))
+    this.note(ErrorType.tagOf(failure), what === "" ? said : new Error(`${what}: ${said.message}`))
   }
 
   private opened(
@@ -110,23 +117,31 @@ export class Watch {
       const startedAt = this.host.now()
       const open: Open = { number, connection, openedAt: this.host.wallMillis(), requests }
       this.open.add(open)
+      this.host.opened(this.key, 1)
       this.newest = {
         protocolVersion,
         serverInfo: { name: clean(serverInfo.name), version: clean(serverInfo.version) }
       }
       // Once its scope has begun to close, it is not there any more: this is then told of our own doing.
       connection.onClosed((reason) => {
-        if (!this.open.delete(open)) return
+        if (!this.leave(open)) return
         this.note("ConnectionLost", new Error(`Connection ${number} ended by itself: ${reason}`))
       })
       return Effect.addFinalizer(() =>
         Effect.sync(() => {
           const error = connection.isOpen() ? undefined : "ConnectionLost"
           metrics.session(protocolVersion, error, (this.host.now() - startedAt) / 1e9)
-          if (this.open.delete(open)) this.changed()
+          if (this.leave(open)) this.changed()
         })
       )
     })
+  }
+
+  /** Whether it was still there. */
+  private leave(open: Open): boolean {
+    if (!this.open.delete(open)) return false
+    this.host.opened(this.key, -1)
+    return true
   }
 
   /** Something that a status shows has changed. */
@@ -153,8 +168,8 @@ export class Watch {
     if (wasAwaited(error)) this.latencies.record(took, now)
   }
 
-  private note(tag: string, error: Error): void {
-    this.lastError = { tag, error, at: this.host.wallMillis() }
+  private note(_tag: string, error: Error): void {
+    this.lastError = { _tag, error, at: this.host.wallMillis() }
     this.changed()
   }
 
@@ -173,7 +188,7 @@ export class Watch {
       lastError:
         lastError === undefined
           ? undefined
-          : { tag: lastError.tag, message: lastError.error.message, at: lastError.at },
+          : { _tag: lastError._tag, message: lastError.error.message, at: lastError.at },
       protocolVersion: newest?.protocolVersion,
       serverInfo: newest?.serverInfo,
       calls: { ...calls },

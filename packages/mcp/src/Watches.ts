@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import type { Pool, PoolEvent } from "@mooring/pool"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as MutableHashMap from "effect/MutableHashMap"
@@ -12,7 +13,7 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type { ServerChange } from "./Registry.js"
-import { type ServerKey, sharedPartition } from "./ServerKey.js"
+import { type ServerKey, sharedPartition, withoutAffinity } from "./ServerKey.js"
 import { ServerMetrics } from "./ServerMetrics.js"
 import type { Server, Servers } from "./Servers.js"
 import * as ServerStatus from "./ServerStatus.js"
@@ -27,6 +28,8 @@ type Asked = Pick<Pool.Pool<ServerKey, never, never>, "keyStats">
  */
 export class Watches {
   private readonly watches = MutableHashMap.empty<ServerKey, Watch>()
+  /** How many connections of affinities are open, by the key that they are set apart from. */
+  private readonly affine = MutableHashMap.empty<ServerKey, number>()
   private readonly metrics = new Map<string, ServerMetrics>()
   /** By the key as events name it. Two keys may have one name: then one is told in vain. */
   private readonly listeners = new Map<string, Set<() => void>>()
@@ -72,7 +75,8 @@ export class Watches {
   private make(key: ServerKey): Watch {
     const watch = new Watch(key, {
       ...this.clock,
-      changed: (changed) => this.tell(changed.toString())
+      changed: (changed) => this.tell(changed.toString()),
+      opened: this.opened
     })
     MutableHashMap.set(this.watches, key, watch)
     return watch
@@ -108,6 +112,26 @@ export class Watches {
     else for (const name of this.listeners.keys()) this.tell(name)
   }
 
+  private readonly opened: Host["opened"] = (key, more) => {
+    if (key.affinity === undefined) return
+    const base = withoutAffinity(key)
+    const open = this.affinitiesOf(base) + more
+    if (open === 0) MutableHashMap.remove(this.affine, base)
+    else MutableHashMap.set(this.affine, base, open)
+    this.tell(base.toString())
+  }
+
+  private affinitiesOf(key: ServerKey): number {
+    return Option.getOrElse(MutableHashMap.get(this.affine, key), () => 0)
+  }
+
+  /** Something of the key has failed that is no request: what stands before what the cause says. */
+  failed(key: ServerKey, what: string, cause: Cause.Cause<unknown>, pool: Asked): Effect.Effect<void> {
+    return this.servers.get(key.server) === undefined
+      ? Effect.void
+      : Effect.map(this.of(key, pool), (watch) => watch.failed(what, cause))
+  }
+
   private tell(name: string): void {
     for (const listener of this.listeners.get(name) ?? []) listener()
   }
@@ -124,7 +148,7 @@ export class Watches {
         onNone: () => ServerStatus.nothing,
         onSome: (watch) => watch.seen
       })
-      return ServerStatus.make(key, this.isShared(key), seen, stats)
+      return ServerStatus.make(key, this.isShared(key), seen, this.affinitiesOf(key), stats)
     })
   }
 

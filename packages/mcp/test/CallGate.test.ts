@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { McpClient, McpMemory, McpPool, McpTool, type ServerConfig } from "@mooring/mcp"
-import { Clock, Effect, Exit, FastCheck as fc, Fiber, Layer, TestClock } from "effect"
+import { Clock, Context, Effect, Exit, FastCheck as fc, Fiber, FiberId, Layer, Scope, TestClock } from "effect"
 import { client, MemoryServer, text } from "./MemoryServer.js"
+import { recording } from "./Spans.js"
 
 const serving = () =>
   new MemoryServer({
@@ -122,6 +123,54 @@ describe("the rate limit", () => {
       })
     )
   )
+
+  it.effect("takes no turn of who is interrupted in the moment that it comes, before he can use it", () => {
+    const fibers: Array<Fiber.RuntimeFiber<number, unknown>> = []
+    const server = serving()
+    const { tracer } = recording((name) => {
+      // The turn of both has come when the first begins its span; the fiber of the second has not gone on yet.
+      if (name === "tools/call 1") fibers[2]?.unsafeInterruptAsFork(FiberId.none)
+    })
+    return using(server, { rateLimit: { calls: 4, per: "1 millis", burst: 1 } }, (mcp) =>
+      Effect.gen(function* () {
+        for (let n = 0; n < 6; n++) fibers.push(yield* Effect.fork(at(mcp, String(n))))
+        for (const pause of [0, 1, 0, 1, 0]) yield* TestClock.adjust(pause)
+        const went = yield* Effect.forEach(fibers, (fiber) =>
+          Effect.map(
+            Fiber.await(fiber),
+            Exit.getOrElse(() => -1)
+          )
+        )
+        expect(went).toEqual([0, 1, -1, 1, 1, 1])
+        expect(server.count("tools/call")).toBe(5)
+      }).pipe(Effect.withTracer(tracer))
+    )
+  })
+
+  it.effect("lets nobody wait any more when the client is closed, and nobody through for it", () => {
+    const server = serving()
+    const rateLimit = { calls: 1, per: "1 minute" } as const
+    return Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const layer = client(
+        { a: server },
+        { a: { url: "https://example.com/mcp", rateLimit, acquireTimeout: "1 hour" } }
+      )
+      const mcp = Context.get(yield* Layer.buildWithScope(layer, scope), McpClient.McpClient)
+      yield* mcp.callTool("a", "x")
+      const waiting = yield* Effect.forEach([1, 2], () => Effect.fork(Effect.flip(at(mcp))))
+      yield* TestClock.adjust("15 seconds")
+      yield* Scope.close(scope, Exit.void)
+      expect(yield* Effect.forEach(waiting, Fiber.join)).toMatchObject([
+        { _tag: "RateLimited", retryAfterMs: 45_000 },
+        { _tag: "RateLimited", retryAfterMs: 105_000 }
+      ])
+      expect(yield* Effect.flip(at(mcp))).toMatchObject({ _tag: "RateLimited", retryAfterMs: 45_000 })
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Effect.flip(at(mcp))).toMatchObject({ _tag: "PoolClosed" })
+      expect(server.count("tools/call")).toBe(1)
+    })
+  })
 
   it.effect("turns away at once who would wait for longer than acquireTimeout, and says for how long", () => {
     const server = serving()

@@ -360,4 +360,23 @@ describe("without a tracer", () => {
       })
     ).pipe(Effect.withTracer(tracer))
   })
+
+  it.effect("a tracer that throws leaves no request behind that nobody waits for", () => {
+    const { spans, tracer } = recording((name) => {
+      const span = spans.at(-1)
+      if (name !== "tools/call find" || span === undefined) return
+      span.attribute = (key) => {
+        if (key === "jsonrpc.request.id") throw new Error("a bug")
+      }
+    })
+    return withClient(
+      serving(() => text("done")),
+      (mcp) =>
+        Effect.gen(function* () {
+          const exit = yield* Effect.exit(mcp.callTool("a", "find"))
+          expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toEqual(new Error("a bug"))
+          expect(yield* mcp.status("a")).toMatchObject({ connections: [{ pending: 0 }], inFlight: 0 })
+        })
+    ).pipe(Effect.withTracer(tracer))
+  })
 })

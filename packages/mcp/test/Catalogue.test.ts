@@ -189,6 +189,9 @@ describe("Catalogue", () => {
         expect(logged).toHaveLength(1)
         expect(logged[0]).toContain('The tools of MCP server "a" could not be listed again')
         expect(logged[0]).toContain('["mcp.server","a"]')
+        const { lastError } = yield* mcp.status("a")
+        expect(lastError).toMatchObject({ _tag: "ProtocolError", at: 500 })
+        expect(lastError?.message).toMatch(/could not be listed again; the old list stays: .*not now/)
         expect(yield* names(mcp)).toEqual(["shared-1"])
         yield* TestClock.adjust(0)
         expect(yield* names(mcp)).toEqual(["shared-3"])
@@ -339,6 +342,36 @@ describe("Catalogue", () => {
         }),
       { ...http, isolation: "perPartition" }
     )
+  })
+
+  it.effect("is what hints are read in, of calls and of sessions, so that the server is asked once for all", () => {
+    let runs = 0
+    const server = new MemoryServer({
+      on: {
+        "tools/list": () => ({
+          tools: [{ name: "read", inputSchema: { type: "object" }, annotations: { readOnlyHint: true } }]
+        }),
+        "tools/call": (_, end) => {
+          if (runs++ % 2 === 1) return text("done")
+          end.close("it crashed")
+          return nothing
+        }
+      }
+    })
+    return Effect.gen(function* () {
+      const mcp = yield* McpClient.McpClient
+      for (let n = 1; n <= 3; n++) {
+        expect(yield* mcp.callTool("a", "read")).toEqual(text("done"))
+        expect(runs).toBe(2 * n)
+        yield* TestClock.adjust(0)
+      }
+      const listed = server.count("tools/list")
+      yield* mcp.listTools("a")
+      expect(server.count("tools/list")).toBe(listed)
+      const session = yield* mcp.session("a")
+      expect(yield* Effect.flip(session.callTool("read"))).toMatchObject({ _tag: "OutcomeUnknown" })
+      expect(server.count("tools/list")).toBe(listed)
+    }).pipe(Effect.scoped, Effect.provide(client({ a: server }, { a: { ...stdio, trustHints: true } })))
   })
 
   it.effect("knows connections that were open before it", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { McpClient, McpTool, type ServerConfig } from "@mooring/mcp"
-import { Effect, Schema } from "effect"
+import { Effect, Fiber, Schema, TestClock } from "effect"
 import { client, MemoryServer, nothing, text } from "./MemoryServer.js"
 
 const hits = { type: "object", properties: { hits: { type: "array", items: { type: "string" } } }, required: ["hits"] }
@@ -117,4 +117,37 @@ describe("checkOutput", () => {
       expect([error._tag, server.clients.length]).toEqual(["ToolDenied", 0])
     })
   )
+
+  it.effect("can be said of a typed tool, and a call may say otherwise", () => {
+    const Search = McpTool.make("search", { parameters: {}, success: McpTool.text, checkOutput: true })
+    return using(serving(structured({ hits: 5 })), {}, (mcp) =>
+      Effect.gen(function* () {
+        expect(yield* Effect.flip(mcp.call("a", Search, {}))).toMatchObject({ _tag: "InvalidResult" })
+        expect(yield* mcp.call("a", Search, {}, { checkOutput: false })).toBe("")
+      })
+    )
+  })
+
+  it.effect("fails a call that was run again by what its last run gave, which is known to have run", () => {
+    let lost = false
+    const server = new MemoryServer({
+      on: {
+        "tools/list": () => ({ tools: [{ name: "search", inputSchema: { type: "object" }, outputSchema: hits }] }),
+        "tools/call": (_, connection) => {
+          if (lost) return structured({ hits: 5 })
+          lost = true
+          connection.close("it crashed")
+          return nothing
+        }
+      }
+    })
+    return using(server, checking, (mcp) =>
+      Effect.gen(function* () {
+        const again = yield* Effect.fork(Effect.flip(mcp.callTool("a", "search", {}, { mayRunTwice: true })))
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(again)).toMatchObject({ _tag: "InvalidResult", tool: "search" })
+        expect(server.count("tools/call")).toBe(2)
+      })
+    )
+  })
 })

@@ -18,6 +18,64 @@ describe("OutcomeUnknown", () => {
     const error = because(new McpError.CallTimeout(late))
     expect([error.status, error.retryAfterMs]).toEqual([undefined, undefined])
   })
+
+  describe("says in one text what happened, what is known, and what to do", () => {
+    const lost = new McpError.ConnectionLost({ server: "bank", reason: "it exited (code 1)", delivery: "Unknown" })
+    const late = new McpError.CallTimeout({ server: "bank", method: "tools/call", timeoutMs: 50, delivery: "Unknown" })
+    const limited = new McpError.ConnectionLost({ ...lost, reason: "it answered 429", status: 429 })
+    const message = (more: Partial<ConstructorParameters<typeof McpError.OutcomeUnknown>[0]>) =>
+      new McpError.OutcomeUnknown({ server: "bank", tool: "pay", cause: lost, ...more }).message
+
+    it("when nothing was asked", () => {
+      expect(message({})).toBe(
+        'Tool "pay" on MCP server "bank" may or may not have run: the connection was lost before it was answered, and ' +
+          "nothing permits to run it again, or it was run as often as RetryPolicy has it. Look at the server's state " +
+          "before you call again. If it does no harm to run it twice, say mayRunTwice; if the server can tell what " +
+          "became of a call, give the tool a reconcile. What happened: it exited (code 1)"
+      )
+      expect(message({ cause: limited })).toContain("the server did not answer as it should, and nothing permits")
+      expect(message({ cause: limited })).toMatch(/What happened: it answered 429$/)
+    })
+
+    it("when the tool's reconcile was asked", () => {
+      expect(message({ cause: late, reconciled: "Unresolved" })).toBe(
+        'Tool "pay" on MCP server "bank" may or may not have run: it was not answered within 50 ms, and its reconcile ' +
+          "could not tell what became of it. Look at the server's state before you call again."
+      )
+      expect(message({ reconciled: "TimedOut" })).toContain("its time was over before its reconcile could tell")
+      expect(message({ reconciled: "DidNotRun" })).toMatch(
+        /did not run: .* could not be run again .* safe to call again/
+      )
+    })
+
+    it("whatever its reconcile failed with", () => {
+      for (const [reconcileCause, shown] of [
+        [new Error("no route"), "no route"],
+        [{ _tag: "Mine" }, "Mine"],
+        ["no idea", "no idea"],
+        [Symbol("no idea"), "Symbol(no idea)"],
+        [{}, "with no error"],
+        [Object.create(null), "with no error"],
+        [{ _tag: Object.create(null) }, "with no error"]
+      ] as const) {
+        const told = message({ reconciled: "Failed", reconcileCause })
+        expect(told).toContain(`its reconcile failed (${shown})`)
+      }
+    })
+  })
+})
+
+describe("UnknownServer", () => {
+  const message = (server: string, known: ReadonlyArray<string>) =>
+    new McpError.UnknownServer({ server, known }).message
+
+  it("names the one that was probably meant, and those that there are", () => {
+    expect(message("serach", ["search", "billing"])).toBe(
+      'No MCP server "serach" is configured; did you mean "search"? Configured: "search", "billing"'
+    )
+    expect(message("notes", ["search"])).toBe('No MCP server "notes" is configured; configured: "search"')
+    expect(message("notes", [])).toBe('No MCP server "notes" is configured; configured: none is')
+  })
 })
 
 describe("CallTimeout", () => {

@@ -59,6 +59,7 @@ describe("status", () => {
           partition: undefined,
           affinity: undefined,
           state: { _tag: "Idle" },
+          affinities: 0,
           connections: [],
           connecting: 0,
           inFlight: 0,
@@ -149,14 +150,14 @@ describe("status", () => {
         const { mcp } = tools
         yield* Effect.exit(mcp.callTool("a", "refused"))
         expect(yield* last(tools)).toEqual({
-          tag: "ProtocolError",
+          _tag: "ProtocolError",
           message: expect.stringContaining("no such city"),
           at: 0
         })
         yield* TestClock.adjust("1 second")
         yield* Effect.exit(mcp.callTool("a", "crash"))
         expect(yield* last(tools)).toEqual({
-          tag: "ConnectionLost",
+          _tag: "ConnectionLost",
           message: expect.stringContaining("it crashed"),
           at: 1000
         })
@@ -169,7 +170,7 @@ describe("status", () => {
         yield* TestClock.adjust("1 second")
         yield* Effect.exit(mcp.callTool("a", "fine"))
         expect(yield* last(tools)).toEqual({
-          tag: "McpConnectError",
+          _tag: "McpConnectError",
           message: expect.stringContaining("it does not start"),
           at: 3000
         })
@@ -211,7 +212,7 @@ describe("status", () => {
         expect(yield* mcp.status("a")).toMatchObject({
           state: { _tag: "Degraded", connectFailures: 0, unanswered: 1 },
           connections: [{ unanswered: true }],
-          lastError: { tag: "CallTimeout" }
+          lastError: { _tag: "CallTimeout" }
         })
         yield* mcp.callTool("a", "quick")
         expect((yield* mcp.status("a")).state).toEqual({ _tag: "Ready" })
@@ -358,11 +359,44 @@ describe("status", () => {
       Effect.gen(function* () {
         const session = yield* mcp.session("a", { affinity: "conversation-7" })
         yield* session.callTool("x")
-        expect(yield* mcp.status("a")).toMatchObject({ affinity: undefined, state: { _tag: "Idle" } })
+        expect(yield* mcp.status("a")).toMatchObject({ affinity: undefined, state: { _tag: "Idle" }, affinities: 1 })
         expect(yield* mcp.statuses).toMatchObject([
           { server: "a", affinity: undefined, state: { _tag: "Idle" }, calls: { succeeded: 0 } },
           { server: "a", affinity: "conversation-7", state: { _tag: "Ready" }, calls: { succeeded: 1 } }
         ])
+      })
+    )
+  })
+
+  it.effect("of one affinity is there for whoever names it, and that of all other calls counts them", () => {
+    const { server } = startable()
+    return withClient(server, ({ mcp }) =>
+      Effect.gen(function* () {
+        const seen: Array<number> = []
+        const own: Array<string> = []
+        const affinity = "conversation-7"
+        yield* Effect.fork(Stream.runForEach(mcp.changes("a"), (one) => Effect.sync(() => seen.push(one.affinities))))
+        yield* Effect.fork(
+          Stream.runForEach(mcp.changes("a", { affinity }), (one) => Effect.sync(() => own.push(one.state._tag)))
+        )
+        yield* TestClock.adjust(0)
+        for (const name of [affinity, "another"]) {
+          yield* Effect.scoped(mcp.session("a", { affinity: name }))
+          yield* TestClock.adjust(0)
+        }
+        expect(yield* mcp.status("a", { affinity })).toMatchObject({
+          affinity,
+          affinities: 0,
+          state: { _tag: "Ready" }
+        })
+        expect(yield* mcp.status("a", { affinity: "none" })).toMatchObject({ state: { _tag: "Idle" } })
+        server.clients[0]?.close("it exited")
+        yield* TestClock.adjust(0)
+        yield* Effect.scoped(mcp.session("a", { affinity: "another", close: true }))
+        yield* TestClock.adjust(0)
+        expect(seen).toEqual([0, 1, 2, 1, 0])
+        expect(own.at(-1)).toBe("Idle")
+        expect(own).toContain("Ready")
       })
     )
   })
@@ -396,10 +430,10 @@ describe("changes", () => {
         state.works = false
         server.clients[0]?.close("it crashed")
         yield* TestClock.adjust(0)
-        expect(seen.at(-1)).toMatchObject({ state: { _tag: "Idle" }, lastError: { tag: "ConnectionLost" } })
+        expect(seen.at(-1)).toMatchObject({ state: { _tag: "Idle" }, lastError: { _tag: "ConnectionLost" } })
         yield* Effect.exit(mcp.callTool("a", "x"))
         yield* TestClock.adjust(0)
-        expect(seen.at(-1)).toMatchObject({ state: { _tag: "Failing" }, lastError: { tag: "McpConnectError" } })
+        expect(seen.at(-1)).toMatchObject({ state: { _tag: "Failing" }, lastError: { _tag: "McpConnectError" } })
         yield* pool.pool.suspend()
         yield* TestClock.adjust(0)
         expect(tags(seen).at(-1)).toBe("Suspended")

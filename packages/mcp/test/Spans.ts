@@ -50,13 +50,14 @@ export class Recorded implements Tracer.Span {
   }
 }
 
-/** A tracer as an application would install it, and what it was told. */
-export const recording = () => {
+/** A tracer as an application would install it, and what it was told. `began` hears of each span that begins. */
+export const recording = (began?: (name: string) => void) => {
   const spans: Array<Recorded> = []
   const tracer = Tracer.make({
     span: (name, parent, context, _, startTime, kind) => {
       const span = new Recorded(name, parent, context, kind, startTime, spans.length + 1)
       spans.push(span)
+      began?.(name)
       return span
     },
     context: (f) => f()

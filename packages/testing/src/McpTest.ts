@@ -14,6 +14,7 @@ import { type CallScript, ConnectFault, type ConnectScript } from "./Fault.js"
 import type { Call, ServerStats } from "./Ledger.js"
 import { serve } from "./ServerSession.js"
 import * as TestServer from "./TestServer.js"
+import type * as TestTool from "./TestTool.js"
 
 export {
   /**
@@ -118,6 +119,11 @@ export interface Service {
   readonly log: (server: string, level: ServerLog.Level, data: unknown, logger?: string) => Effect.Effect<number>
   /** What the server's connections are subscribed to now; what several are stands there as often. */
   readonly subscriptions: (server: string) => Effect.Effect<ReadonlyArray<string>>
+  /**
+   * The server has these tools from now on, and says on every connection that its list has changed. What runs, runs on;
+   * the client may know the old list for as long as it waits for more changes. The tools need nothing from the layer.
+   */
+  readonly setTools: (server: string, tools: ReadonlyArray<TestTool.TestTool<never>>) => Effect.Effect<void>
   /** Scripts the next calls that reach the server, after those that are scripted already. */
   readonly nextCalls: (server: string, ...scripts: ReadonlyArray<CallScript>) => Effect.Effect<void>
   /** Scripts the next connections to the server, after those that are scripted already. */
@@ -234,9 +240,9 @@ const control = (servers: ReadonlyMap<string, TestServer.RunningServer<unknown>>
     })
   return {
     calls: (server, tool) =>
-      on(server, ({ ledger, tools }) =>
+      on(server, ({ ledger, named }) =>
         // What a tool that is not there has run is nothing, and a test that asks for nothing would pass for ever.
-        tool === undefined || tools.has(tool)
+        tool === undefined || named.has(tool)
           ? Effect.sync(() => ledger.calls().filter((call) => tool === undefined || call.tool === tool))
           : Effect.dieMessage(`McpTest: the server "${server}" has no tool "${tool}"`)
       ),
@@ -248,6 +254,7 @@ const control = (servers: ReadonlyMap<string, TestServer.RunningServer<unknown>>
       on(server, ({ notices }) => Effect.sync(() => notices.log(level, data, logger))),
     subscriptions: (server) => on(server, ({ notices }) => Effect.sync(() => notices.subscriptions())),
     kill: (server, reason = "the server was killed") => on(server, (one) => Effect.sync(() => one.kill(reason))),
+    setTools: (server, tools) => on(server, (one) => Effect.sync(() => one.setTools(tools))),
     nextCalls: (server, ...scripts) => on(server, ({ calls }) => Effect.sync(() => void calls.push(...scripts))),
     nextConnects: (server, ...scripts) =>
       on(server, ({ connects }) => Effect.sync(() => void connects.push(...scripts)))

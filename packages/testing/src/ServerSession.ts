@@ -254,7 +254,7 @@ class Session<R> implements McpMemory.ServerEnd {
   private run(request: JSONRPCRequest): Effect.Effect<() => void, never, R> {
     return Effect.gen(this, function* () {
       const name = request.params?.["name"]
-      const tool = typeof name === "string" ? this.server.tools.get(name) : undefined
+      const tool = typeof name === "string" ? this.server.tool(name) : undefined
       if (tool === undefined) return () => this.refuse(request.id, -32602, `Unknown tool: ${String(name)}`)
       const given = request.params?.["arguments"]
       const args = Predicate.isReadonlyRecord(given) ? given : {}

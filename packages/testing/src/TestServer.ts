@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type { McpMemory, ServerConfig } from "@mooring/mcp"
-import type { ServerCapabilities } from "@modelcontextprotocol/sdk/types.js"
+import type { ServerCapabilities, Tool } from "@modelcontextprotocol/sdk/types.js"
 import type { CallScript, ConnectScript, Script } from "./Fault.js"
 import { Ledger } from "./Ledger.js"
 import { TestOffer } from "./TestOffer.js"
@@ -120,18 +120,20 @@ export class RunningServer<out R = never> {
   readonly ledger = new Ledger()
   readonly clients = new Set<McpMemory.ClientEnd>()
   readonly notices: ServerNotices
-  readonly tools: ReadonlyMap<string, TestTool.TestTool<R>>
   readonly offer: TestOffer<R>
   /** What it declares in the handshake. */
   readonly capabilities: ServerCapabilities
+  /** Names of tools that it has, or has had. */
+  readonly named = new Set<string>()
+  private listed: ReadonlyArray<TestTool.TestTool<R>> = []
   readonly calls: Array<CallScript>
   readonly connects: Array<ConnectScript>
 
   constructor(readonly server: TestServer<R>) {
     this.offer = new TestOffer(server.resources, server.prompts, server.pageSize)
-    this.capabilities = { tools: {}, ...this.offer.capabilities, ...server.capabilities }
-    this.tools = new Map(server.tools.map((tool) => [tool.definition.name, tool]))
+    this.capabilities = { tools: { listChanged: true }, ...this.offer.capabilities, ...server.capabilities }
     this.notices = new ServerNotices(server.capabilities)
+    this.list(server.tools)
     this.calls = [...(server.calls ?? [])]
     this.connects = [...(server.connects ?? [])]
   }
@@ -149,6 +151,29 @@ export class RunningServer<out R = never> {
   private met<Script extends CallScript | ConnectScript>(script: Script): Script {
     if (script.fault !== undefined && script.fault._tag !== "None") this.ledger.count("faults")
     return script
+  }
+
+  /** The tools of the page that begins at `offset`, and where the next one begins. */
+  page(offset: number): { readonly tools: Array<Tool>; readonly next: number | undefined } {
+    const end = offset + this.server.pageSize
+    const tools = this.listed.slice(offset, end).map((tool) => tool.definition)
+    return { tools, next: end < this.listed.length ? end : undefined }
+  }
+
+  /** What it runs by this name. */
+  tool(name: string): TestTool.TestTool<R> | undefined {
+    return this.listed.findLast(({ definition }) => definition.name === name)
+  }
+
+  /** Has these tools from now on, and says so on every connection. What runs, runs on. */
+  setTools(tools: ReadonlyArray<TestTool.TestTool<never>>): void {
+    this.list(tools)
+    this.notices.listChanged("tools")
+  }
+
+  private list(tools: ReadonlyArray<TestTool.TestTool<R>>): void {
+    this.listed = tools
+    for (const { definition } of tools) this.named.add(definition.name)
   }
 
   /** Ends every connection, as a process does that dies. Says how many there were. */

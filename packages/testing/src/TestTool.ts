@@ -64,6 +64,11 @@ export interface ToolOptions {
   readonly description?: string | undefined
   /** Hints, as `readOnlyHint` and `idempotentHint`. Default none. */
   readonly annotations?: Tool["annotations"]
+  /**
+   * The `outputSchema` that the server declares for the tool: `true` for that of the tool's `success`, which must be
+   * `structured` by a schema of Effect; or another, for a server whose results are not what it declares. Default none.
+   */
+  readonly outputSchema?: true | Tool["outputSchema"]
 }
 
 /**
@@ -81,10 +86,12 @@ export const make = <Args, A, E = never, R = never>(
   options: ToolOptions = {}
 ): TestTool<R> => {
   const decode = Schema.decodeUnknown(tool.parameters)
+  const outputSchema = options.outputSchema === true ? declared(tool) : options.outputSchema
   return fromRun(
     {
       name: tool.name,
-      inputSchema: inputSchema(tool),
+      inputSchema: ofObject(tool.parameters),
+      ...(outputSchema === undefined ? {} : { outputSchema }),
       ...(options.description === undefined ? {} : { description: options.description }),
       ...(options.annotations === undefined ? {} : { annotations: options.annotations })
     },
@@ -127,8 +134,13 @@ const fromRun = <R>(definition: Tool, run: TestTool<R>["run"]): TestTool<R> => (
   }
 })
 
-const inputSchema = <Args, A>(tool: McpTool.McpTool<Args, A>): Tool["inputSchema"] => {
-  const schema = JSONSchema.make(tool.parameters)
+const declared = <Args, A>({ name, success }: McpTool.McpTool<Args, A>): Tool["outputSchema"] => {
+  if (success.schema !== undefined) return ofObject(success.schema)
+  throw new Error(`McpTest: the tool "${name}" has no result that is structured by a schema of Effect to be declared`)
+}
+
+const ofObject = (described: Schema.Schema.AnyNoContext): Tool["inputSchema"] => {
+  const schema = JSONSchema.make(described)
   // MCP wants an object at the root; Effect writes "anything" for a struct without fields, and `$ref` for a named one.
   if ("type" in schema && schema.type === "object") return { ...schema, type: "object" }
   return "$ref" in schema ? { ...schema, type: "object" } : { type: "object" }

@@ -37,6 +37,19 @@ describe("a session", () => {
       expect(yield* session.call(Read, {})).toBe("read ran")
     }).pipe(Effect.scoped, Effect.provide(withServer({ rateLimit: { calls: 1, per: "1 minute", mode: "fail" } })))
   )
+
+  it.effect("that is lost says so at once, and takes no turn of the rate", () =>
+    Effect.gen(function* () {
+      const mcp = yield* McpClient.McpClient
+      const session = yield* mcp.session("files")
+      yield* (yield* McpTest.McpTest).kill("files")
+      yield* TestClock.adjust(0)
+      for (let n = 0; n < 3; n++)
+        expect(yield* Effect.flip(session.call(Read, {}))).toMatchObject({ _tag: "SessionLost" })
+      const another = yield* mcp.session("files", { affinity: "one" })
+      expect(yield* another.call(Read, {})).toBe("read ran")
+    }).pipe(Effect.scoped, Effect.provide(withServer({ rateLimit: { calls: 1, per: "1 minute", mode: "fail" } })))
+  )
 })
 
 describe("what a tool's reconcile calls", () => {

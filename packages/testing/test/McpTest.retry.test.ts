@@ -96,9 +96,20 @@ describe("pauses between tries", () => {
   it.effect("pauses count to the time in all", () =>
     Effect.gen(function* () {
       const error = yield* VirtualTime.run(Effect.flip(call(Pay, { totalTimeout: "2 seconds" })))
-      expect(error).toMatchObject({ _tag: "CallTimeout", timeoutMs: 1500 })
+      expect(error).toMatchObject({ _tag: "CallTimeout", timeoutMs: 2000 })
       expect(yield* Clock.currentTimeMillis).toBe(2000)
     }).pipe(Effect.provide(bank({ calls: [...times(3, F.Refuse()), { fault: F.Hang() }] })))
+  )
+
+  it.effect(
+    "a later try that is not answered in time is told by the limit of the call, not by what was left of it",
+    () =>
+      Effect.gen(function* () {
+        const late = call(Pay, { mayRunTwice: true, totalTimeout: "2 seconds" })
+        const error = yield* VirtualTime.run(Effect.flip(late))
+        expect(error).toMatchObject({ _tag: "CallTimeout", timeoutMs: 2000 })
+        expect(yield* Clock.currentTimeMillis).toBe(2000)
+      }).pipe(Effect.provide(bank({ calls: [{ fault: F.CrashAfter(), latency: 333 }, { fault: F.Hang() }] })))
   )
 
   it.effect("a call that is interrupted in a pause sends nothing more", () =>

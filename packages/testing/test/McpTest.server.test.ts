@@ -47,7 +47,7 @@ describe("a server of McpTest", () => {
       const wire = yield* Wire.make(open)
       expect(yield* wire.ask("initialize", params)).toEqual({
         protocolVersion: "2025-06-18",
-        capabilities: { tools: {} },
+        capabilities: { tools: { listChanged: true } },
         serverInfo: { name: "s", version: "0.1.0" },
         instructions: "be nice"
       })

@@ -262,15 +262,23 @@ describe("an affinity", () => {
         Effect.flatMap(client, (mcp) => Effect.scoped(mcp.session("counter", { affinity: "other" })))
       ],
       [
-        "its connection dies in a session",
+        "a call within a session is cut off by the loss, which tells of that call alone",
         Effect.scoped(
           Effect.gen(function* () {
             const session = yield* (yield* client).session("counter", { affinity: "a" })
-            yield* (yield* test).kill("counter")
-            yield* TestClock.adjust(0)
-            yield* Effect.flip(session.ping)
+            yield* (yield* test).nextCalls("counter", { fault: F.CrashAfter() })
+            expect(yield* Effect.flip(session.call(Next, {}))).toMatchObject({ _tag: "OutcomeUnknown" })
           })
         )
+      ],
+      [
+        "it is lost after a session that is over, whoever still calls in that",
+        Effect.gen(function* () {
+          const session = yield* Effect.scoped((yield* client).session("counter", { affinity: "a" }))
+          yield* (yield* test).kill("counter")
+          yield* TestClock.adjust(0)
+          expect(yield* Effect.flip(session.ping)).toMatchObject({ reason: "its scope was closed" })
+        })
       ]
     ]
   for (const [title, end] of gone) {
@@ -285,6 +293,26 @@ describe("an affinity", () => {
       }).pipe(counter({}, {}, { maxTotal: 1 }))
     )
   }
+
+  it.effect("begins anew at once when a call of its last session has told that it is lost", () =>
+    Effect.gen(function* () {
+      const mcp = yield* client
+      expect(yield* count("a")).toEqual([1, false])
+      const held = yield* Scope.make()
+      const session = yield* Scope.extend(mcp.session("counter", { affinity: "a" }), held)
+      yield* (yield* test).kill("counter")
+      yield* TestClock.adjust(0)
+      expect(yield* Effect.flip(session.call(Next, {}))).toMatchObject({ _tag: "SessionLost", server: "counter#a" })
+      yield* Scope.close(held, Exit.void)
+      expect(yield* count("a")).toEqual([1, false])
+      // What is lost after that is another.
+      expect(yield* Effect.flip(session.ping)).toMatchObject({ _tag: "SessionLost" })
+      expect(yield* count("a")).toEqual([2, true])
+      yield* (yield* test).kill("counter")
+      yield* TestClock.adjust(0)
+      expect(yield* Effect.flip(count("a"))).toMatchObject({ _tag: "SessionLost" })
+    }).pipe(counter())
+  )
 
   it.effect("that was closed on purpose begins anew at once", () =>
     Effect.gen(function* () {
@@ -391,16 +419,20 @@ describe("an affinity", () => {
             }
             expect(opened.right.resumed).toBe(counted.has(affinity))
             let [least, most] = counted.get(affinity) ?? [0, 0]
+            let told = false
             for (let n = 0; n < calls; n++) {
               // A call that fails may have counted, or not.
               most++
               const count = yield* Effect.either(opened.right.call(Next, {}, { timeout: "5 seconds" }))
-              if (Either.isLeft(count)) continue
+              if (Either.isLeft(count)) {
+                told = told || count.left._tag === "SessionLost"
+                continue
+              }
               expect(count.right).toBeGreaterThan(least)
               expect(count.right).toBeLessThanOrEqual(most)
               least = most = count.right
             }
-            if (close) counted.delete(affinity)
+            if (close || told) counted.delete(affinity)
             else counted.set(affinity, [least, most])
           })
           yield* VirtualTime.run(Effect.scoped(session))

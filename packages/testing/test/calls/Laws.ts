@@ -2,7 +2,8 @@
  * The laws of calls, each a check of what was seen of a world. What a client says of a call is compared with what the
  * server ran, never with what the client says elsewhere.
  */
-import { Cause, Exit, Option } from "effect"
+import type { Ledger } from "@mooring/testing"
+import { Cause, Duration, Exit, Option } from "effect"
 import type { Ended, Played } from "./Play.js"
 import type { ServerPlan } from "./World.js"
 
@@ -43,11 +44,12 @@ const ways: Readonly<Record<string, readonly [number, number]>> = {
   AcquireTimeout: [0, 0],
   PoolSaturated: [0, 0],
   CircuitOpen: [0, 0],
-  McpConnectError: [0, 0]
+  McpConnectError: [0, 0],
+  "RateLimited NotSent": [0, 0]
 }
 
 /** What asks a server and changes nothing may end so, too. */
-const waysOfOthers = new Set(["answered", "ConnectionLost Unknown", ...Object.keys(ways)])
+const waysOfOthers = new Set(["answered", "session", "SessionLost", "ConnectionLost Unknown", ...Object.keys(ways)])
 
 /** After these nothing has run, whatever permission there was. */
 const ofNothing = new Set(
@@ -57,7 +59,11 @@ const ofNothing = new Set(
 const isTool = ({ call }: Ended) => call.what.kind === "call" || call.what.kind === "callTool"
 
 const runsOf = ({ runs }: Played, { call }: Ended) =>
-  (runs.get(call.what.server) ?? []).filter(({ args }) => args["id"] === call.id)
+  (runs.get(call.what.server) ?? []).filter(({ args, tool }) => tool === "run" && args["id"] === call.id)
+
+/** What finds out says what is not so: then it is that which a call ends with, and which has it run again. */
+const isLiedTo = ({ call }: Ended) =>
+  call.what.kind === "call" && (call.what.reconcile === "ran" || call.what.reconcile === "did not run")
 
 const name = (ended: Ended) => `call ${ended.call.id} of ${ended.call.who} (${outcomeOf(ended)})`
 
@@ -77,6 +83,7 @@ const oneOutcome: Check = ({ ended }) =>
       !mayGiveUp && `${name(one)} was interrupted though nobody gave up`,
       Exit.isSuccess(one.exit) &&
         one.exit.value.kind === "tool" &&
+        !isLiedTo(one) &&
         one.exit.value.value.id !== one.call.id &&
         `${name(one)} got the answer of call ${one.exit.value.value.id}`
     ]
@@ -88,7 +95,9 @@ const inTime: Check = (played) =>
     // The pool waits for a connect a little longer than the connection does, which says why.
     const borrow = Math.max(config.acquireTimeout, config.connectTimeout + 5000)
     // Tries again: three that were not sent, two that may have run. A list has its total time for each page, here one.
-    const bound = config.totalTimeout + 6 * borrow
+    const calls = one.call.what.kind === "session" ? one.call.what.steps : 1
+    // Each waits for its turn for as long as for a connection, where there is a rate.
+    const bound = calls * (config.totalTimeout + config.acquireTimeout) + 6 * borrow
     const took = one.endedAt - one.startedAt
     return took > bound && `${name(one)} took ${took} ms, more than ${bound}`
   })
@@ -100,33 +109,125 @@ const givesUpAtOnce: Check = ({ ended }) =>
     return patience !== undefined && took > patience && `${name(one)} went on for ${took - patience} ms when given up`
   })
 
+/** How often the call ran; of a session, that of its calls which ran most often. */
+const timesRun = (played: Played, one: Ended): number => {
+  const times = new Map<unknown, number>()
+  for (const { args } of runsOf(played, one)) times.set(args["step"], (times.get(args["step"]) ?? 0) + 1)
+  return Math.max(0, ...times.values())
+}
+
 const runsOnce: Check = (played) =>
-  played.ended.filter(isTool).map((one) => {
-    const runs = runsOf(played, one).length
-    return !one.call.what.mayRunTwice && runs > 1 && `${name(one)} ran ${runs} times without permission`
+  played.ended.map((one) => {
+    const runs = timesRun(played, one)
+    const permitted = one.call.what.mayRunTwice || isLiedTo(one)
+    return !permitted && runs > 1 && `${name(one)} ran ${runs} times without permission`
   })
 
 const runsWithinBudget: Check = (played) =>
-  played.ended.filter(isTool).map((one) => {
-    const runs = runsOf(played, one).length
+  played.ended.map((one) => {
+    const runs = timesRun(played, one)
     return runs > most && `${name(one)} ran ${runs} times`
   })
 
-const truthful: Check = (played) =>
-  played.ended.filter(isTool).map((one) => {
-    const runs = runsOf(played, one).length
-    const outcome = outcomeOf(one)
-    if (ofNothing.has(outcome)) return runs > 0 && `${name(one)} had run`
-    if (one.call.what.mayRunTwice) return outcome === "tool" && runs === 0 && `${name(one)} had not run`
-    const [least, greatest] = ways[outcome] ?? [0, 1]
-    return (runs < least || runs > greatest) && `${name(one)} ran ${runs} times, not ${least} to ${greatest}`
+const findsOut: Check = (played) =>
+  played.ended.map((one) => {
+    const { kind, mayRunTwice, reconcile } = one.call.what
+    const runs = timesRun(played, one)
+    const told = kind === "call" && reconcile !== undefined && !mayRunTwice && !isLiedTo(one)
+    return told && runs > 1 && `${name(one)} ran ${runs} times, though what finds out (${reconcile}) never said it may`
   })
+
+const oneConnection: Check = (played) => [
+  ...played.ended.flatMap((one) => {
+    if (one.call.what.kind !== "session") return []
+    const steps = Exit.isSuccess(one.exit) && one.exit.value.kind === "session" ? one.exit.value.steps : []
+    const connections = new Set([
+      ...runsOf(played, one).map(({ connection }) => connection),
+      ...steps.flatMap((step) => ("connection" in step ? [step.connection] : []))
+    ])
+    const lostAt = steps.findIndex((step) => "failed" in step && step.failed === "SessionLost")
+    const later = lostAt < 0 ? [] : steps.slice(lostAt)
+    return [
+      connections.size > 1 && `the calls of ${name(one)} ran on connections ${[...connections].join(", ")}`,
+      later.some((step) => !("failed" in step && step.failed === "SessionLost")) &&
+        `${name(one)} went on after it had said that it is lost`
+    ]
+  }),
+  ...[...played.runs].flatMap(([server, runs]) => {
+    const owners = new Map<number, unknown>()
+    return runs
+      .filter(({ tool }) => tool === "run")
+      .map(({ args, connection }) => {
+        const owner = owners.get(connection) ?? args["affinity"]
+        owners.set(connection, owner)
+        return (
+          owner !== args["affinity"] &&
+          `connection ${connection} of ${server} served affinity "${String(owner)}" and "${String(args["affinity"])}"`
+        )
+      })
+  })
+]
+
+/** A call passes between when it was made and when it first runs: what lies in a window as a whole has passed in it. */
+const withinRate: Check = (played) =>
+  played.world.servers.flatMap(({ config, name: server }) => {
+    const { rateLimit } = config
+    if (rateLimit === undefined) return []
+    const interval = Duration.toMillis(rateLimit.per) / rateLimit.calls
+    const burst = rateLimit.burst ?? rateLimit.calls
+    const passed = played.ended.flatMap((one) => {
+      if (one.call.what.server !== server) return []
+      const first = new Map<unknown, Ledger.Call>()
+      for (const run of runsOf(played, one)) if (!first.has(run.args["step"])) first.set(run.args["step"], run)
+      return [...first.values()].map((run) => ({ from: one.startedAt, to: run.startedAt, of: run.partition }))
+    })
+    return passed.flatMap(({ from, of }) =>
+      passed.map(({ of: whose, to }) => {
+        const inside = passed.filter((one) => one.of === of && one.from >= from && one.to <= to).length
+        // A clock of milliseconds may take one off.
+        const room = burst + (to - from + 1) / interval
+        return (
+          whose === of &&
+          to >= from &&
+          inside > room &&
+          `${inside} calls of ${server} for ${of} passed in ${to - from} ms`
+        )
+      })
+    )
+  })
+
+const withinQuota: Check = ({ held, world }) =>
+  [...held].map(
+    ([partition, most]) =>
+      world.partitionQuota !== undefined &&
+      most > world.partitionQuota &&
+      `${partition} had ${most} connections, more than ${world.partitionQuota}`
+  )
+
+const truthful: Check = (played) =>
+  played.ended
+    .filter((one) => isTool(one) && !isLiedTo(one))
+    .map((one) => {
+      const runs = runsOf(played, one).length
+      const outcome = outcomeOf(one)
+      if (ofNothing.has(outcome)) return runs > 0 && `${name(one)} had run`
+      if (one.call.what.mayRunTwice) return outcome === "tool" && runs === 0 && `${name(one)} had not run`
+      const [least, greatest] = ways[outcome] ?? [0, 1]
+      return (runs < least || runs > greatest) && `${name(one)} ran ${runs} times, not ${least} to ${greatest}`
+    })
 
 const bounded: Check = (played) =>
   played.world.servers.flatMap(({ config, name }) => {
     const stats = played.left.stats.get(name)
     const keys = config.isolation === "perPartition" ? 3 : 1
-    const open = Math.min(config.max * keys, played.world.maxTotal)
+    const affine = new Set(
+      played.ended.flatMap(({ call: { what, who } }) =>
+        what.server === name && what.kind === "session" && what.affinity !== undefined
+          ? [`${config.isolation === "perPartition" ? who : ""}#${what.affinity}`]
+          : []
+      )
+    )
+    const open = Math.min(config.max * keys + affine.size, played.world.maxTotal)
     const calls = open * (config.isolation === "exclusive" ? 1 : config.concurrency)
     if (stats === undefined) return [`${name} has no numbers`]
     return [
@@ -192,6 +293,11 @@ export const laws = {
   "what a caller is told of whether the tool ran is true": truthful,
   "no more calls are in flight, and no more connections open, than was configured": bounded,
   "when all calls have ended nothing is held, nobody waits, and no server still works for anybody": quiet,
+  "what finds out what became of a call never leads to a second run when the first has run": findsOut,
+  "the calls of a session go to one connection, or are told that it is lost; an affinity shares its own with nobody":
+    oneConnection,
+  "a server's rate is never exceeded, in any window of time": withinRate,
+  "a partition never has more connections than its quota": withinQuota,
   "every server serves again": servesAgain,
   "partitions never meet, and nothing of a caller is seen behind his call": apart,
   "when all is closed no connection, call, sleep or fiber is left": nothingLeft

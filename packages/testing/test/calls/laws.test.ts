@@ -7,13 +7,30 @@ import { VirtualTime } from "@mooring/testing"
 import { Effect, FastCheck as fc } from "effect"
 import { laws, mustHold, outcomeOf, violations } from "./Laws.js"
 import { play, type Played } from "./Play.js"
-import { type Scene, worlds } from "./World.js"
+import { rateLimits, type Scene, worlds, type Work } from "./World.js"
 
 /** What makes it hard for a law to hold; without more, anything goes. */
 const scenes: Readonly<Record<string, Scene>> = {
   "a tool without permission runs at most once": { mayRunTwice: fc.constant(false) },
   "a tool with permission runs no more often than its budget": { mayRunTwice: fc.constant(true) },
-  "partitions never meet, and nothing of a caller is seen behind his call": { isolation: fc.constant("perPartition") }
+  "partitions never meet, and nothing of a caller is seen behind his call": { isolation: fc.constant("perPartition") },
+  "what finds out what became of a call never leads to a second run when the first has run": {
+    kind: fc.constant("call"),
+    mayRunTwice: fc.constant(false),
+    reconcile: fc.constantFrom("truth", "truth", "truth", "fails", "dies", "hangs")
+  },
+  "the calls of a session go to one connection, or are told that it is lost; an affinity shares its own with nobody": {
+    kind: fc.constantFrom("session", "session", "call")
+  },
+  "a server's rate is never exceeded, in any window of time": {
+    kind: fc.constantFrom("call", "callTool", "session"),
+    rateLimit: rateLimits
+  },
+  "a partition never has more connections than its quota": {
+    isolation: fc.constant("perPartition"),
+    kind: fc.constantFrom("call", "session"),
+    partitionQuota: fc.constantFrom(1, 2, 3)
+  }
 }
 
 const seed = fc.readConfigureGlobal().seed ?? 0
@@ -31,7 +48,7 @@ describe("the laws of calls", () => {
           mustHold(played, law)
         }).pipe(VirtualTime.fast),
       // Another seed for each, so that together they see more worlds.
-      { fastCheck: { numRuns: 25, seed: seed + n }, timeout: 300_000 }
+      { fastCheck: { numRuns: 18, seed: seed + n }, timeout: 300_000 }
     )
   })
 
@@ -40,7 +57,7 @@ describe("the laws of calls", () => {
     const ways = [
       ...["tool", "isError", "answered", "ToolFailed", "ProtocolError", "interrupted"],
       ...["OutcomeUnknown", "CallTimeout Unknown", "ConnectionLost NotSent"],
-      ...["AcquireTimeout", "PoolSaturated", "McpConnectError"]
+      ...["AcquireTimeout", "PoolSaturated", "McpConnectError", "RateLimited NotSent", "session", "SessionLost"]
     ]
     expect(ways.filter((way) => !reached.has(way))).toEqual([])
   })
@@ -69,18 +86,24 @@ describe("the checks of these laws", () => {
     acquireTimeout: 300,
     callTimeout: 400,
     totalTimeout: 1500,
-    idleTimeToLive: 200
+    idleTimeToLive: 200,
+    rateLimit: { calls: 1, per: 100 }
   } as const
-  const what = { server: "one", kind: "call", takes: 10, progress: false, mayRunTwice: false } as const
+  const what: Work = {
+    ...{ server: "one", kind: "call", takes: 10, progress: false, mayRunTwice: false },
+    ...{ reconcile: "truth", affinity: undefined, steps: 1 }
+  }
   const call = { at: 0, what, timeout: undefined, patience: undefined }
   const world = {
     servers: [{ name: "one", config, ...calm }],
     calls: [
       { ...call, id: 0, who: "ada" },
-      { ...call, id: 1, who: "bob" }
-    ],
+      { ...call, id: 1, who: "bob" },
+      { ...call, id: 2, who: "ada", what: { ...what, kind: "session", affinity: "x", steps: 2 } }
+    ] as const,
     kills: [],
     maxTotal: 64,
+    partitionQuota: 2,
     seed: 0
   }
 
@@ -110,11 +133,20 @@ describe("the checks of these laws", () => {
     }),
     "what a caller is told of whether the tool ran is true": () => ({ runs: new Map() }),
     "no more calls are in flight, and no more connections open, than was configured": ({ left }) => ({
-      left: { ...left, stats: new Map([...left.stats].map(([name, stats]) => [name, { ...stats, maxOpen: 4 }])) }
+      left: { ...left, stats: new Map([...left.stats].map(([name, stats]) => [name, { ...stats, maxOpen: 5 }])) }
     }),
     "when all calls have ended nothing is held, nobody waits, and no server still works for anybody": ({ pool }) => ({
       pool: { ...pool, leases: 1 }
     }),
+    "what finds out what became of a call never leads to a second run when the first has run": (played) => ({
+      runs: new Map([["one", [...runs(played), ...runs(played)]]])
+    }),
+    "the calls of a session go to one connection, or are told that it is lost; an affinity shares its own with nobody":
+      (played) => ({ runs: new Map([["one", runs(played).map((run, n) => ({ ...run, connection: n }))]]) }),
+    "a server's rate is never exceeded, in any window of time": (played) => ({
+      runs: new Map([["one", runs(played).map((run) => ({ ...run, startedAt: 0 }))]])
+    }),
+    "a partition never has more connections than its quota": () => ({ held: new Map([["ada", 3]]) }),
     "every server serves again": () => ({ dead: ["one"] }),
     "partitions never meet, and nothing of a caller is seen behind his call": (played) => ({
       runs: new Map([["one", runs(played).map((run) => ({ ...run, connection: 1 }))]])
