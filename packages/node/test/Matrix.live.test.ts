@@ -10,9 +10,10 @@ import { questions } from "./matrix/HandlerProbes.js"
 import { cell, type Column, declared, render, run } from "./matrix/Matrix.js"
 import { calls } from "./matrix/CallProbes.js"
 import { local } from "./matrix/Probe.js"
+import { requests } from "./matrix/RequestProbes.js"
 
 /** Every method of the client, in the order of the page. */
-const probes = [...calls, ...questions]
+const probes = [...calls, ...requests, ...questions]
 const page = new URL("../MATRIX.md", import.meta.url)
 
 describe("the matrix of methods, servers and transports", () => {
