@@ -9,11 +9,12 @@ import { servers } from "./fixtures/RealServer.js"
 import { questions } from "./matrix/HandlerProbes.js"
 import { cell, type Column, declared, render, run } from "./matrix/Matrix.js"
 import { calls } from "./matrix/CallProbes.js"
+import { notices } from "./matrix/NoticeProbes.js"
 import { local } from "./matrix/Probe.js"
 import { requests } from "./matrix/RequestProbes.js"
 
 /** Every method of the client, in the order of the page. */
-const probes = [...calls, ...requests, ...questions]
+const probes = [...calls, ...requests, ...notices, ...questions]
 const page = new URL("../MATRIX.md", import.meta.url)
 
 describe("the matrix of methods, servers and transports", () => {

@@ -76,7 +76,7 @@ const asked = (
     const { pool } = yield* McpPool.McpPool
     const { capabilities, protocolVersion, serverInfo } = yield* pool.use(ServerKey.shared(real.name), Effect.succeed)
     const client = yield* McpClient.McpClient
-    const target = { name: real.name, call: real.call(folder), asks: real.asks ?? {}, root }
+    const target = { name: real.name, call: real.call(folder), resource: real.resource, asks: real.asks ?? {}, root }
     const cells = yield* Effect.forEach(probes, ({ needs, run }) =>
       run(client, target).pipe(
         Effect.timeout("30 seconds"),

@@ -15,6 +15,8 @@ export interface Target {
   readonly asks: { readonly [question in "sampling" | "elicitation" | "roots"]?: Call }
   /** A folder that it knows only from our roots. */
   readonly root: string
+  /** The URI of a resource that it can be asked to watch. */
+  readonly resource: string | undefined
 }
 
 /** A method of the client on a server. */
@@ -46,5 +48,6 @@ export const local: ReadonlySet<string> = new Set([
   "statuses",
   "changes",
   "stats",
-  "events"
+  "events",
+  "listChanges"
 ])
