@@ -12,9 +12,10 @@ import { calls } from "./matrix/CallProbes.js"
 import { notices } from "./matrix/NoticeProbes.js"
 import { local } from "./matrix/Probe.js"
 import { requests } from "./matrix/RequestProbes.js"
+import { tasks } from "./matrix/TaskProbes.js"
 
 /** Every method of the client, in the order of the page. */
-const probes = [...calls, ...requests, ...notices, ...questions]
+const probes = [...calls, ...requests, ...tasks, ...notices, ...questions]
 const page = new URL("../MATRIX.md", import.meta.url)
 
 describe("the matrix of methods, servers and transports", () => {

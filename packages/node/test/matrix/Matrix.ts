@@ -76,7 +76,14 @@ const asked = (
     const { pool } = yield* McpPool.McpPool
     const { capabilities, protocolVersion, serverInfo } = yield* pool.use(ServerKey.shared(real.name), Effect.succeed)
     const client = yield* McpClient.McpClient
-    const target = { name: real.name, call: real.call(folder), resource: real.resource, asks: real.asks ?? {}, root }
+    const target = {
+      name: real.name,
+      call: real.call(folder),
+      task: real.task,
+      resource: real.resource,
+      asks: real.asks ?? {},
+      root
+    }
     const cells = yield* Effect.forEach(probes, ({ needs, run }) =>
       run(client, target).pipe(
         Effect.timeout("30 seconds"),

@@ -11,6 +11,8 @@ export interface Target {
   readonly name: string
   /** A call that it answers. */
   readonly call: Call
+  /** A call that it answers with a task. */
+  readonly task: Call | undefined
   /** Calls that make it ask its client for something. */
   readonly asks: { readonly [question in "sampling" | "elicitation" | "roots"]?: Call }
   /** A folder that it knows only from our roots. */
