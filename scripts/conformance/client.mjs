@@ -5,14 +5,19 @@
 // Each scenario is what an application does there. The suite looks at what reaches its server; what comes back is
 // looked at here. Ends with 0 if all was as it should be, else says why.
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { McpClient } from "@mooring/mcp"
+import { McpClient, McpHandlers } from "@mooring/mcp"
 import { NodeMcp } from "@mooring/node"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import process from "node:process"
 
 /**
  * @typedef {(mcp: McpClient.McpClient["Type"]) => Effect.Effect<void, unknown>} Run
- * @typedef {{ readonly run: Run, readonly server?: Partial<import("@mooring/mcp").ServerConfig.FixedHttpServer> }} Scenario
+ * @typedef {{
+ *   readonly run: Run
+ *   readonly server?: Partial<import("@mooring/mcp").ServerConfig.FixedHttpServer>
+ *   readonly handlers?: McpHandlers.Handlers
+ * }} Scenario
  */
 
 const subject = "subject"
@@ -60,7 +65,8 @@ const scenarios = {
   // The user says no more than yes; what has defaults is filled in. The server asks outside of the call.
   "elicitation-sep1034-client-defaults": {
     run: call("test_client_elicitation_defaults", {}, "Elicitation completed"),
-    server: { listen: true }
+    server: { listen: true },
+    handlers: { elicitation: { form: () => Effect.succeed(McpHandlers.accept()) } }
   },
   "json-schema-2020-12-preservation": { run: echoSchema }
 }
@@ -82,7 +88,11 @@ process.stdin
   .unref()
 
 program.pipe(
-  Effect.provide(NodeMcp.layer({ servers: { [subject]: { url, ...scenario?.server } } })),
+  Effect.provide(
+    NodeMcp.layer({ servers: { [subject]: { url, ...scenario?.server } } }).pipe(
+      Layer.provide(McpHandlers.layer(scenario?.handlers ?? {}))
+    )
+  ),
   Effect.timeout("50 seconds"),
   NodeRuntime.runMain
 )

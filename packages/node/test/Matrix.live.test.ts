@@ -6,12 +6,16 @@ import * as Exit from "effect/Exit"
 import { readFileSync, writeFileSync } from "node:fs"
 import process from "node:process"
 import { servers } from "./fixtures/RealServer.js"
+import { questions } from "./matrix/HandlerProbes.js"
 import { cell, type Column, declared, render, run } from "./matrix/Matrix.js"
 import { calls } from "./matrix/CallProbes.js"
+import { notices } from "./matrix/NoticeProbes.js"
 import { local } from "./matrix/Probe.js"
+import { requests } from "./matrix/RequestProbes.js"
+import { tasks } from "./matrix/TaskProbes.js"
 
 /** Every method of the client, in the order of the page. */
-const probes = [...calls]
+const probes = [...calls, ...requests, ...tasks, ...notices, ...questions]
 const page = new URL("../MATRIX.md", import.meta.url)
 
 describe("the matrix of methods, servers and transports", () => {
@@ -28,7 +32,8 @@ describe("the matrix of methods, servers and transports", () => {
   it.effect("has every method of the client that asks a server", () =>
     Effect.gen(function* () {
       const client = yield* McpClient.McpClient
-      const tried = new Set(probes.map(({ method }) => method.split(" ")[0]))
+      const methods = probes.map(({ method }) => method).filter((method) => !method.startsWith("handlers."))
+      const tried = new Set(methods.map((method) => method.split(" ")[0]))
       const all = Object.keys(client)
       expect(all.filter((method) => !tried.has(method) && !local.has(method))).toEqual([])
       expect([...tried, ...local].filter((method) => !all.includes(String(method)))).toEqual([])
@@ -49,6 +54,8 @@ describe("a cell", () => {
     expect(cell(true, refused)).toBe("error: UnsupportedCapability")
     expect(cell(false, Exit.fail({ _tag: "CallTimeout" }))).toBe("error: CallTimeout")
     expect(cell(true, Exit.fail({ _tag: "CallTimeout" }))).toBe("error: CallTimeout")
+    expect(cell(true, Exit.fail({ _tag: "NothingToTry" }))).toBe("–")
+    expect(cell(false, Exit.fail({ _tag: "NothingToTry" }))).toBe("error: NothingToTry")
     expect(cell(true, Exit.die(new TypeError("no")))).toBe("error: TypeError: no")
   })
 

@@ -4,13 +4,14 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { filled, type Probe, type Target, Unexpected } from "./Probe.js"
 
-const answered = ({ content, isError }: CallToolResult) =>
+/** Fails for an answer that says of itself that it is none. */
+export const answered = ({ content, isError }: CallToolResult) =>
   isError === true || content.length === 0
     ? Effect.fail(new Unexpected({ what: McpTool.textOf({ content }) }))
     : Effect.void
 
 /** The call of a target as a typed tool whose result is its text. */
-const typed = ([tool, args]: Target["call"]) => {
+export const typed = ([tool, args]: Target["call"]) => {
   const parameters = Object.fromEntries(Object.keys(args).map((name) => [name, Schema.Unknown]))
   return McpTool.make(tool, { parameters, success: McpTool.text })
 }

@@ -5,10 +5,12 @@ import type { ServerCapabilities } from "@modelcontextprotocol/sdk/types.js"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import process from "node:process"
 import * as Loopback from "../fixtures/Loopback.js"
 import { type OverHttp, type Real, temporary } from "../fixtures/RealServer.js"
+import { handlers } from "./HandlerProbes.js"
 import type { Probe } from "./Probe.js"
 
 /** One server over one transport. */
@@ -33,18 +35,20 @@ const isOffered = (capability: unknown): boolean => capability !== undefined && 
 
 /**
  * What a probe found: `ok`; `not declared`, where the server did not declare what the method needs and the client
- * refused it for that reason; else what went wrong.
+ * refused it for that reason; `–`, where the server offers nothing to try it with; else what went wrong.
  */
 export const cell = (isDeclared: boolean, exit: Exit.Exit<unknown, unknown>): string => {
   if (Exit.isSuccess(exit)) return isDeclared ? "ok" : "error: not declared, and not refused"
   const error = Cause.squash(exit.cause)
   const tag = Predicate.hasProperty(error, "_tag") ? String(error._tag) : `${error}`
+  if (isDeclared && tag === "NothingToTry") return "–"
   return !isDeclared && tag === "UnsupportedCapability" ? "not declared" : `error: ${tag}`
 }
 
 const column = (real: Real, http: OverHttp | undefined, probes: ReadonlyArray<Probe>) =>
   Effect.gen(function* () {
     const folder = yield* temporary
+    const root = yield* temporary
     real.prepare?.(folder)
     // One connection, so that a server over HTTP that knows only one is asked for no other.
     const config: ServerConfig.ServerConfig =
@@ -55,19 +59,31 @@ const column = (real: Real, http: OverHttp | undefined, probes: ReadonlyArray<Pr
             cwd: folder,
             env: real.env?.(folder)
           }
-        : { url: `${yield* Loopback.open(http.main, http.args)}${http.path}`, max: 1, maxIdle: 1 }
+        : { url: `${yield* Loopback.open(http.main, http.args)}${http.path}`, max: 1, maxIdle: 1, listen: true }
     return yield* Effect.provide(
-      asked(real, http?.transport ?? "stdio", folder, probes),
-      NodeMcp.layer({ servers: { [real.name]: config } })
+      asked(real, http?.transport ?? "stdio", { folder, root }, probes),
+      Layer.provide(NodeMcp.layer({ servers: { [real.name]: config } }), handlers([folder, root]))
     )
   }).pipe(Effect.scoped)
 
-const asked = (real: Real, transport: Column["transport"], folder: string, probes: ReadonlyArray<Probe>) =>
+const asked = (
+  real: Real,
+  transport: Column["transport"],
+  { folder, root }: { readonly folder: string; readonly root: string },
+  probes: ReadonlyArray<Probe>
+) =>
   Effect.gen(function* () {
     const { pool } = yield* McpPool.McpPool
     const { capabilities, protocolVersion, serverInfo } = yield* pool.use(ServerKey.shared(real.name), Effect.succeed)
     const client = yield* McpClient.McpClient
-    const target = { name: real.name, call: real.call(folder) }
+    const target = {
+      name: real.name,
+      call: real.call(folder),
+      task: real.task,
+      resource: real.resource,
+      asks: real.asks ?? {},
+      root
+    }
     const cells = yield* Effect.forEach(probes, ({ needs, run }) =>
       run(client, target).pipe(
         Effect.timeout("30 seconds"),
@@ -109,6 +125,7 @@ Every method of \`McpClient\` on servers that people use, over each transport th
 
 - \`ok\`: the server answered, and the answer is what the method promises.
 - \`not declared\`: the server did not declare the capability that the method needs, and the client refused to ask it.
+- \`–\`: the server has nothing to try the method with. \`handlers.…\` are what a server asks its client, which few do.
 - \`error\`: anything else.
 `
 
