@@ -72,8 +72,6 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Dead
       run: Run<F>
     ): Effect.Effect<A, CallError<E | F>> => {
       if (server.permits?.(tool) === false) return Effect.fail(new ToolDenied({ server: server.name, tool }))
-      const mismatch = call.task === "collects" ? undefined : taskMismatch(server, tool, known(key), call.task)
-      if (mismatch !== undefined) return Effect.fail(mismatch)
       const called = (check?: Check<A>) => {
         const gated =
           check === undefined && call.reconcile === undefined
@@ -98,7 +96,14 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.map(Dead
       run: Run<F>
     ): Effect.Effect<A, CallError<E | F>> => {
       const tool = gatedTool(server, call, tasked)
-      return tool === undefined ? run(call) : passed(server, key, call, tool, run)
+      if (tool === undefined) return run(call)
+      if (call.task === "collects" || (call.task === undefined && !tasked.has(server))) {
+        return passed(server, key, call, tool, run)
+      }
+      return Effect.suspend(() => {
+        const mismatch = taskMismatch(server, tool, known(key), call.task)
+        return mismatch === undefined ? passed(server, key, call, tool, run) : Effect.fail(mismatch)
+      })
     }
 
     return {
