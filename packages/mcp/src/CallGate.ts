@@ -86,8 +86,6 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.gen(func
       follows: boolean
     ): Effect.Effect<A, CallError<E | F>> => {
       if (server.permits?.(tool) === false) return Effect.fail(new ToolDenied({ server: server.name, tool }))
-      const mismatch = call.task === "collects" ? undefined : taskMismatch(server, tool, known(key), call.task)
-      if (mismatch !== undefined) return Effect.fail(mismatch)
       const called = (check?: Check<A>) => {
         const gated =
           check === undefined && call.reconcile === undefined
@@ -114,7 +112,14 @@ export const make: Effect.Effect<CallGate, never, Scope.Scope> = Effect.gen(func
     ): Effect.Effect<A, CallError<E | F>> => {
       // Where the server has changed, the call is restarted, and comes to the gate of now.
       const tool = follows && !server.isCurrent ? undefined : gatedTool(server, call, tasked)
-      return tool === undefined ? run(call) : passed(server, key, call, tool, run, follows)
+      if (tool === undefined) return run(call)
+      if (call.task === "collects" || (call.task === undefined && !tasked.has(server))) {
+        return passed(server, key, call, tool, run, follows)
+      }
+      return Effect.suspend(() => {
+        const mismatch = taskMismatch(server, tool, known(key), call.task)
+        return mismatch === undefined ? passed(server, key, call, tool, run, follows) : Effect.fail(mismatch)
+      })
     }
 
     const gated: CallPath<E>["run"] = (server, key, call, lookup) =>

@@ -26,10 +26,7 @@ export const list: McpList<Prompt> = {
   needs: "prompts",
   what: "prompts",
   most: (limits) => limits.entries,
-  page: Answer.page(
-    "prompts",
-    Answer.asSent((input) => isUsual(input), PromptSchema)
-  )
+  page: Answer.page("prompts", Answer.asSent(isUsual, PromptSchema), isUsual)
 }
 
 /**
@@ -49,7 +46,7 @@ export const get = (name: string, args?: Readonly<Record<string, string>>): McpR
 const answer: Answer.Answer<GetPromptResult> = (result) => {
   const whole = Answer.object(result)
   if (whole instanceof Answer.Malformed) return whole
-  if (!Answer.areTexts(whole, ["description"])) return new Answer.Malformed("description: expected a string")
+  if (!Answer.mayBeText(whole["description"])) return new Answer.Malformed("description: expected a string")
   const messages = Answer.each(whole["messages"], "messages", message)
   return messages instanceof Answer.Malformed ? messages : { ...whole, messages: [...messages] }
 }
@@ -65,17 +62,21 @@ const bySchema = Answer.part(PromptMessageSchema)
 
 const isRole = (role: unknown): role is PromptMessage["role"] => role === "user" || role === "assistant"
 
-/** Whether an entry is surely one: named, with plain arguments, and without icons or `_meta`. */
-const isUsual = (input: unknown): boolean =>
-  Predicate.isRecord(input) &&
-  typeof input["name"] === "string" &&
-  Answer.areTexts(input, ["title", "description"]) &&
-  input["icons"] === undefined &&
-  input["_meta"] === undefined &&
-  (input["arguments"] === undefined || (Array.isArray(input["arguments"]) && input["arguments"].every(isArgument)))
+/** Whether an entry is surely one: named, with plain arguments, and without icons or `_meta`. Hoisted, as `list` uses it. */
+function isUsual(input: unknown): boolean {
+  return (
+    Predicate.isRecord(input) &&
+    typeof input["name"] === "string" &&
+    Answer.mayBeText(input["title"]) &&
+    Answer.mayBeText(input["description"]) &&
+    input["icons"] === undefined &&
+    input["_meta"] === undefined &&
+    (input["arguments"] === undefined || (Array.isArray(input["arguments"]) && input["arguments"].every(isArgument)))
+  )
+}
 
 const isArgument = (input: unknown): boolean =>
   Predicate.isRecord(input) &&
   typeof input["name"] === "string" &&
-  Answer.areTexts(input, ["description"]) &&
+  Answer.mayBeText(input["description"]) &&
   (input["required"] === undefined || typeof input["required"] === "boolean")

@@ -28,10 +28,7 @@ export const list: McpList<Resource> = {
   needs: "resources",
   what: "resources",
   most: (limits) => limits.entries,
-  page: Answer.page(
-    "resources",
-    Answer.asSent((input) => isUsual(input, "uri"), ResourceSchema)
-  )
+  page: Answer.page("resources", Answer.asSent(isUsualResource, ResourceSchema), isUsualResource)
 }
 
 /**
@@ -45,10 +42,7 @@ export const templates: McpList<ResourceTemplate> = {
   needs: "resources",
   what: "resource templates",
   most: (limits) => limits.entries,
-  page: Answer.page(
-    "resourceTemplates",
-    Answer.asSent((input) => isUsual(input, "uriTemplate"), ResourceTemplateSchema)
-  )
+  page: Answer.page("resourceTemplates", Answer.asSent(isUsualTemplate, ResourceTemplateSchema), isUsualTemplate)
 }
 
 /**
@@ -95,7 +89,7 @@ const isBase64 = (input: unknown): input is Contents =>
 const isPlain = (input: unknown): input is Readonly<Record<string, unknown>> =>
   Predicate.isRecord(input) &&
   typeof input["uri"] === "string" &&
-  Answer.areTexts(input, ["mimeType"]) &&
+  Answer.mayBeText(input["mimeType"]) &&
   input["_meta"] === undefined
 
 const canBeRead = (encoded: string): boolean => {
@@ -108,10 +102,26 @@ const canBeRead = (encoded: string): boolean => {
 }
 
 /** Whether an entry is surely one: named, at the `place` where its URI stands, and without icons, annotations or `_meta`. */
-const isUsual = (input: unknown, place: "uri" | "uriTemplate"): boolean =>
-  Predicate.isRecord(input) &&
-  typeof input[place] === "string" &&
-  typeof input["name"] === "string" &&
-  Answer.areTexts(input, ["title", "description", "mimeType"]) &&
-  (input["size"] === undefined || Number.isFinite(input["size"])) &&
-  ["icons", "annotations", "_meta"].every((name) => input[name] === undefined)
+function isUsual(input: unknown, place: "uri" | "uriTemplate"): boolean {
+  return (
+    Predicate.isRecord(input) &&
+    typeof input[place] === "string" &&
+    typeof input["name"] === "string" &&
+    Answer.mayBeText(input["title"]) &&
+    Answer.mayBeText(input["description"]) &&
+    Answer.mayBeText(input["mimeType"]) &&
+    (input["size"] === undefined || Number.isFinite(input["size"])) &&
+    input["icons"] === undefined &&
+    input["annotations"] === undefined &&
+    input["_meta"] === undefined
+  )
+}
+
+// Functions of the old kind, which those above may use when they are made.
+function isUsualResource(input: unknown): boolean {
+  return isUsual(input, "uri")
+}
+
+function isUsualTemplate(input: unknown): boolean {
+  return isUsual(input, "uriTemplate")
+}

@@ -439,6 +439,28 @@ describe("whether a tool runs as a task", () => {
     )
   })
 
+  it.effect("is asked of what is known when the call is run, and a hidden tool is denied before", () => {
+    let taskSupport = "required"
+    const server = tasking([completed], {
+      "tools/list": () => ({ tools: [{ name: "slow", inputSchema: { type: "object" }, execution: { taskSupport } }] }),
+      "tools/call": () => text("done")
+    })
+    return withClient(
+      server,
+      (mcp) =>
+        Effect.gen(function* () {
+          yield* mcp.listTools("a")
+          const call = mcp.callTool("a", "slow")
+          expect(yield* Effect.flip(call)).toMatchObject({ _tag: "TaskMismatch" })
+          taskSupport = "optional"
+          yield* mcp.listTools("a", { fresh: true })
+          expect(yield* call).toEqual(text("done"))
+          expect(yield* Effect.flip(mcp.callTool("a", "hidden"))).toMatchObject({ _tag: "ToolDenied" })
+        }),
+      { ...stdio, denyTools: ["hidden"] }
+    )
+  })
+
   it.effect("is the server's to say where they are not", () => {
     const server = tasking([completed], { "tools/call": () => new Refusal(-32601, "it runs as a task") })
     return withClient(server, (mcp) =>
