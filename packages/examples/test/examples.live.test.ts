@@ -42,7 +42,7 @@ const printed: Readonly<Record<string, ReadonlyArray<string>>> = {
   ],
   elicitation: [
     "tickets asks: Who travels on the night ferry?",
-    'Name []: Seats [2]: content["seats"]: expected at most 8',
+    'Name []: Seats [2]: content["seats"]: does not keep to its maximum',
     "Name []: Seats [2]: 2 seats for Ada"
   ]
 }

@@ -410,9 +410,8 @@ describe("a form", () => {
         one(
           new AskingServer(),
           elicits(() => Ref.get(given))
-        )
-      ),
-      Effect.provide(Logger.remove(Logger.defaultLogger))
+        ).pipe(Layer.provideMerge(silent))
+      )
     )
   })
 
