@@ -36,6 +36,8 @@ const recording = (open: Set<Opened>) =>
       open: (key, config) =>
         Effect.suspend(() => {
           const opened = { key, config }
+          // However it is isolated when it is opened, its key says so.
+          expect(key.partition === ServerKey.sharedPartition).toBe(config.isolation !== "perPartition")
           const remembered = Effect.acquireRelease(
             Effect.sync(() => open.add(opened)),
             () => Effect.sync(() => open.delete(opened))
