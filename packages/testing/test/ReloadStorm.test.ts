@@ -8,7 +8,7 @@ import { Context, Effect, Either, FastCheck as fc, Fiber, Layer, Random, Ref, Sc
 
 const Work = McpTool.make("work", {
   parameters: { id: Schema.Number, takes: Schema.Number },
-  success: McpTool.json(Schema.Number)
+  success: McpTool.json(Schema.Struct({ id: Schema.Number, connection: Schema.Number }))
 })
 
 const names = ["a", "b", "c", "d", "e"]
@@ -16,7 +16,9 @@ const partitions = ["ada", "bob"]
 
 const servers = names.map((name) =>
   McpTest.server(name, {
-    tools: [McpTest.tool(Work, ({ id, takes }) => Effect.delay(Effect.succeed(id), takes))]
+    tools: [
+      McpTest.tool(Work, ({ id, takes }, { connection }) => Effect.delay(Effect.succeed({ id, connection }), takes))
+    ]
   })
 )
 
@@ -29,13 +31,17 @@ interface Opened {
 }
 
 /** How connections are opened here: as by the test kit, and it is remembered which are open. */
-const recording = (open: Set<Opened>) =>
+const recording = (open: Set<Opened>, connects: Map<string, Array<ServerConfig.ServerConfig>>) =>
   Layer.map(McpTest.layerConnector(servers), (context) => {
     const { open: connect } = Context.get(context, McpConnector.McpConnector)
     return Context.add(context, McpConnector.McpConnector, {
       open: (key, config) =>
         Effect.suspend(() => {
           const opened = { key, config }
+          // Servers count their connections from 1.
+          connects.set(key.server, [...(connects.get(key.server) ?? []), config])
+          // However it is isolated when it is opened, its key says so.
+          expect(key.partition === ServerKey.sharedPartition).toBe(config.isolation !== "perPartition")
           const remembered = Effect.acquireRelease(
             Effect.sync(() => open.add(opened)),
             () => Effect.sync(() => open.delete(opened))
@@ -61,6 +67,10 @@ const anyConfig: Effect.Effect<ServerConfig.ServerConfig> = Effect.gen(function*
     rateLimit: yield* oneOf([undefined, { calls: 10_000, per: 1000 }])
   }
 })
+
+/** How a connection is opened. */
+const shown = (config: ServerConfig.ServerConfig): string =>
+  `${"command" in config ? config.args?.join() : config.url} ${config.isolation}`
 
 /** One change, of any kind; gives what is configured then. */
 const change = (pool: McpPool.Service, now: Configs): Effect.Effect<Configs> =>
@@ -103,6 +113,7 @@ const change = (pool: McpPool.Service, now: Configs): Effect.Effect<Configs> =>
 
 const storm = (seed: number, changes: number) => {
   const open = new Set<Opened>()
+  const connects = new Map<string, Array<ServerConfig.ServerConfig>>()
   return Effect.gen(function* () {
     const mcp = yield* McpClient.McpClient
     const pool = yield* McpPool.McpPool
@@ -112,6 +123,13 @@ const storm = (seed: number, changes: number) => {
     const over = yield* Ref.make(false)
     const ended = new Map<string, number>()
     let ids = 0
+
+    /** Which configuration has answered, and after which changes that was. */
+    const answers: Array<{ name: string; since: number; until: number; by: ServerConfig.ServerConfig | undefined }> = []
+    const answered = (name: string, since: number, connection: number) => {
+      const by = connects.get(name)?.[connection - 1]
+      answers.push({ name, since, until: history.length, by })
+    }
 
     const note = (what: string) => Effect.sync(() => ended.set(what, (ended.get(what) ?? 0) + 1))
     const current = () => history[history.length - 1] ?? {}
@@ -126,7 +144,10 @@ const storm = (seed: number, changes: number) => {
         const id = ++ids
         const takes = yield* Random.nextIntBetween(0, 40)
         const outcome = yield* Effect.either(caller.call(name, Work, { id, takes }))
-        if (Either.isRight(outcome)) expect(outcome.right).toBe(id)
+        if (Either.isRight(outcome)) {
+          expect(outcome.right.id).toBe(id)
+          answered(name, since, outcome.right.connection)
+        }
         // Nothing else is a reason for a call not to be answered.
         else {
           expect(outcome.left).toMatchObject({ _tag: "UnknownServer", server: name })
@@ -147,7 +168,10 @@ const storm = (seed: number, changes: number) => {
               Effect.repeatN(
                 Effect.flatMap(Random.nextIntBetween(0, 30), (takes) => {
                   const id = ++ids
-                  return Effect.map(own.call(Work, { id, takes }), (said) => expect(said).toBe(id))
+                  return Effect.map(own.call(Work, { id, takes }), (said) => {
+                    expect(said.id).toBe(id)
+                    answered(name, since, said.connection)
+                  })
                 }),
                 2
               )
@@ -200,6 +224,13 @@ const storm = (seed: number, changes: number) => {
       const runs = (yield* test.calls(name, "work")).map(({ args }) => args["id"])
       expect(new Set(runs).size).toBe(runs.length)
     }
+    // Each was answered by what was configured while it ran, and not by what was before.
+    for (const { by, name, since, until } of answers) {
+      const configured = history
+        .slice(since, until + 1)
+        .flatMap(({ [name]: config }) => (config ? [shown(config)] : []))
+      expect(configured).toContain(by && shown(by))
+    }
     // What is there is what is configured, opened as it is configured.
     yield* Effect.sleep(200)
     const last = current()
@@ -244,7 +275,10 @@ const storm = (seed: number, changes: number) => {
   }).pipe(
     Effect.withRandom(Random.make(seed)),
     Effect.provide(
-      McpClient.layer.pipe(Layer.provideMerge(McpPool.layer({ servers: {} })), Layer.provideMerge(recording(open)))
+      McpClient.layer.pipe(
+        Layer.provideMerge(McpPool.layer({ servers: {} })),
+        Layer.provideMerge(recording(open, connects))
+      )
     )
   )
 }
