@@ -437,7 +437,7 @@ describe("McpClient", () => {
           yield* TestClock.adjust("2999 millis")
           expect(Option.isNone(yield* Fiber.poll(fiber))).toBe(true)
           yield* TestClock.adjust("1 millis")
-          expect(yield* Fiber.join(fiber)).toMatchObject({ _tag: "CallTimeout", timeoutMs: 3000 })
+          expect(yield* Fiber.join(fiber)).toMatchObject({ _tag: "CallTimeout", timeoutMs: 10_000 })
           expect(server.count("tools/call")).toBe(2)
         })
       )
