@@ -268,6 +268,8 @@ const connect = (
     yield* handshake(client, beside, session, (cause) =>
       ConnectFailure.refused(server, isProcess, transport, clean, cause)
     )
+    // What the application answers may be asked at any time, not only in the response to a call.
+    if ([...questions(service.handlers)].some((question) => asked.has(question))) transport.listen?.()
     const protocolVersion = beside.protocolVersion()
     return new Live({ key, number, settings, transport, session, requests, client, protocolVersion })
   })
@@ -435,7 +437,13 @@ class Live implements McpConnection {
   }
 
   handle(handlers: Handlers): Effect.Effect<void, HandlersRefused, Scope.Scope> {
-    return this.parts.requests?.forSession(handlers, this.ping) ?? this.askedNothing
+    const { requests } = this.parts
+    if (requests === undefined) return this.askedNothing
+    const listening = Effect.acquireRelease(
+      Effect.sync(() => this.listen()),
+      ({ stop }) => Effect.sync(stop)
+    )
+    return Effect.zipRight(requests.forSession(handlers, this.ping), listening)
   }
 
   private get askedNothing(): Effect.Effect<never, HandlersRefused> {

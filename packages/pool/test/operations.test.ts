@@ -919,7 +919,7 @@ describe("a lease that is held for too long", () => {
             return { lines: 0 }
           }
           try {
-            bench.pool.lease("k")
+            expect(bench.pool.lease("k")).toBeDefined()
             hold(bench)
           } finally {
             Error.prepareStackTrace = prepareStackTrace
