@@ -421,6 +421,8 @@ describe("what a pool was given and does not do its part", () => {
       }),
       ({ pool, stage }, said) => {
         const fiber = stage.call(pool.use("k", (item) => Effect.succeed(item)))
+        stage.settle()
+        expect(attempts.count).toBe(1)
         stage.advance(40)
         reported(said, "retryAfter threw", "unknown error code")
         expect(fiber.unsafePoll()).toMatchObject({ value: 5 })

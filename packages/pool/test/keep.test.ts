@@ -1,5 +1,6 @@
 /** Items that are of use though nobody holds them. */
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { describe, expect, it } from "@effect/vitest"
 import type { Pool, PoolConfig } from "@mooring/pool"
 import { type Bench, Counter, onBench } from "./lab/Bench.js"
@@ -166,6 +167,52 @@ describe("keep", () => {
         items.keep(3)
         borrow(bench, "fourth")
         expect(items.closed).toEqual([2, 1])
+      }
+    )
+  })
+
+  it("holds though another item of its key goes, and those that nobody keeps go in the order in which they went idle", () => {
+    const items = new Kept()
+    onBench(
+      () => items.options({ max: 6, concurrency: 2, maxIdle: 6, idleTimeToLive: 1_000 }),
+      (bench) => {
+        const { pool, stage } = bench
+        // All open at once, and come back one after the other: 3, 2, 4, 1, 5; the last one serves somebody still.
+        const back = [4, 2, 1, 3, 5, 100]
+        for (const millis of back) {
+          stage.call(Effect.scoped(Effect.zipRight(pool.exclusive("k"), Effect.sleep(millis))))
+          stage.settle()
+        }
+        const letGo = items.keep(1)
+        stage.advance(10)
+        stage.run(pool.invalidate(5))
+        stage.run(pool.resize("k", { max: 6, concurrency: 2, maxIdle: 2, idleTimeToLive: 1_000 }))
+        expect(items.closed).toEqual([5, 3, 2])
+        stage.advance(2_000)
+        expect(items.left).toEqual([1])
+        letGo()
+        stage.advance(1_000)
+        expect(items.left).toEqual([])
+      }
+    )
+  })
+
+  it("of an item that is probed anyway changes nothing of that, neither while it is kept nor after", () => {
+    const items = new Kept()
+    const probes: Array<number> = []
+    onBench(
+      (stage) => ({
+        ...items.options({ max: 1, idleTimeToLive: 1_000_000_000 }),
+        health: { probe: () => Effect.sync(() => probes.push(stage.now())), schedule: Schedule.spaced(1_000) }
+      }),
+      (bench) => {
+        borrow(bench)
+        bench.stage.advance(2_500)
+        const letGo = items.keep(1)
+        bench.stage.advance(2_000)
+        letGo()
+        bench.stage.advance(2_000)
+        expect(probes).toEqual([1_000, 2_000, 3_000, 4_000, 5_000, 6_000])
       }
     )
   })

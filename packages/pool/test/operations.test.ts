@@ -949,7 +949,46 @@ describe("a lease that is held for too long", () => {
   })
 })
 
+describe("items of one value", () => {
+  it("are all closed by invalidate, as long as one of them is there", () => {
+    const shared = {}
+    onBench(
+      () => ({ acquire: () => Effect.succeed(shared), config: { max: 2 } }),
+      (bench) => {
+        const { pool, stage } = bench
+        const [first, second] = [hold(bench), hold(bench)]
+        stage.run(first.lease.decide(Lease.Discard("it is dirty")))
+        first.giveBack()
+        second.giveBack()
+        expect(stage.run(pool.stats)).toMatchObject({ idle: 1, closed: { discarded: 1 } })
+        stage.run(pool.invalidate(shared))
+        expect(stage.run(pool.stats)).toMatchObject({ idle: 0, closed: { discarded: 1, invalidated: 1 } })
+      }
+    )
+  })
+})
+
 describe("an item that speaks while the pool looks at it", () => {
+  it("is not lent when it says that it must go, though it answers that it is open", () => {
+    const handles: Array<Pool.ItemHandle> = []
+    let looked = 0
+    onBench<number, never>(
+      () => ({
+        acquire: (_, handle) => Effect.sync(() => handles.push(handle)),
+        isOpen: (item) => {
+          looked += 1
+          if (item === 1 && looked === 3) handles[0]?.retire("now")
+          return true
+        }
+      }),
+      ({ pool, stage }) => {
+        expect(stage.run(pool.use("k", Effect.succeed))).toBe(1)
+        looked = 2
+        expect(stage.run(pool.use("k", Effect.succeed))).toBe(2)
+      }
+    )
+  })
+
   it("is heard: those who wait share what it says that it can bear", () => {
     let handle: Pool.ItemHandle | undefined
     onBench<number, never>(

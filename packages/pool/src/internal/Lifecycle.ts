@@ -190,7 +190,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     const failure = Cause.failureOption(cause)
     if (retryAfter === undefined || failure._tag === "None" || isOwnFailure(failure.value)) return 0
     const millis = this.ask(item, "retryAfter threw; the pause is the pool's own", undefined, retryAfter, failure.value)
-    return millis !== undefined && millis > 0 ? Math.min(millis * 1e6, Number.MAX_SAFE_INTEGER) : 0
+    return Number.isNaN(millis) ? 0 : Math.min((millis ?? 0) * 1e6, Number.MAX_SAFE_INTEGER)
   }
 
   private connectFailed(
