@@ -312,7 +312,7 @@ describe("a change of servers", () => {
         const failing = yield* Effect.fork(Effect.flip(who(mcp, "a")))
         while (failing.unsafePoll() === null) yield* TestClock.adjust(10)
         expect((yield* Fiber.join(failing))._tag).toBe("CircuitOpen")
-        expect(yield* mcp.status("a")).toMatchObject({ breaker: "open", lastError: { tag: "McpConnectError" } })
+        expect(yield* mcp.status("a")).toMatchObject({ breaker: "open", lastError: { _tag: "McpConnectError" } })
         yield* pool.setServers({ a: by("right") })
         expect(yield* mcp.status("a")).toMatchObject({ breaker: "closed", lastError: undefined })
         expect(yield* who(mcp, "a")).toBe("right")
