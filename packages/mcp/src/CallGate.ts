@@ -9,15 +9,7 @@ import { Deadlines, type Pool } from "@mooring/pool"
 import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import {
-  Around,
-  type Call,
-  type CallError,
-  type CallPath,
-  type Run,
-  type SourceError,
-  type ToolsOf
-} from "./CallPath.js"
+import type { Call, CallError, CallPath, Run, SourceError, ToolsOf } from "./CallPath.js"
 import { CallRate } from "./CallRate.js"
 import { isSame } from "./ConfigChange.js"
 import type { CallLimits, McpConnection } from "./McpConnection.js"
@@ -27,6 +19,7 @@ import type { ServerChange } from "./Registry.js"
 import type { Partition, ServerKey } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 import { TaskMismatch } from "./TaskError.js"
+import { Around } from "./ToolCall.js"
 
 /**
  * One gate for all paths of a client: that of its calls, and those of its sessions.

@@ -11,7 +11,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { type CallOptions, firstOf } from "./CallOptions.js"
+import type { CallOptions } from "./CallOptions.js"
 import { givenUp, remembering, unknownOf } from "./CallOutcome.js"
 import * as CallSpan from "./CallSpan.js"
 import type { CallLimits, CallToolError, McpConnection } from "./McpConnection.js"
@@ -20,7 +20,7 @@ import {
   type ConnectionLost,
   type HandlersRefused,
   type InvalidResult,
-  OutcomeUnknown,
+  type OutcomeUnknown,
   type OutputSchemaRefused,
   type RateLimited,
   type RequestError,
@@ -114,118 +114,6 @@ export interface Call<A> extends CallSpan.Called {
     | undefined
   /** The same with what the configuration of this server says of it; absent where that says nothing. */
   readonly at?: ((server: Server) => Call<A>) | undefined
-}
-
-/**
- * A call of a tool. A class, since objects in braces are dear on a busy path: see `Session`.
- *
- * @since 0.1.0
- * @category models
- */
-export class ToolCall implements Call<CallToolResult> {
-  readonly mayRunTwice: boolean | undefined
-  constructor(
-    readonly tool: string,
-    readonly args: Readonly<Record<string, unknown>> | undefined,
-    readonly limits: CallOptions | undefined,
-    /** What is said of it without the server's configuration. */
-    private readonly said: CallOptions | undefined
-  ) {
-    this.mayRunTwice = limits?.mayRunTwice
-  }
-
-  static make(server: Server, tool: string, args: ToolCall["args"], said: CallOptions | undefined): ToolCall {
-    return new ToolCall(tool, args, firstOf(said, server.tools?.get(tool)), said)
-  }
-
-  at(server: Server): ToolCall {
-    return ToolCall.make(server, this.tool, this.args, this.said)
-  }
-
-  get method() {
-    return "tools/call"
-  }
-
-  perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
-    return connection.callToolMasked(restore, this.tool, this.args, limits)
-  }
-
-  toolResult(given: CallToolResult): CallToolResult {
-    return given
-  }
-
-  unknown(key: ServerKey, cause: ConnectionLost | CallTimeout): OutcomeUnknown {
-    return new OutcomeUnknown({ server: key.toString(), tool: this.tool, cause })
-  }
-}
-
-/**
- * What a tool answered, and the connection that it answered on: only that knows what must not be shown of it.
- *
- * @since 0.1.0
- * @category models
- */
-export class Answered {
-  constructor(
-    readonly result: CallToolResult,
-    readonly connection: McpConnection
-  ) {}
-}
-
-/**
- * A call that is another one, but for what it gives.
- *
- * @since 0.1.0
- * @category models
- */
-export abstract class Around<Inner, A> implements Call<A> {
-  constructor(protected readonly call: Call<Inner>) {}
-
-  get method() {
-    return this.call.method
-  }
-
-  get tool() {
-    return this.call.tool
-  }
-
-  get limits() {
-    return this.call.limits
-  }
-
-  get mayRunTwice() {
-    return this.call.mayRunTwice
-  }
-
-  unknown(key: ServerKey, failure: ConnectionLost | CallTimeout): OutcomeUnknown | undefined {
-    return this.call.unknown?.(key, failure)
-  }
-
-  abstract perform(
-    restore: Pool.Restore,
-    connection: McpConnection,
-    limits: CallLimits | undefined
-  ): Effect.Effect<A, UseError>
-}
-
-/**
- * A call of a tool whose answer is read further.
- *
- * @since 0.1.0
- * @category models
- */
-export class TypedCall extends Around<CallToolResult, Answered> {
-  at(server: Server): TypedCall {
-    return new TypedCall(this.call.at?.(server) ?? this.call)
-  }
-
-  override perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
-    return Effect.map(this.call.perform(restore, connection, limits), (result) => new Answered(result, connection))
-  }
-
-  toolResult({ result }: Answered): CallToolResult | undefined {
-    return result
-  }
 }
 
 /**

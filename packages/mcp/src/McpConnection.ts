@@ -6,7 +6,6 @@
  * @since 0.1.0
  */
 import type { Pool } from "@mooring/pool"
-import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import type {
   CallToolResult,
   Implementation,
@@ -20,31 +19,28 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Answer from "./Answer.js"
 import * as CallUpdate from "./CallUpdate.js"
-import { ClientInfo } from "./ClientInfo.js"
-import * as ClientTransport from "./ClientTransport.js"
-import * as ConnectFailure from "./ConnectFailure.js"
-import * as HandledRequest from "./HandledRequest.js"
-import { McpConnector } from "./McpConnector.js"
+import * as Handshake from "./Handshake.js"
+import type { McpConnector } from "./McpConnector.js"
 import {
   HandlersRefused,
   malformedCode,
-  McpConnectError,
+  type McpConnectError,
   type RequestError,
   UnsupportedCapability
 } from "./McpError.js"
-import { type Handlers, McpHandlers, questions } from "./McpHandlers.js"
+import type { Handlers } from "./McpHandlers.js"
 import { isOffered, type McpList, type McpRequest } from "./McpRequest.js"
 import type { Listening, McpTransport } from "./McpTransport.js"
 import * as Pages from "./Pages.js"
-import type { RequestObserver, RequestOptions } from "./PendingRequest.js"
-import * as Redaction from "./Redaction.js"
+import type { RequestOptions } from "./PendingRequest.js"
 import type { RequestTrace } from "./RequestMessage.js"
 import * as ServerConfig from "./ServerConfig.js"
 import { logAnnotations, type ServerKey } from "./ServerKey.js"
-import * as ServerRequests from "./ServerRequests.js"
-import * as Session from "./Session.js"
+import type * as Session from "./Session.js"
 import type { SessionCounters } from "./SessionCounters.js"
 import type { SessionEvent } from "./SessionEvent.js"
+
+export type { Options } from "./Handshake.js"
 
 /**
  * How long a call may take.
@@ -177,19 +173,6 @@ export interface McpConnection {
 }
 
 /**
- * What whoever opens a connection can say of it.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Options {
-  /** Its number among the connections of its pool; stands in log lines as `mcp.connection`. */
-  readonly number?: number | undefined
-  /** Hears how each request ended. Default: nobody. */
-  readonly observer?: RequestObserver | undefined
-}
-
-/**
  * Opens a transport and does the handshake, both within the server's `connectTimeout` (stdio 60 s, HTTP 10 s). Fails
  * with `McpConnectError`. A server that exits, refuses or says nothing fails for good (`retryable: false`), so that
  * nobody waits for a second try; one that could not be reached, as the connector says.
@@ -203,108 +186,21 @@ export interface Options {
 export const make = (
   key: ServerKey,
   config: ServerConfig.ServerConfig,
-  options: Options = {}
+  options: Handshake.Options = {}
 ): Effect.Effect<McpConnection, McpConnectError, Scope.Scope | McpConnector> => {
   const settings = ServerConfig.resolve(config)
-  const server = key.toString()
-  const attempt: ConnectFailure.Attempt = {
-    phase: ServerConfig.isStdio(config) ? "spawn" : "dial",
-    transport: undefined,
-    junk: []
-  }
-  return connect(key, config, settings, attempt, options).pipe(
-    Effect.timeoutFail({
-      duration: settings.connectTimeout,
-      onTimeout: () =>
-        new McpConnectError({
-          server,
-          phase: attempt.phase,
-          reason: ConnectFailure.unanswered(attempt, config, settings.connectTimeout),
-          retryable: false,
-          stderr: attempt.transport?.diagnostics?.()
-        })
-    }),
-    Effect.annotateLogs(logAnnotations(key, options.number))
+  const { number } = options
+  return Handshake.make(key, config, settings, options).pipe(
+    Effect.map((greeted) => new Live({ ...greeted, key, number, settings })),
+    Effect.annotateLogs(logAnnotations(key, number))
   )
 }
 
-const connect = (
-  key: ServerKey,
-  config: ServerConfig.ServerConfig,
-  settings: ServerConfig.Settings,
-  attempt: ConnectFailure.Attempt,
-  { number, observer }: Options
-): Effect.Effect<McpConnection, McpConnectError, Scope.Scope | McpConnector> =>
-  Effect.gen(function* () {
-    const server = key.toString()
-    const redaction = Redaction.make(ServerConfig.secrets(config))
-    const connector = yield* McpConnector
-    const transport = yield* connector.open(key, config)
-    const clean = (text: string) => Redaction.passage(redaction, transport.clean?.(text) ?? text)
-    attempt.transport = transport
-    attempt.phase = "handshake"
-    const session = yield* Session.make(transport, { server, clean, observer })
-    session.listen({
-      event: (event) => {
-        if (event._tag === "Junk" && attempt.junk.length === 0) attempt.junk.push(event.reason)
-      }
-    })
-    const service = yield* McpHandlers
-    const asked = new Set(config.mayAsk ?? questions(service.handlers))
-    const ties = () => transport.ties?.() ?? false
-    const requests =
-      asked.size === 0
-        ? undefined
-        : yield* ServerRequests.make({ session, key, number, questions: asked, service, ties })
-    const capabilities = HandledRequest.capabilities(asked)
-    const client = new Client(yield* ClientInfo, { capabilities, jsonSchemaValidator: noValidator })
-    // Late, unknown or unreadable messages: the session has counted them, and none is fatal.
-    client.onerror = () => {}
-    const beside = ClientTransport.make(session, (version) => {
-      transport.setProtocolVersion?.(version)
-      if (requests !== undefined) requests.greeted = true
-    })
-    const isProcess = ServerConfig.isStdio(config)
-    yield* handshake(client, beside, session, (cause) =>
-      ConnectFailure.refused(server, isProcess, transport, clean, cause)
-    )
-    // What the application answers may be asked at any time, not only in the response to a call.
-    if ([...questions(service.handlers)].some((question) => asked.has(question))) transport.listen?.()
-    const protocolVersion = beside.protocolVersion()
-    return new Live({ key, number, settings, transport, session, requests, client, protocolVersion })
-  })
-
-const handshake = (
-  client: Client,
-  transport: ClientTransport.ClientTransport,
-  session: Session.Session,
-  refused: (cause: unknown) => McpConnectError
-): Effect.Effect<void, McpConnectError> =>
-  Effect.async<void, McpConnectError>((resume) => {
-    let ended: ClientTransport.NotDelivered | undefined
-    session.listen({
-      closed: (reason, cause) => {
-        ended = new ClientTransport.NotDelivered({ reason, delivery: "Unknown", fatal: true, cause })
-      }
-    })
-    // No deadline of the SDK's: when it passes, the SDK cancels `initialize`, which the specification forbids.
-    client.connect(transport, { timeout: longestTimer }).then(
-      () => resume(ended === undefined ? Effect.void : Effect.fail(refused(ended))),
-      (cause: unknown) => resume(Effect.fail(refused(ended ?? cause)))
-    )
-  })
-
 /** What one connection is made of. */
-interface Parts {
+interface Parts extends Handshake.Greeted {
   readonly key: ServerKey
   readonly number: number | undefined
   settings: Timeouts
-  readonly transport: McpTransport
-  readonly session: Session.Session
-  /** Absent where the server may ask nothing. */
-  readonly requests: ServerRequests.ServerRequests | undefined
-  readonly client: Client
-  readonly protocolVersion: string
 }
 
 class Live implements McpConnection {
@@ -520,12 +416,4 @@ class ToolParams {
   ) {
     this.arguments = args
   }
-}
-
-/** The longest that a timer of JavaScript can run. Milliseconds. */
-const longestTimer = 2 ** 31 - 1
-
-/** Results are checked here, never by the SDK's `Client`, whose default would load a compiler for each connection. */
-const noValidator = {
-  getValidator: () => () => ({ valid: false as const, data: undefined, errorMessage: "not used" })
 }

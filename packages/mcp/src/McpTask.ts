@@ -16,7 +16,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { Around, type Call, type CallError, type CallOptions, type Run, type ToolCall } from "./CallPath.js"
+import type { Call, CallError, CallOptions, Run } from "./CallPath.js"
 import { closedReason } from "./internal/ClosedReason.js"
 import type { CallLimits, McpConnection } from "./McpConnection.js"
 import { ProtocolError } from "./McpError.js"
@@ -25,6 +25,7 @@ import { RequestCall } from "./RequestCall.js"
 import type { Server } from "./Servers.js"
 import { TaskCancelled, TaskLost, TaskTimeout } from "./TaskError.js"
 import * as TaskRequest from "./TaskRequest.js"
+import { Around, type ToolCall } from "./ToolCall.js"
 
 /**
  * What can be said of a call that runs as a task. Time limits are those of the request that begins it.

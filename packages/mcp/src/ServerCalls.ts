@@ -33,6 +33,7 @@ import { ListCall, RequestCall } from "./RequestCall.js"
 import * as SchemaReason from "./SchemaReason.js"
 import type { Server } from "./Servers.js"
 import * as TaskRequest from "./TaskRequest.js"
+import { type Answered, ToolCall, TypedCall } from "./ToolCall.js"
 import * as ToolResult from "./ToolResult.js"
 
 /**
@@ -154,7 +155,7 @@ export const toolCall = (
   args: Readonly<Record<string, unknown>> | undefined,
   own: CallPath.CallOptions | undefined,
   options: CallPath.CallOptions | undefined
-): CallPath.ToolCall => CallPath.ToolCall.make(server, tool, args, firstOf(options, own))
+): ToolCall => ToolCall.make(server, tool, args, firstOf(options, own))
 
 /**
  * Runs a tool as a task. See `McpClient.Service`.
@@ -210,7 +211,7 @@ export const typed = <Args, A, E>(
     const call = toolCall(server, tool.name, encoded, tool.options, options)
     const { reconcile } = tool
     if (reconcile === undefined) {
-      return Effect.flatMap(run(new CallPath.TypedCall(call)), (answered) => read(server, tool, answered))
+      return Effect.flatMap(run(new TypedCall(call)), (answered) => read(server, tool, answered))
     }
     const reconciling = new ReconcilingCall<A>(call, (failure, again) => reconcile(args, failure, make(server, again)))
     return Effect.flatMap(run(reconciling), (ended) =>
@@ -228,8 +229,8 @@ type Reconcile<A> = (
   run: CallPath.Run<CallPath.SourceError>
 ) => Effect.Effect<Reconciled.Reconciled<A>, unknown>
 
-class ReconcilingCall<A> extends CallPath.TypedCall implements CallPath.Call<CallPath.Answered | Found<A>> {
-  readonly reconcile: Reconcile<CallPath.Answered | Found<A>>
+class ReconcilingCall<A> extends TypedCall implements CallPath.Call<Answered | Found<A>> {
+  readonly reconcile: Reconcile<Answered | Found<A>>
 
   constructor(
     call: CallPath.Call<CallToolResult>,
@@ -246,7 +247,7 @@ class ReconcilingCall<A> extends CallPath.TypedCall implements CallPath.Call<Cal
     return new ReconcilingCall(this.call.at?.(server) ?? this.call, this.ask)
   }
 
-  override toolResult(ended: CallPath.Answered | Found<A>): CallToolResult | undefined {
+  override toolResult(ended: Answered | Found<A>): CallToolResult | undefined {
     return ended instanceof Found ? undefined : super.toolResult(ended)
   }
 }
@@ -270,7 +271,7 @@ const encode = <Args, A>(
 const read = <Args, A>(
   server: Server,
   tool: McpTool.McpTool<Args, A>,
-  { connection, result }: CallPath.Answered
+  { connection, result }: Answered
 ): Effect.Effect<A, ToolFailed | InvalidResult> => {
   if (result.isError === true) {
     const said = connection.clean(ToolResult.textOf(result))
