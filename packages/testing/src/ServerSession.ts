@@ -196,9 +196,7 @@ class Session<R> implements McpMemory.ServerEnd {
 
   private offered(request: JSONRPCRequest): Effect.Effect<Record<string, unknown>, Refusal, R> | undefined {
     if (request.method === "tools/list") {
-      const { pageSize, tools } = this.server.server
-      const definitions = tools.map(({ definition }) => definition)
-      return page("tools", definitions, pageSize, request.params?.["cursor"])
+      return page("tools", this.server.definitions, this.server.server.pageSize, request.params?.["cursor"])
     }
     const { connection, key } = this.client
     return this.server.offer.answer(request, { server: key.server, partition: key.partition, connection })

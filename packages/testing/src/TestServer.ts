@@ -153,11 +153,9 @@ export class RunningServer<out R = never> {
     return script
   }
 
-  /** The tools of the page that begins at `offset`, and where the next one begins. */
-  page(offset: number): { readonly tools: Array<Tool>; readonly next: number | undefined } {
-    const end = offset + this.server.pageSize
-    const tools = this.listed.slice(offset, end).map((tool) => tool.definition)
-    return { tools, next: end < this.listed.length ? end : undefined }
+  /** The tools that it has now, as it lists them. */
+  get definitions(): ReadonlyArray<Tool> {
+    return this.listed.map(({ definition }) => definition)
   }
 
   /** What it runs by this name. */
