@@ -74,7 +74,8 @@ export const make = <E = never, R = never>(
   uri: string,
   content: Content | ((context: AskContext) => Effect.Effect<Content, E, R>),
   options: ResourceOptions = {}
-): TestResource<R> => {
+  // Not to be taken from where it is used, or what needs nothing would seem to need what nobody knows.
+): TestResource<NoInfer<R>> => {
   const definition: Resource = { uri, ...described(uri, options) }
   const contentFor = typeof content === "function" ? content : () => Effect.succeed(content)
   return {
