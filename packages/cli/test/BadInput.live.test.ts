@@ -96,7 +96,7 @@ describe.concurrent("bad input: configuration", () => {
           mcpServers: { filesystem: here.server("silent"), memory: here.server("silent") }
         })
         const ran = yield* here.mooring(["tools", "filesytem", "--config", file])
-        yield* refused(here, ran, 2, ['"filesytem"', 'Did you mean "filesystem"?'])
+        yield* refused(here, ran, 2, ['"filesytem"', 'did you mean "filesystem"?'])
       })
     )
   )
