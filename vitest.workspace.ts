@@ -30,6 +30,10 @@ export default defineConfig({
         root: root + folder,
         include: ["test/**/*.test.ts"],
         setupFiles: [`${root}scripts/vitest-setup.ts`],
+        // Properties compute for seconds and live tests wait for real processes, on a machine that may be slow and busy: the
+        // limit is there for what hangs.
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
         benchmark: { include: ["bench/**/*.bench.ts"] }
       }
     }))
