@@ -38,15 +38,18 @@ const recording = (open: Set<Opened>, connects: Map<string, Array<ServerConfig.S
       open: (key, config) =>
         Effect.suspend(() => {
           const opened = { key, config }
-          // Servers count their connections from 1.
-          connects.set(key.server, [...(connects.get(key.server) ?? []), config])
           // However it is isolated when it is opened, its key says so.
           expect(key.partition === ServerKey.sharedPartition).toBe(config.isolation !== "perPartition")
           const remembered = Effect.acquireRelease(
             Effect.sync(() => open.add(opened)),
             () => Effect.sync(() => open.delete(opened))
           )
-          return Effect.zipRight(remembered, connect(key, config))
+          const counted = Effect.suspend(() => {
+            // Servers count their connections from 1, those that are called off before they reach them left out.
+            connects.set(key.server, [...(connects.get(key.server) ?? []), config])
+            return connect(key, config)
+          })
+          return Effect.zipRight(remembered, counted)
         })
     })
   })
