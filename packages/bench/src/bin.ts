@@ -6,17 +6,16 @@ import { parseArgs } from "node:util"
 import Table from "cli-table3"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Benchmark, Report } from "./Goal.js"
-import { B1 } from "./goals/B1.js"
-import { B2 } from "./goals/B2.js"
-import { FreshCalls } from "./goals/FreshCalls.js"
-import { HttpCalls } from "./goals/HttpCalls.js"
-import { StdioCalls } from "./goals/StdioCalls.js"
-
-const benchmarks: ReadonlyArray<Benchmark> = [B1, B2, StdioCalls, HttpCalls, FreshCalls]
+import { benchmarks } from "./benchmarks.js"
+import type { Options, Report } from "./Goal.js"
 
 const { values } = parseArgs({
-  options: { only: { type: "string" }, json: { type: "string" }, full: { type: "boolean", default: false } }
+  options: {
+    only: { type: "string" },
+    json: { type: "string" },
+    seed: { type: "string" },
+    full: { type: "boolean", default: false }
+  }
 })
 const wanted = values.only?.split(",").map((id) => id.trim().toUpperCase())
 const ids = [...new Set(benchmarks.flatMap((benchmark) => benchmark.ids))]
@@ -25,7 +24,10 @@ if (unknown.length > 0) {
   process.stderr.write(`No benchmark ${unknown.join(", ")}; there are ${ids.join(", ")}\n`)
   process.exit(2)
 }
-const options = values.full ? { rounds: 41, roundMs: 400 } : { rounds: 15, roundMs: 150 }
+const seed = Number(values.seed ?? 1)
+const options: Options = values.full
+  ? { rounds: 41, roundMs: 400, full: true, seed }
+  : { rounds: 15, roundMs: 150, full: false, seed }
 
 const print = (report: Report): void => {
   for (const scenario of report.scenarios) {
