@@ -36,11 +36,11 @@ const tooLong = (bytes: number): string =>
  * @category models
  */
 export class TextBody implements HttpBody {
-  private readonly chunks: Array<Uint8Array> = []
+  private readonly utf8 = new Utf8()
+  private readonly parts: Array<string> = []
   private length = 0
-  /** Of the chunks, those at the end that were not put together, and their bytes. */
+  /** Of the parts, those at the end that were not put together. */
   private loose = 0
-  private looseBytes = 0
 
   constructor(
     private readonly maxBytes: number,
@@ -51,23 +51,20 @@ export class TextBody implements HttpBody {
     if (this.length > this.maxBytes) return
     this.length += chunk.length
     if (this.length > this.maxBytes) {
-      this.chunks.length = 0
-      this.reader.unfit(tooLong(this.maxBytes))
-    } else {
-      this.chunks.push(chunk)
-      this.looseBytes += chunk.length
-      if (++this.loose === maxLoose) this.gather()
+      this.parts.length = 0
+      return this.reader.unfit(tooLong(this.maxBytes))
     }
-  }
-
-  /** A chunk of one byte takes a hundred: of those that a server cuts so small, not all are kept. */
-  private gather(): void {
-    this.chunks.push(joined(this.chunks.splice(-maxLoose), this.looseBytes))
-    this.loose = this.looseBytes = 0
+    this.parts.push(this.utf8.decode(chunk))
+    // Of chunks that a server cuts small, not all are kept: each takes many times its bytes.
+    if (++this.loose < maxLoose) return
+    this.parts.push(this.parts.splice(-maxLoose).join(""))
+    this.loose = 0
   }
 
   end(): void {
-    if (this.length <= this.maxBytes) this.reader.text(decode(this.chunks, this.length))
+    if (this.length > this.maxBytes) return
+    this.parts.push(this.utf8.end())
+    this.reader.text(this.parts.join(""))
   }
 }
 
@@ -98,8 +95,7 @@ export class EventBody implements HttpBody {
   private nonsense = 0
   private afterReturn = false
   private over = false
-  private decoder: TextDecoder | undefined
-  private first = true
+  private readonly utf8 = new Utf8()
 
   constructor(
     private readonly maxBytes: number,
@@ -128,7 +124,7 @@ export class EventBody implements HttpBody {
     if (this.over) return
     this.bytes += chunk.length
     try {
-      this.parser.feed(this.lines(this.decode(chunk)))
+      this.parser.feed(this.lines(this.utf8.decode(chunk)))
     } catch (error) {
       if (error !== enough) throw error
       this.stop("sent a stream of events that is none")
@@ -154,18 +150,6 @@ export class EventBody implements HttpBody {
     if (text !== "") this.afterReturn = text.endsWith("\r")
     return rest.replaceAll(/\r\n?/g, "\n")
   }
-
-  private decode(chunk: Uint8Array): string {
-    // A chunk that ends with a whole character, as nearly all do, needs no decoder of its own.
-    const last = chunk[chunk.length - 1] ?? 0
-    const text =
-      this.decoder === undefined && last < 0x80
-        ? decoder.decode(chunk)
-        : (this.decoder ??= makeDecoder()).decode(chunk, { stream: true })
-    const begins = this.first && text.startsWith(byteOrderMark)
-    if (text !== "") this.first = false
-    return begins ? text.slice(1) : text
-  }
 }
 
 /**
@@ -184,7 +168,7 @@ export class ExcerptBody implements HttpBody {
   ) {}
 
   data(chunk: Uint8Array): void {
-    this.chunks.push(chunk)
+    this.chunks.push(new Uint8Array(chunk))
     this.length += chunk.length
     if (this.length >= this.maxBytes) this.whole()
   }
@@ -195,7 +179,8 @@ export class ExcerptBody implements HttpBody {
 
   /** What has come. */
   text(): string {
-    return decode(this.chunks, this.length)
+    const utf8 = new Utf8()
+    return this.chunks.map((chunk) => utf8.decode(chunk)).join("") + utf8.end()
   }
 }
 
@@ -206,23 +191,35 @@ const maxLoose = 256
 const maxNonsense = 1000
 const enough = new Error("enough of what is no line of an event")
 
+/** UTF-8 as text, by chunks, without the mark that may stand at its beginning. */
+class Utf8 {
+  private decoder: TextDecoder | undefined
+  private first = true
+
+  decode(chunk: Uint8Array): string {
+    // A chunk that ends with a whole character, as nearly all do, needs no decoder of its own.
+    const last = chunk[chunk.length - 1] ?? 0
+    return this.unmarked(
+      this.decoder === undefined && last < 0x80
+        ? decoder.decode(chunk)
+        : (this.decoder ??= makeDecoder()).decode(chunk, { stream: true })
+    )
+  }
+
+  /** What a character that was cut off is shown as. */
+  end(): string {
+    return this.decoder === undefined ? "" : this.unmarked(this.decoder.decode())
+  }
+
+  private unmarked(text: string): string {
+    const begins = this.first && text.startsWith(byteOrderMark)
+    if (text !== "") this.first = false
+    return begins ? text.slice(1) : text
+  }
+}
+
 const byteOrderMark = "\ufeff"
 
 // The mark is kept, since it may stand at the beginning of any chunk; at the beginning of a body it is taken off.
 const makeDecoder = () => new TextDecoder("utf-8", { ignoreBOM: true })
 const decoder = makeDecoder()
-
-const decode = (chunks: ReadonlyArray<Uint8Array>, length: number): string => {
-  const text = decoder.decode(chunks.length === 1 ? chunks[0] : joined(chunks, length))
-  return text.startsWith(byteOrderMark) ? text.slice(1) : text
-}
-
-const joined = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, at)
-    at += chunk.length
-  }
-  return whole
-}

@@ -1,6 +1,6 @@
 /**
- * What carries HTTP requests for `HttpTransport`, which knows MCP and no sockets: `undici` on Node, `@effect/platform`'s
- * `HttpClient` elsewhere. A carrier reaches one origin and knows nothing of MCP. Everything is told by synchronous
+ * What carries HTTP requests for `HttpTransport`, which knows MCP and no sockets: sockets of our own on Node,
+ * `@effect/platform`'s `HttpClient` elsewhere. A carrier reaches one origin and knows nothing of MCP. Everything is told by synchronous
  * calls, so that a request costs neither a fiber nor a stream.
  *
  * @since 0.1.0
@@ -80,7 +80,7 @@ export interface HttpSink {
   starting(): boolean
   /** The response has begun. Informational responses are not told. */
   head(head: HttpHead): void
-  /** Decoded bytes of the body. */
+  /** Decoded bytes of the body. They are the carrier's again when this returns: who keeps them, copies. */
   data(chunk: Uint8Array): void
   /** The response is whole. */
   end(): void

@@ -9,7 +9,7 @@ import * as ContractSdk from "./fixtures/ContractSdk.js"
 // The contract holds 20 calls at once, and looks at them by another.
 const settings = Layer.succeed(HttpSettings.HttpSettings, { ...HttpSettings.defaults, sockets: 32 })
 const connectors = {
-  undici: NodeConnector.layer.pipe(Layer.provide(settings)),
+  sockets: NodeConnector.layer.pipe(Layer.provide(settings)),
   fetch: McpHttp.layer.pipe(Layer.provide([settings, FetchHttpClient.layer]))
 }
 

@@ -121,7 +121,7 @@ const bomb = gzipSync(Buffer.alloc(10 * 1024 * 1024, 32))
 const compressed = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\ncontent-length: ${bomb.length}\r\n\r\n`
 
 const kinds: Readonly<Record<string, (settings?: Settings) => Layer.Layer<McpConnector.McpConnector>>> = {
-  undici: (settings) => connector(settings),
+  sockets: (settings) => connector(settings),
   fetch: (settings) => portable(FetchHttpClient.layer, settings),
   "node:http": (settings) => portable(NodeHttpClient.layer, settings)
 }
@@ -222,7 +222,7 @@ for (const [name, on] of Object.entries(kinds)) {
   })
 }
 
-describe("what is compressed, on undici", () => {
+describe("what is compressed, on our own sockets", () => {
   const unasked = faultsOn(connector())
   const fault = faultsOn(connector({}, { compression: true }))
   unasked(

@@ -14,7 +14,7 @@ import { inspect } from "node:util"
 import * as FaultyHttp from "./fixtures/FaultyHttp.js"
 
 const carriers: Readonly<Record<string, Layer.Layer<McpConnector.McpConnector>>> = {
-  undici: NodeConnector.layer,
+  sockets: NodeConnector.layer,
   fetch: McpHttp.layer.pipe(Layer.provide(FetchHttpClient.layer)),
   "node:http": McpHttp.layer.pipe(Layer.provide(NodeHttpClient.layer))
 }

@@ -10,7 +10,7 @@ import * as FaultyHttp from "./fixtures/FaultyHttp.js"
 
 const settings = Layer.succeed(HttpSettings.HttpSettings, { ...HttpSettings.defaults, sockets: 65 })
 const connectors: Readonly<Record<string, Layer.Layer<McpConnector.McpConnector>>> = {
-  undici: NodeConnector.layer.pipe(Layer.provide(settings)),
+  sockets: NodeConnector.layer.pipe(Layer.provide(settings)),
   fetch: McpHttp.layer.pipe(Layer.provide([settings, FetchHttpClient.layer]))
 }
 

@@ -15,7 +15,7 @@ const settings = Layer.succeed(HttpSettings.HttpSettings, {
   reopen: { ...HttpSettings.defaults.reopen, first: "100 millis" }
 })
 const connectors = {
-  "on undici": NodeConnector.layer.pipe(Layer.provide(settings)),
+  "on our own sockets": NodeConnector.layer.pipe(Layer.provide(settings)),
   "on fetch": McpHttp.layer.pipe(Layer.provide([settings, FetchHttpClient.layer])),
   "on node:http": McpHttp.layer.pipe(Layer.provide([settings, NodeHttpClient.layer]))
 }

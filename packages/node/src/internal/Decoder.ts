@@ -1,7 +1,6 @@
 /**
  * Decompresses the body of a response as it comes, no faster than it is read. Owned by the flight that made it.
  */
-import type { Dispatcher } from "undici"
 import * as zlib from "node:zlib"
 
 export interface Decoder {
@@ -9,6 +8,12 @@ export interface Decoder {
   end(): void
   /** Nothing is told any more. */
   stop(): void
+}
+
+/** Where what is compressed comes from. */
+export interface Source {
+  pause(): void
+  resume(): void
 }
 
 /** Who takes what was decompressed. */
@@ -29,11 +34,7 @@ const makers: ReadonlyMap<string, () => zlib.Gunzip | zlib.BrotliDecompress> = n
 ])
 
 /** The decoder of one encoding; none for what is not compressed, or in a way that was not asked for. */
-export const decoderOf = (
-  encoding: string | undefined,
-  controller: Dispatcher.DispatchController,
-  reader: Reader
-): Decoder | undefined => {
+export const decoderOf = (encoding: string | undefined, source: Source, reader: Reader): Decoder | undefined => {
   const stream = encoding === undefined ? undefined : makers.get(encoding.trim().toLowerCase())?.()
   if (stream === undefined) return undefined
   let stopped = false
@@ -47,11 +48,12 @@ export const decoderOf = (
     if (!stopped) reader.failed(error)
   })
   stream.on("drain", () => {
-    if (!stopped) controller.resume()
+    if (!stopped) source.resume()
   })
   return {
     write: (chunk) => {
-      if (!stopped && !stream.write(chunk)) controller.pause()
+      // It is read later, and the chunk is ours only now.
+      if (!stopped && !stream.write(Buffer.from(chunk))) source.pause()
     },
     end: () => stream.end(),
     stop: () => {

@@ -1,101 +1,103 @@
 /**
- * One request on a socket, as `undici` tells of it, and as an `HttpSink` wants to hear of it. It is over once: its
- * response ended, it failed, or it was aborted. Whoever sends it says when its socket is free.
+ * One request on a socket, and what an `HttpSink` hears of it. It is over once: its response ended, it failed, or it was
+ * aborted. Whoever carries it says what happens, and when its socket is free.
  */
 import type { HttpCarrier } from "@mooring/mcp"
-import type { Dispatcher } from "undici"
-import { decoderOf, type Decoder } from "./Decoder.js"
+import { decoderOf, type Decoder, type Source } from "./Decoder.js"
 import * as SocketFailure from "./SocketFailure.js"
 
-/** What a flight needs of whoever sent it. */
-export interface Runway {
+/** What holds for all that goes one way. */
+export interface Route {
   readonly decompresses: boolean
   /** The proxy's address, fit to be shown: who refuses a connection is the proxy then, and not the server. */
   readonly proxy: string | undefined
+}
+
+/** What carries a flight. */
+export interface Runway extends Source {
+  /** The flight is not wanted any more, before it has begun. */
+  unboard(): void
   /** The flight failed, or is not wanted: its socket must not be used again. */
   discard(): void
 }
 
-export class Flight implements Dispatcher.DispatchHandler, HttpCarrier.HttpFlight, HttpCarrier.HttpHead {
-  status = 0
+export class Flight implements HttpCarrier.HttpFlight {
+  runway: Runway | undefined
   /** `whole`: the response has ended, and the socket is about to be free. */
-  private state: "flying" | "whole" | "over" = "flying"
-  private started = false
+  private state: "waiting" | "flying" | "whole" | "over" = "waiting"
   private freed = false
-  private headers: Readonly<Record<string, string | Array<string> | undefined>> = {}
   private decoder: Decoder | undefined
 
   constructor(
-    private readonly runway: Runway,
+    private readonly route: Route,
     private readonly sink: HttpCarrier.HttpSink
   ) {}
 
-  header(name: string): string | undefined {
-    if (this.decoder !== undefined && name === "content-encoding") return undefined
-    const value = this.headers[name]
-    return typeof value === "string" ? value : value?.join(", ")
-  }
-
   abort(): void {
-    if (this.state === "over") return
-    if (this.state === "whole") {
-      // Only what was being decompressed is left, and nothing more will be heard of that.
-      this.decoder?.stop()
-      this.decoder = undefined
-      return this.land()
-    }
-    this.state = "over"
+    const { state } = this
+    if (state === "over") return
     this.decoder?.stop()
-    this.runway.discard()
+    this.decoder = undefined
+    // Of one that is whole, only what was being decompressed is left, and nothing more will be heard of that.
+    if (state === "whole") return this.land()
+    this.state = "over"
+    if (state === "waiting") this.runway?.unboard()
+    else this.runway?.discard()
     this.sink.gone()
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    if (this.state !== "flying") return controller.abort(unwanted)
-    if (this.sink.starting()) this.started = true
-    else {
-      this.abort()
-      controller.abort(unwanted)
+  /** The first byte is about to leave. Whether it may; if not, the flight is over. */
+  begin(): boolean {
+    if (this.state !== "waiting") return false
+    if (this.sink.starting()) {
+      this.state = "flying"
+      return true
     }
+    this.state = "over"
+    this.sink.gone()
+    return false
   }
 
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    headers: Readonly<Record<string, string | Array<string> | undefined>>
-  ): void {
-    if (status < 200 || this.state !== "flying") return
-    this.status = status
-    this.headers = headers
-    if (this.runway.decompresses) {
-      this.decoder = decoderOf(this.header("content-encoding"), controller, {
-        data: (chunk) => this.sink.data(chunk),
-        end: () => {
-          this.decoder = undefined
-          this.sink.end()
-          this.land()
-        },
-        failed: (error) => this.fail(SocketFailure.fromError(error, true, this.runway.proxy))
-      })
-    }
-    this.sink.head(this)
+  head(head: HttpCarrier.HttpHead): void {
+    const { runway } = this
+    if (this.state !== "flying" || runway === undefined) return
+    if (!this.route.decompresses) return this.sink.head(head)
+    this.decoder = decoderOf(head.header("content-encoding"), runway, {
+      data: (chunk) => this.sink.data(chunk),
+      end: () => {
+        this.decoder = undefined
+        this.sink.end()
+        this.land()
+      },
+      failed: (error) => this.failed(error)
+    })
+    this.sink.head(this.decoder === undefined ? head : decoded(head))
   }
 
-  onResponseData(_: Dispatcher.DispatchController, chunk: Uint8Array): void {
+  data(chunk: Uint8Array): void {
     if (this.state !== "flying") return
     if (this.decoder === undefined) this.sink.data(chunk)
     else this.decoder.write(chunk)
   }
 
-  onResponseEnd(): void {
+  end(): void {
     if (this.state !== "flying") return
     this.state = "whole"
     if (this.decoder === undefined) this.sink.end()
     else this.decoder.end()
   }
 
-  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
-    if (this.state !== "over") this.fail(SocketFailure.fromError(error, this.started, this.runway.proxy))
+  /** Does nothing once the response is whole, but for what cannot be decompressed. */
+  failed(error: unknown): void {
+    const { state } = this
+    if (state === "over" || (state === "whole" && this.decoder === undefined)) return
+    this.state = "over"
+    this.decoder?.stop()
+    this.decoder = undefined
+    // The socket of one that is whole may be another's by now.
+    if (state === "flying") this.runway?.discard()
+    this.sink.failed(SocketFailure.fromError(error, state !== "waiting", this.route.proxy))
+    this.sink.gone()
   }
 
   /** The socket can be used again. */
@@ -109,15 +111,10 @@ export class Flight implements Dispatcher.DispatchHandler, HttpCarrier.HttpFligh
     this.state = "over"
     this.sink.gone()
   }
-
-  private fail(failure: HttpCarrier.CarrierFailure): void {
-    if (this.state === "over") return
-    this.state = "over"
-    this.decoder?.stop()
-    this.runway.discard()
-    this.sink.failed(failure)
-    this.sink.gone()
-  }
 }
 
-const unwanted = new Error("the request is not wanted any more")
+/** What is decompressed is told as what it is then. */
+const decoded = (head: HttpCarrier.HttpHead): HttpCarrier.HttpHead => ({
+  status: head.status,
+  header: (name) => (name === "content-encoding" ? undefined : head.header(name))
+})

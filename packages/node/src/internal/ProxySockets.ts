@@ -5,7 +5,7 @@
  */
 import type { HttpCarrier } from "@mooring/mcp"
 import type { buildConnector, Dispatcher, ProxyAgent } from "undici"
-import { Flight, type Runway } from "./Flight.js"
+import { Flight, type Route, type Runway } from "./Flight.js"
 
 export interface Options {
   readonly origin: string
@@ -16,15 +16,17 @@ export interface Options {
   readonly ProxyAgent: typeof ProxyAgent
 }
 
-export class ProxySockets {
+export class ProxySockets implements Route {
+  readonly decompresses: boolean
+  readonly proxy: string
   private readonly agent: Dispatcher
-  /** Without credentials. */
-  private readonly shown: string
 
   constructor(private readonly options: Options) {
-    const { connect, proxy } = options
+    const { connect, decompresses, proxy } = options
     const { host, protocol } = new URL(proxy)
-    this.shown = `${protocol}//${host}`
+    this.decompresses = decompresses
+    // Without credentials.
+    this.proxy = `${protocol}//${host}`
     this.agent = new options.ProxyAgent({
       uri: proxy,
       connect,
@@ -37,10 +39,13 @@ export class ProxySockets {
 
   send(request: HttpCarrier.HttpRequest, sink: HttpCarrier.HttpSink): HttpCarrier.HttpFlight {
     const { body, headers, method, path } = request
-    const flight = new ProxiedFlight(new Strip(this.options.decompresses, this.shown), sink)
+    const flight = new Flight(this, sink)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its type lacks `readonly`
     const list = headers as Array<string>
-    this.agent.dispatch({ origin: this.options.origin, method, path, headers: list, body: body ?? null }, flight)
+    this.agent.dispatch(
+      { origin: this.options.origin, method, path, headers: list, body: body ?? null },
+      new Proxied(flight)
+    )
     return flight
   }
 
@@ -49,36 +54,60 @@ export class ProxySockets {
   }
 }
 
-/** Nobody but `undici` knows the socket: what is to be discarded, its controller aborts. */
-class Strip implements Runway {
-  controller: Dispatcher.DispatchController | undefined
+/** A flight as `undici` tells of it. Nobody else knows the socket: what is to be discarded, its controller aborts. */
+class Proxied implements Dispatcher.DispatchHandler, Runway {
+  private controller: Dispatcher.DispatchController | undefined
 
-  constructor(
-    readonly decompresses: boolean,
-    readonly proxy: string
-  ) {}
+  constructor(private readonly flight: Flight) {
+    flight.runway = this
+  }
+
+  /** It is asked when its turn comes. */
+  unboard(): void {}
 
   discard(): void {
-    this.controller?.abort(new Error("the request is not wanted any more"))
-  }
-}
-
-class ProxiedFlight extends Flight {
-  constructor(
-    private readonly strip: Strip,
-    sink: HttpCarrier.HttpSink
-  ) {
-    super(strip, sink)
+    this.controller?.abort(unwanted)
   }
 
-  override onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.strip.controller = controller
-    super.onRequestStart(controller)
+  pause(): void {
+    this.controller?.pause()
   }
 
-  override onResponseEnd(): void {
-    super.onResponseEnd()
+  resume(): void {
+    this.controller?.resume()
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller
+    if (!this.flight.begin()) controller.abort(unwanted)
+  }
+
+  onResponseStart(
+    _: Dispatcher.DispatchController,
+    status: number,
+    headers: Readonly<Record<string, string | Array<string> | undefined>>
+  ): void {
+    if (status < 200) return
+    const header = (name: string) => {
+      const value = headers[name]
+      return typeof value === "string" ? value : value?.join(", ")
+    }
+    this.flight.head({ status, header })
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    this.flight.data(chunk)
+  }
+
+  onResponseEnd(): void {
+    this.flight.end()
     // `undici` frees the socket in the turn of the host after this one.
-    setImmediate(() => this.free())
+    setImmediate(() => this.flight.free())
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.flight.failed(error)
   }
 }
+
+const unwanted = new Error("the request is not wanted any more")

@@ -1,13 +1,15 @@
 /**
- * What the errors of `undici` and of the sockets under it mean. Values only.
+ * What the errors of sockets mean, and those of `undici`, which reaches proxies. Values only.
  */
 import { CarrierErrors, type HttpCarrier } from "@mooring/mcp"
+import { Unfit } from "./RequestHead.js"
 
 /**
  * `sent` says whether any of the request's bytes can have left, `proxy` the address of the proxy that stands between, fit
  * to be shown.
  */
 export const fromError = (error: unknown, sent: boolean, proxy: string | undefined): HttpCarrier.CarrierFailure => {
+  if (error instanceof Unfit) return { kind: "unfit", sent, code: error.message, cause: error }
   if (sent) return CarrierErrors.onceSent(error)
   const { code, kind } = CarrierErrors.beforeSent(error)
   if (proxy === undefined) return { kind, sent, code, cause: error }

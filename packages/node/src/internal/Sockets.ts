@@ -42,6 +42,7 @@ export const make: Effect.Effect<Sockets> = Effect.gen(function* () {
   const proxies = settings.proxyFromEnvironment ? yield* ProxyVariables.read : ProxyVariables.none
   const clock = yield* Effect.clock
   const shared = new Map<Tls | undefined, Map<string, Shared>>()
+  const now = () => Number(clock.unsafeCurrentTimeNanos())
   const lifetime = Duration.toMillis(settings.socketLifetime) * 1e6
 
   const acquire = (
@@ -53,37 +54,26 @@ export const make: Effect.Effect<Sockets> = Effect.gen(function* () {
     if (found?.address === "") return noProxy(key.toString(), found.variable)
     const proxy = found?.address
     return Effect.acquireRelease(
-      // Loaded when it is first needed: a program that speaks stdio alone starts a tenth of a second sooner.
-      Effect.map(
-        Effect.promise(() => import("undici")),
-        ({ buildConnector, Client, ProxyAgent }) => {
-          const tls = typeof settings.tls === "function" ? settings.tls(key) : settings.tls
-          const ofTls = shared.get(tls) ?? new Map<string, Shared>()
-          shared.set(tls, ofTls)
-          const name = `${origin} ${timeout}`
-          const known = ofTls.get(name)
-          if (known !== undefined) {
-            known.users++
-            return { entry: known, ofTls, name, tls }
-          }
-          const connect = { timeout, ...(tls === undefined ? {} : options(tls)) }
-          const decompresses = settings.compression
-          const carrier: Carrier =
-            proxy === undefined
-              ? new OriginSockets({
-                  origin,
-                  decompresses,
-                  lifetime,
-                  now: () => Number(clock.unsafeCurrentTimeNanos()),
-                  Client,
-                  connector: buildConnector(connect)
-                })
-              : new ProxySockets({ origin, decompresses, connect, proxy, ProxyAgent })
-          const entry: Shared = { carrier, users: 1 }
-          ofTls.set(name, entry)
-          return { entry, ofTls, name, tls }
+      Effect.map(proxy === undefined ? Effect.succeed(undefined) : proxyAgent, (ProxyAgent) => {
+        const tls = typeof settings.tls === "function" ? settings.tls(key) : settings.tls
+        const ofTls = shared.get(tls) ?? new Map<string, Shared>()
+        shared.set(tls, ofTls)
+        const name = `${origin} ${timeout}`
+        const known = ofTls.get(name)
+        if (known !== undefined) {
+          known.users++
+          return { entry: known, ofTls, name, tls }
         }
-      ),
+        const certificates = tls === undefined ? {} : options(tls)
+        const decompresses = settings.compression
+        const carrier: Carrier =
+          proxy === undefined || ProxyAgent === undefined
+            ? new OriginSockets({ origin, decompresses, certificates, connectTimeout: timeout, lifetime, now })
+            : new ProxySockets({ origin, decompresses, connect: { timeout, ...certificates }, proxy, ProxyAgent })
+        const entry: Shared = { carrier, users: 1 }
+        ofTls.set(name, entry)
+        return { entry, ofTls, name, tls }
+      }),
       ({ entry, name, ofTls, tls }) =>
         Effect.suspend(() => {
           entry.users--
@@ -101,6 +91,12 @@ export const make: Effect.Effect<Sockets> = Effect.gen(function* () {
   }
   return { acquire }
 })
+
+// Loaded when a proxy needs it: everybody else starts a tenth of a second sooner.
+const proxyAgent = Effect.map(
+  Effect.promise(() => import("undici")),
+  ({ ProxyAgent }) => ProxyAgent
+)
 
 const options = ({ ca, cert, key, passphrase }: Tls) => ({
   ...(ca === undefined ? {} : { ca: [...rootCertificates, ...(typeof ca === "string" ? [ca] : ca)] }),

@@ -1,0 +1,58 @@
+/** The head of an HTTP/1.1 request as text. Values only, but for what it remembers. */
+import type { HttpCarrier } from "@mooring/mcp"
+
+/** What a head cannot be made of. */
+export class Unfit extends Error {
+  override readonly name = "Unfit"
+}
+
+/**
+ * Makes the heads of requests to one origin. Connections share their lists of headers between requests, so the text of
+ * each is made once.
+ */
+export class RequestHeads {
+  private readonly known = new WeakMap<ReadonlyArray<string>, Known>()
+
+  constructor(private readonly host: string) {}
+
+  /** Up to where the length of the body stands. Throws `Unfit`. One character is one byte. */
+  of({ body, headers, method, path }: HttpCarrier.HttpRequest): string {
+    const known = this.known.get(headers)
+    if (known?.method === method && known.path === path) return known.text
+    const text = written(this.host, method, path, headers, body !== undefined)
+    this.known.set(headers, { method, path, text })
+    return text
+  }
+}
+
+interface Known {
+  readonly method: string
+  readonly path: string
+  readonly text: string
+}
+
+const written = (
+  host: string,
+  method: string,
+  path: string,
+  headers: ReadonlyArray<string>,
+  hasBody: boolean
+): string => {
+  if (!/^[\x21-\xff]+$/.test(path)) throw new Unfit("its path has characters that no request line can hold")
+  let lines = ""
+  let named = false
+  for (let n = 0; n + 1 < headers.length; n += 2) {
+    const name = headers[n] ?? ""
+    const value = headers[n + 1] ?? ""
+    if (!token.test(name)) throw new Unfit(`the name of its header ${n / 2 + 1} is none`)
+    if (!fieldValue.test(value))
+      throw new Unfit(`the value of its header ${name} has characters that no header can hold`)
+    if (name.toLowerCase() === "host") named = true
+    lines += `${name}: ${value}\r\n`
+  }
+  const first = `${method} ${path} HTTP/1.1\r\n${named ? "" : `host: ${host}\r\n`}connection: keep-alive\r\n`
+  return `${first}${lines}${hasBody ? "content-length: " : "\r\n"}`
+}
+
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/
