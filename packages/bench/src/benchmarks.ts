@@ -2,8 +2,9 @@
 import type { Benchmark } from "./Goal.js"
 import { B1 } from "./goals/B1.js"
 import { B2 } from "./goals/B2.js"
+import { ColdStart } from "./goals/ColdStart.js"
 import { FreshCalls } from "./goals/FreshCalls.js"
 import { HttpCalls } from "./goals/HttpCalls.js"
 import { StdioCalls } from "./goals/StdioCalls.js"
 
-export const benchmarks: ReadonlyArray<Benchmark> = [B1, B2, StdioCalls, HttpCalls, FreshCalls]
+export const benchmarks: ReadonlyArray<Benchmark> = [B1, B2, StdioCalls, HttpCalls, FreshCalls, ColdStart]
