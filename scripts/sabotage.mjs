@@ -64,7 +64,7 @@ const runLaw = (law, source) =>
     })
     // A sabotaged engine may spin: the run has to be ended with all its workers.
     const end = () => child.pid !== undefined && process.kill(-child.pid, "SIGKILL")
-    const timer = setTimeout(end, 120_000)
+    const timer = setTimeout(end, 300_000)
     process.once("exit", end)
     let out = ""
     child.stdout.on("data", (chunk) => (out += chunk))

@@ -330,11 +330,6 @@ export const sabotages = [
     changes: [["internal/Engine.ts", "(waiter) => waiter.number <= item.acquiresBefore", "() => true"]]
   },
   {
-    law: "L23",
-    what: "what failed before a refresh is told after it",
-    changes: [["internal/Refreshing.ts", "    state.lastFailure = undefined\n", ""]]
-  },
-  {
     law: "L24",
     what: "cancelling a waiter calls the attempt off",
     changes: [

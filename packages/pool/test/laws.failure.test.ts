@@ -32,11 +32,6 @@ describe("the pool bears failures", () => {
     weights: failing
   })
 
-  law(23, "what failed before a refresh is told to nobody who is served after it", {
-    key: { max: small, breakerThreshold: fc.constantFrom(2, 6), acquireMs: fc.constantFrom(400, 1_000) },
-    weights: { ...failing, Refresh: 10 }
-  })
-
   law(24, "who stops waiting neither ends the attempt that he caused nor throws away what comes of it", {
     pool: { connectTakesMs: fc.constantFrom(30, 90, 250) },
     weights: { Cancel: 24, Acquire: 40, Drain: 0, Close: 0 }

@@ -503,6 +503,24 @@ describe("resize", () => {
     )
   })
 
+  it("to a lower max keeps the item that most is held of, wherever it stands among the others", () => {
+    for (const most of [1, 2, 3]) {
+      const items = new Counter()
+      onBench(
+        () => ({ acquire: () => items.acquire, config: { max: 3, concurrency: 2 } }),
+        (bench) => {
+          const { pool, stage } = bench
+          const shares = Array.from({ length: 6 }, () => hold(bench))
+          const halves = [1, 2, 3].map((id) => shares.filter(({ item }) => item === id))
+          for (const [index, [, second]] of halves.entries()) if (index + 1 !== most) second?.giveBack()
+          stage.run(pool.resize("k", { max: 1, concurrency: 2 }))
+          for (const [first] of halves) first?.giveBack()
+          expect([...items.open]).toEqual([most])
+        }
+      )
+    }
+  })
+
   it("to a lower max closes what has idled for longest, and what was opened first only where that is the same", () => {
     const items = new Counter()
     onBench(

@@ -238,6 +238,32 @@ describe("refresh", () => {
     )
   })
 
+  it("says nothing of a failure of before to who waits on and runs out of time", () => {
+    let fails = true
+    onBench<number, string>(
+      () => ({
+        acquire: () => (fails ? Effect.fail("refused") : Effect.never),
+        config: { acquireTimeout: 1_000, connectTimeout: 1_000, backoff: { base: 900, max: 900 } }
+      }),
+      ({ pool, stage }) => {
+        const told = [true, false].map((refreshes) => {
+          fails = true
+          const key = refreshes ? "refreshed" : "left alone"
+          const waiter = stage.call(pool.use(key, Effect.succeed))
+          stage.advance(100)
+          fails = false
+          if (refreshes) stage.run(pool.refresh(all("Items")))
+          stage.advance(900)
+          return failureOf(waiter.unsafePoll())
+        })
+        expect(told).toEqual([
+          expect.objectContaining({ _tag: "AcquireTimeout", cause: undefined }),
+          expect.objectContaining({ _tag: "AcquireTimeout", cause: "refused" })
+        ])
+      }
+    )
+  })
+
   it("opens the min of a pinned key anew, as many as the settings say now", () =>
     onSettings({ k: { min: 1, max: 3 } }, ({ pool, stage }, items, settings) => {
       stage.run(pool.warm(["k"]))
