@@ -1,4 +1,4 @@
-// For each law of the pool one small change to the engine that breaks it: [file, text that stands there once, what
+// For each law of the pool a small change to the engine that breaks it, or several: [file, text that stands there once, what
 // to put instead]. See sabotage.mjs.
 
 /**
@@ -19,6 +19,22 @@ export const sabotages = [
         "internal/Engine.ts",
         "if (key.total >= key.config.max || key.connecting >= key.config.maxConnecting) return false",
         "if (key.total > key.config.max || key.connecting >= key.config.maxConnecting) return false"
+      ]
+    ]
+  },
+  {
+    law: "L1",
+    what: "what refresh replaced never counts again",
+    changes: [["internal/KeyState.ts", "    if (item.superseded) this.superseded--\n", ""]]
+  },
+  {
+    law: "L1",
+    what: "what is replaced twice counts twice",
+    changes: [
+      [
+        "internal/Refreshing.ts",
+        'if (item.state !== "draining" || item.superseded) continue',
+        'if (item.state !== "draining") continue'
       ]
     ]
   },
@@ -44,6 +60,11 @@ export const sabotages = [
     ]
   },
   {
+    law: "L4",
+    what: "what refresh should replace goes on serving",
+    changes: [["internal/Refreshing.ts", '    this.engine.retireAll(state, "drained", why)\n', ""]]
+  },
+  {
     law: "L5",
     what: "closing an item does not run its finalizers",
     changes: [["internal/Lifecycle.ts", "Scope.close(item.scope, Exit.void)", "Effect.void"]]
@@ -52,6 +73,28 @@ export const sabotages = [
     law: "L6",
     what: "an item is closed as soon as it drains, held or not",
     changes: [["internal/Lifecycle.ts", "if (item.leases === 0) this.closeDrained(item)", "this.closeDrained(item)"]]
+  },
+  {
+    law: "L6",
+    what: "what refresh has replaced is taken away",
+    changes: [
+      [
+        "internal/Refreshing.ts",
+        "engine.keys.configure(state, config)",
+        'if (replaces) engine.revokeAll(state.items, "its key was renewed")\n    engine.keys.configure(state, config)'
+      ]
+    ]
+  },
+  {
+    law: "L6",
+    what: "what belongs to a removed key is never taken away",
+    changes: [
+      [
+        "internal/Refreshing.ts",
+        "new Draining(engine, state.items, timeout, why, constVoid)",
+        "new Draining(engine, state.items, Infinity, why, constVoid)"
+      ]
+    ]
   },
   {
     law: "L7",
@@ -77,6 +120,17 @@ export const sabotages = [
         "internal/Lifecycle.ts",
         "    const open = this.answersOpen(item, item.value as A)\n",
         "    const open = true as boolean\n"
+      ]
+    ]
+  },
+  {
+    law: "L9",
+    what: "attempts of before serve a key that was refreshed",
+    changes: [
+      [
+        "internal/Engine.ts",
+        'if (item.state === "connecting") item.abortConnect?.(reason)',
+        'if (item.state === "connecting") continue'
       ]
     ]
   },
@@ -108,6 +162,22 @@ export const sabotages = [
     changes: [["internal/Engine.ts", "    if (key.blocked) this.pump(key)\n", ""]]
   },
   {
+    law: "L12",
+    what: "what refresh has replaced counts against max while it is held",
+    changes: [
+      [
+        "internal/KeyState.ts",
+        "return this.open - this.superseded + this.connecting + this.closing",
+        "return this.open + this.connecting + this.closing"
+      ]
+    ]
+  },
+  {
+    law: "L12",
+    what: "an open circuit outlasts a refresh",
+    changes: [["internal/Refreshing.ts", "    lifecycle.setCircuit(state, Circuit.initial)\n", ""]]
+  },
+  {
     law: "L13",
     what: "idle items of other keys are not reclaimed",
     changes: [
@@ -119,6 +189,11 @@ export const sabotages = [
     ]
   },
   {
+    law: "L13",
+    what: "what is kept makes room as soon as anything else",
+    changes: [["internal/Capacity.ts", "find((each) => each.keeps === 0 && mayGo(each)) ?? find(mayGo)", "find(mayGo)"]]
+  },
+  {
     law: "L14",
     what: "deadlines are a millisecond late",
     changes: [
@@ -126,6 +201,17 @@ export const sabotages = [
         "internal/Engine.ts",
         "this.deadlines.add(waiter, now + waiter.timeout)",
         "this.deadlines.add(waiter, now + waiter.timeout + 1e6)"
+      ]
+    ]
+  },
+  {
+    law: "L14",
+    what: "who waits for a key that is removed waits on",
+    changes: [
+      [
+        "internal/Refreshing.ts",
+        "new UnknownKey({ key: state.name })), () => true)",
+        "new UnknownKey({ key: state.name })), () => false)"
       ]
     ]
   },
@@ -176,6 +262,33 @@ export const sabotages = [
         'this.host.retire(oldest, "idle", "it was idle for longer than idleTimeToLive")',
         'this.host.retire(oldest, "idle", "it was idle for longer than idleTimeToLive")\n      this.sweepBy(key, now + 1e12)\n      return'
       ]
+    ]
+  },
+  {
+    law: "L18",
+    what: "what is kept idles out",
+    changes: [["internal/KeyState.ts", "if (item.keeps > 0 || !item.isFree", "if (!item.isFree"]]
+  },
+  {
+    law: "L18",
+    what: "what was let go is kept for good",
+    changes: [
+      ["internal/Handle.ts", "    item.key.kept--\n    if (item.probed", "    if (item.probed"],
+      ["internal/KeyState.ts", "if (item.keeps > 0 || !item.isFree", "if (!item.isFree || this.kept > 0"]
+    ]
+  },
+  {
+    law: "L18",
+    what: "what is kept is as much too many as anything else",
+    changes: [
+      ["internal/Keys.ts", "const oldest = key.oldestUnkept() ?? key.oldestIdle()", "const oldest = key.oldestIdle()"]
+    ]
+  },
+  {
+    law: "L18",
+    what: "what is kept goes first when max is lowered",
+    changes: [
+      ["internal/Keys.ts", "Number(a.keeps > 0) - Number(b.keeps > 0)", "Number(b.keeps > 0) - Number(a.keeps > 0)"]
     ]
   },
   {
@@ -265,6 +378,16 @@ export const sabotages = [
     law: "L29",
     what: "keys are never dropped",
     changes: [["internal/Keys.ts", "    if (!key.isBare || key.pinned", "    if (key.isBare || key.pinned"]]
+  },
+  {
+    law: "L29",
+    what: "a removed key keeps its entry for its time to live",
+    changes: [["internal/Keys.ts", "!this.host.isClosing() && !key.removed)", "!this.host.isClosing())"]]
+  },
+  {
+    law: "L29",
+    what: "what a removed key had pinned stays reserved",
+    changes: [["internal/Refreshing.ts", "      more += added\n", "      more += Math.max(0, added)\n"]]
   },
   {
     law: "L30",

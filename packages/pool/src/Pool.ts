@@ -50,7 +50,8 @@ export interface ItemHandle {
    * The item is of use though nobody holds it (something is heard on it): until what this gives is called, as often as
    * `keep` was, `idleTimeToLive` does not close it. While it idles it is probed, whatever `probesIdle` says. It takes no
    * lease, and it does not make the item last: age, health, `maxIdle`, `invalidate`, `drain` and closing do what they
-   * always do. Where another key needs its place, items that nobody keeps go first.
+   * always do. Where one of several has to go, because `maxIdle` or a lower `max` says so or another key needs its place,
+   * what idles and nobody keeps goes first.
    */
   readonly keep: () => () => void
 }

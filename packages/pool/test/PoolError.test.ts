@@ -24,6 +24,7 @@ describe("the messages of the pool's errors", () => {
       'The queue for "k" is full (5 waiting)'
     ],
     [new PoolError.PoolClosed({ key: "k" }), "PoolClosed", 'The pool is closed; nothing can be borrowed for "k"'],
+    [new PoolError.UnknownKey({ key: "k" }), "UnknownKey", 'The pool has no "k"'],
     [new PoolError.PoolSuspended({ key: "k" }), "PoolSuspended", '"k" is suspended'],
     [
       new PoolError.PoolConfigError({ field: "max", reason: "is odd" }),

@@ -157,6 +157,28 @@ describe("an acquire", () => {
     })
   })
 
+  it("makes no attempt after an open circuit's time while one from before it is still under way: that is the trial", () => {
+    let begun = 0
+    const acquire = Effect.suspend(() => {
+      begun += 1
+      return begun === 1 ? Effect.delay(Effect.fail("refused"), 10) : Effect.delay(Effect.succeed(begun), 500)
+    })
+    onBench<number, string>(
+      () => ({
+        acquire: () => acquire,
+        config: { max: 3, maxConnecting: 3, breakerThreshold: 1, breakerOpenFor: 100 }
+      }),
+      ({ pool, stage }) => {
+        const callers = [1, 2].map(() => stage.call(pool.use("k", Effect.succeed)))
+        stage.advance(499)
+        expect(begun).toBe(2)
+        expect(stage.run(pool.keyStats("k"))).toMatchObject({ waiting: 2, connecting: 1 })
+        stage.advance(1)
+        expect(callers.map((caller) => caller.unsafePoll())).toEqual([Exit.succeed(2), Exit.succeed(2)])
+      }
+    )
+  })
+
   it("waits for room in the pool, once the circuit lets another attempt begin", () => {
     const config = { breakerThreshold: 1, breakerOpenFor: 100, acquireTimeout: 60_000 }
     refusing(1, { config, maxTotal: 1 }, ({ pool, stage }) => {

@@ -10,7 +10,7 @@ import * as KeyedPool from "effect/KeyedPool"
 import * as Scope from "effect/Scope"
 import { describe, expect, it } from "@effect/vitest"
 import { Pool } from "@mooring/pool"
-import { sampled } from "./lab/Law.js"
+import { breathe, sampled } from "./lab/Law.js"
 import { activeFibers, Stage } from "./lab/Stage.js"
 
 type Numbers = Pool.Pool<string, number, never>
@@ -144,8 +144,9 @@ const budgets = [10, 11, 12, 13, 14, 15, 16, 18, 20, 23, 27, 32, 40, 51, 64, 204
 
 describe("an operation that is interrupted anywhere leaves nothing behind", () => {
   for (const operation of operations) {
-    it(`${operation.name}, with ${operation.before} before it`, () => {
+    it(`${operation.name}, with ${operation.before} before it`, async () => {
       for (const budget of sampled(budgets)) {
+        await breathe()
         let tasks = 0
         // Until the operation has ended of itself, or all tasks have run while it waits for somebody.
         while (tasks < 200 && !interrupted(operation, budget, tasks)) {

@@ -197,6 +197,82 @@ describe("keep", () => {
     )
   })
 
+  it("counts for nothing once the item is on its way out: what is let go then takes nothing from others", () => {
+    const items = new Kept()
+    onBench(
+      () => items.options({ max: 2, idleTimeToLive: 1_000 }),
+      ({ pool, stage }) => {
+        stage.run(pool.use("k", () => pool.use("k", Effect.succeed)))
+        const letGo = items.keep(1)
+        items.keep(2)
+        stage.run(pool.invalidate(1))
+        letGo()
+        stage.advance(5_000)
+        expect(items.left).toEqual([2])
+      }
+    )
+  })
+
+  it("of an item that opens later holds though it was kept and let go before", () => {
+    const items = new Kept()
+    onBench(
+      () => {
+        const options = items.options({ max: 2, idleTimeToLive: 1_000 })
+        return { ...options, acquire: (key: string, handle) => Effect.delay(options.acquire(key, handle), 100) }
+      },
+      ({ pool, stage }) => {
+        stage.call(pool.use("k", () => pool.use("k", Effect.succeed)))
+        stage.advance(200)
+        const letGo = items.keep(1)
+        items.keep(2)
+        letGo()
+        stage.advance(5_000)
+        expect(items.left).toEqual([2])
+      }
+    )
+  })
+
+  it("takes nothing from who holds another share, however long ago that was given back last", () => {
+    const items = new Kept()
+    onBench(
+      () => items.options({ max: 3, concurrency: 2, idleTimeToLive: 1_000 }),
+      (bench) => {
+        const { pool, stage } = bench
+        for (const millis of [1, 1, 1]) {
+          stage.call(Effect.scoped(Effect.zipRight(pool.exclusive("k"), Effect.sleep(millis))))
+          stage.settle()
+        }
+        stage.advance(1)
+        const busy: Array<number> = []
+        stage.call(pool.use("k", (item) => Effect.delay(Effect.void, busy.push(item) > 0 ? 5_000 : 0)))
+        stage.settle()
+        const others = items.left.filter((item) => !busy.includes(item))
+        const kept = Math.min(...others)
+        items.keep(kept)
+        stage.advance(4_000)
+        expect(items.left).toEqual([kept, ...busy].toSorted((a, b) => a - b))
+        stage.advance(1_000)
+        expect(items.left).toContain(busy[0])
+      }
+    )
+  })
+
+  it("a lower max closes what nobody keeps first, and the kept one where there is no other", () => {
+    const items = new Kept()
+    onBench(
+      () => items.options({ max: 3 }),
+      ({ pool, stage }) => {
+        stage.run(pool.use("k", () => pool.use("k", () => pool.use("k", Effect.succeed))))
+        items.keep(3)
+        items.keep(1)
+        stage.run(pool.resize("k", { max: 2 }))
+        expect(items.closed).toEqual([2])
+        stage.run(pool.resize("k", { max: 1 }))
+        expect(items.closed).toHaveLength(2)
+      }
+    )
+  })
+
   it("of an item that is probed anyway changes nothing of that, neither while it is kept nor after", () => {
     const items = new Kept()
     const probes: Array<number> = []

@@ -109,6 +109,8 @@ describe("the checks can fail", () => {
       Suspend: 0,
       Resume: 0,
       Resize: 0,
+      Refresh: 0,
+      Keep: 0,
       Warm: 0,
       Discard: 6
     }

@@ -15,6 +15,12 @@ describe("the pool keeps its items safe", () => {
     weights: { Resize: 6, NextClose: 8, Discard: 8, Invalidate: 6 }
   })
 
+  law(1, "what refresh has replaced counts against its key no more while it is held, and against the pool as before", {
+    key: { min: fc.constantFrom(0, 0, 1), max: fc.integer({ min: 1, max: 3 }) },
+    pool: { maxTotal: fc.constantFrom(2, 4, 100), quota: fc.constantFrom(0, 0, 3) },
+    weights: { Refresh: 14, Acquire: 36, Release: 22, Warm: 2 }
+  })
+
   law(2, "no item ever bears more leases than its concurrency, which may change at any time", {
     key: { concurrency: fc.integer({ min: 1, max: 4 }), max: small },
     weights: { Concurrency: 12, Resize: 4, ReleaseTwice: 6 }
@@ -31,6 +37,12 @@ describe("the pool keeps its items safe", () => {
     weights: { Discard: 10, Invalidate: 10, Kill: 10, Drain: 6 }
   })
 
+  law(4, "what refresh has replaced never serves again, and goes when the last one gives it back", {
+    key: { concurrency: fc.integer({ min: 1, max: 3 }) },
+    pool: { connectTakesMs: fc.constantFrom(0, 90, 250) },
+    weights: { Refresh: 14, Release: 22 }
+  })
+
   law(5, "in the end as much was given back as was taken, and each item was closed exactly once", {
     weights: { Cancel: 12, ReleaseTwice: 6, Invalidate: 6, Close: 1 }
   })
@@ -39,6 +51,13 @@ describe("the pool keeps its items safe", () => {
     key: { concurrency: fc.integer({ min: 1, max: 3 }) },
     how: fc.constantFrom("use", "lease", "lease", "exclusive"),
     weights: { Drain: 8, Invalidate: 8, Kill: 8, Close: 1, Release: 8 }
+  })
+
+  law(6, "what refresh has replaced is left to who holds it, and what was of a removed key until its deadline", {
+    key: { concurrency: fc.integer({ min: 1, max: 3 }) },
+    how: fc.constantFrom("use", "lease", "lease", "exclusive"),
+    pool: { shutdownMs: fc.constantFrom(100, 2_000) },
+    weights: { Refresh: 10, Advance: 20, Release: 8, Close: 0 }
   })
 
   law(7, "giving back twice, or long after the item was replaced, changes nothing", {
@@ -54,6 +73,12 @@ describe("the pool keeps its items safe", () => {
   law(9, "nothing that is closed, draining, dead or out of order is lent, and `isOpen` is asked each time", {
     pool: { validates: fc.boolean() },
     weights: { Kill: 14, Invalidate: 6, NextProbe: 4, Suspend: 3 }
+  })
+
+  law(9, "an attempt that was under way when its key was refreshed serves nobody", {
+    key: { max: small },
+    pool: { connectTakesMs: fc.constantFrom(30, 90, 250) },
+    weights: { Refresh: 14, Acquire: 40, Advance: 24 }
   })
 
   law(10, "who waits can leave at once, whatever he waits for", {

@@ -22,6 +22,13 @@ describe("the pool comes to an end", () => {
     quieten: true
   })
 
+  law(29, "a removed key leaves no entry behind, and refresh pins no more than there is room for", {
+    key: { min: fc.integer({ min: 0, max: 2 }), max: fc.integer({ min: 1, max: 3 }) },
+    pool: { keys: fc.constant(3), maxTotal: fc.integer({ min: 2, max: 5 }) },
+    weights: { Refresh: 14, Warm: 10, Resize: 3, Close: 0 },
+    quieten: true
+  })
+
   it("L29: ten thousand keys that came and went leave nothing behind", () => {
     const items = new Counter()
     onBench(

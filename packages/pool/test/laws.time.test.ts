@@ -69,6 +69,25 @@ describe("the pool keeps time", () => {
     weights: { Warm: 6, Advance: 24, Release: 24 }
   })
 
+  law(18, "what is kept does not idle out until it was let go", {
+    key: { max: fc.integer({ min: 1, max: 4 }), idleMs: fc.constant(200) },
+    weights: { Keep: 14, LetGo: 8, Advance: 24, Release: 28, Close: 0 }
+  })
+
+  law(18, "of more than may idle, what nobody keeps goes first", {
+    key: { max: fc.integer({ min: 2, max: 3 }), maxIdle: fc.constant(1), concurrency: fc.constant(1) },
+    pool: { keys: fc.constant(1) },
+    how: fc.constantFrom("use", "lease"),
+    weights: { Keep: 5, LetGo: 3, Acquire: 40, Release: 40, Resize: 0, Refresh: 0, Advance: 3, Kill: 1, Close: 0 }
+  })
+
+  law(18, "of more than a lower max lets be, what nobody keeps goes first", {
+    key: { max: fc.integer({ min: 2, max: 4 }), maxIdle: fc.integer({ min: 1, max: 3 }), concurrency: fc.constant(1) },
+    pool: { keys: fc.constant(1) },
+    how: fc.constantFrom("use", "lease"),
+    weights: { Keep: 6, LetGo: 3, Acquire: 40, Release: 40, Resize: 20, Advance: 3, Kill: 1, NextConnect: 1, Close: 0 }
+  })
+
   property(
     "L19: an item lives for its lifetime, less the jitter, whatever the seed",
     fc.record({

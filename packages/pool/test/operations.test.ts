@@ -503,6 +503,45 @@ describe("resize", () => {
     )
   })
 
+  it("to a lower max keeps the item that most is held of, wherever it stands among the others", () => {
+    for (const most of [1, 2, 3]) {
+      const items = new Counter()
+      onBench(
+        () => ({ acquire: () => items.acquire, config: { max: 3, concurrency: 2 } }),
+        (bench) => {
+          const { pool, stage } = bench
+          const shares = Array.from({ length: 6 }, () => hold(bench))
+          const halves = [1, 2, 3].map((id) => shares.filter(({ item }) => item === id))
+          for (const [index, [, second]] of halves.entries()) if (index + 1 !== most) second?.giveBack()
+          stage.run(pool.resize("k", { max: 1, concurrency: 2 }))
+          for (const [first] of halves) first?.giveBack()
+          expect([...items.open]).toEqual([most])
+        }
+      )
+    }
+  })
+
+  it("to a lower max closes what has idled for longest, and what was opened first only where that is the same", () => {
+    const items = new Counter()
+    onBench(
+      () => ({ acquire: () => items.acquire, config: { max: 4, concurrency: 2 } }),
+      ({ pool, stage }) => {
+        const back = [30, 10, 20, 100]
+        for (const millis of back) {
+          stage.call(Effect.scoped(Effect.zipRight(pool.exclusive("k"), Effect.sleep(millis))))
+          stage.settle()
+        }
+        stage.advance(50)
+        stage.run(pool.resize("k", { max: 3, concurrency: 2 }))
+        expect(items.closed).toEqual([2])
+        stage.run(pool.resize("k", { max: 2, concurrency: 2 }))
+        expect(items.closed).toEqual([2, 3])
+        stage.run(pool.resize("k", { max: 1, concurrency: 2 }))
+        expect(items.closed).toEqual([2, 3, 1])
+      }
+    )
+  })
+
   it("to a lower max closes what was opening then and comes back later, and maxIdle what idles", () => {
     const items = new Counter()
     onBench<number, never>(

@@ -3,8 +3,9 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { describe, expect, it } from "@effect/vitest"
-import type { Pool, PoolConfig, Refresh } from "@mooring/pool"
+import type { Pool, PoolConfig, PoolEvent, Refresh } from "@mooring/pool"
 import { type Bench, Counter, onBench } from "./lab/Bench.js"
 
 /** A pool whose settings can be changed: of the keys that are in the map, and no others. */
@@ -71,6 +72,56 @@ describe("refresh", () => {
       stage.settle()
       expect(items.closed).toEqual([a.item])
       expect([...items.open]).toEqual([b.item])
+    }))
+
+  it("does not ask for the settings of what it is told to keep", () =>
+    onSettings({ k: { max: 1 } }, (bench, _, settings) => {
+      const { pool, stage } = bench
+      const held = hold(bench)
+      const waiter = stage.call(pool.use("k", Effect.succeed))
+      settings.set("k", { max: 2 })
+      stage.run(pool.refresh(all("Keep")))
+      stage.settle()
+      expect(waiter.unsafePoll()).toBeNull()
+      held.giveBack()
+    }))
+
+  it("counts what closes against max until it has closed, though it was replaced", () => {
+    const items = new Counter()
+    const slow = Effect.acquireRelease(items.acquire, () => Effect.sleep(100))
+    onSettings(
+      { k: { max: 1 } },
+      (bench) => {
+        const { pool, stage } = bench
+        stage.run(pool.use("k", Effect.succeed))
+        for (let time = 1; time <= 2; time++) {
+          stage.run(pool.refresh(all("Items")))
+          const waiter = stage.call(pool.use("k", Effect.succeed))
+          stage.advance(99)
+          expect(waiter.unsafePoll()).toBeNull()
+          stage.advance(1)
+          expect(waiter.unsafePoll()).toEqual(Exit.succeed(time + 1))
+        }
+      },
+      { acquire: () => slow }
+    )
+  })
+
+  it("says why an item goes", () =>
+    onSettings({ a: {}, b: {} }, ({ pool, stage }) => {
+      const said: Array<unknown> = []
+      const note = (event: PoolEvent.PoolEvent) =>
+        event._tag === "Draining" && said.push([event.key, event.reason, event.detail])
+      stage.fork(Stream.runForEach(pool.events, (event) => Effect.sync(() => note(event))))
+      stage.settle()
+      for (const key of ["a", "b"]) stage.run(pool.use(key, Effect.succeed))
+      stage.run(pool.refresh((key) => (key === "a" ? "Items" : "Remove")))
+      stage.settle()
+      expect(said).toEqual([
+        ["a", "drained", "its key was renewed"],
+        ["b", "drained", "its key was removed"]
+      ])
+      expect(stage.run(pool.stats).closed).toEqual({ drained: 2 })
     }))
 
   it("replaces what is held as soon as somebody waits, whatever max says, and takes nothing away", () =>
@@ -187,6 +238,32 @@ describe("refresh", () => {
     )
   })
 
+  it("says nothing of a failure of before to who waits on and runs out of time", () => {
+    let fails = true
+    onBench<number, string>(
+      () => ({
+        acquire: () => (fails ? Effect.fail("refused") : Effect.never),
+        config: { acquireTimeout: 1_000, connectTimeout: 1_000, backoff: { base: 900, max: 900 } }
+      }),
+      ({ pool, stage }) => {
+        const told = [true, false].map((refreshes) => {
+          fails = true
+          const key = refreshes ? "refreshed" : "left alone"
+          const waiter = stage.call(pool.use(key, Effect.succeed))
+          stage.advance(100)
+          fails = false
+          if (refreshes) stage.run(pool.refresh(all("Items")))
+          stage.advance(900)
+          return failureOf(waiter.unsafePoll())
+        })
+        expect(told).toEqual([
+          expect.objectContaining({ _tag: "AcquireTimeout", cause: undefined }),
+          expect.objectContaining({ _tag: "AcquireTimeout", cause: "refused" })
+        ])
+      }
+    )
+  })
+
   it("opens the min of a pinned key anew, as many as the settings say now", () =>
     onSettings({ k: { min: 1, max: 3 } }, ({ pool, stage }, items, settings) => {
       stage.run(pool.warm(["k"]))
@@ -198,7 +275,31 @@ describe("refresh", () => {
       stage.run(pool.refresh(all("Settings")))
       stage.advance(60_000)
       expect(items.open.size).toBe(0)
+      // It is pinned no longer: nothing of it stays.
+      expect(stage.run(pool.keys)).toEqual([])
     }))
+
+  it("reserves for pinned keys what is new in their min, and nothing for others", () =>
+    onSettings(
+      { a: { min: 1, max: 4 }, b: { min: 1, max: 4 }, c: { max: 4 } },
+      (bench, _, settings) => {
+        const { pool, stage } = bench
+        stage.run(pool.warm(["a", "b"]))
+        stage.run(pool.use("c", Effect.succeed))
+        settings.set("c", { min: 4, max: 4 })
+        for (let time = 0; time < 3; time++) stage.run(pool.refresh(all("Items")))
+        const refused = (a: number, b: number) => {
+          settings.set("a", { min: a, max: 4 }).set("b", { min: b, max: 4 })
+          const told = stage.call(pool.refresh(all("Settings")))
+          stage.settle()
+          return failureOf(told.unsafePoll())
+        }
+        // The one that asks for more is named, not the last one.
+        expect(refused(4, 1)).toMatchObject({ _tag: "PoolConfigError", key: "a", field: "min" })
+        expect(refused(4, 0)).toBeUndefined()
+      },
+      { maxTotal: 4 }
+    ))
 
   it("refuses settings that are nonsense, and more pinned items than maxTotal, with nothing changed", () =>
     onSettings(
@@ -238,6 +339,44 @@ describe("refresh", () => {
       expect(items.open.size).toBe(0)
       expect(entries(bench)).toEqual([])
     }))
+
+  it("removes a key that has settings still, and leaves one that is removed already to its own deadline", () =>
+    onSettings({ k: { max: 1 } }, (bench, items) => {
+      const { pool, stage } = bench
+      const held = hold(bench)
+      const waiter = stage.call(pool.use("k", Effect.succeed))
+      stage.run(pool.refresh(all("Remove"), 1_000))
+      stage.settle()
+      expect(failureOf(waiter.unsafePoll())).toMatchObject({ _tag: "UnknownKey", key: "k" })
+      stage.advance(500)
+      stage.run(pool.refresh(all("Remove"), 10))
+      stage.advance(499)
+      expect([...items.open]).toEqual([held.item])
+      stage.advance(1)
+      expect([...items.open]).toEqual([])
+      held.giveBack()
+      expect(entries(bench)).toEqual([])
+    }))
+
+  it("begins nothing for a key that it removes, whoever waits for it", () =>
+    onSettings(
+      { k: { min: 1, max: 3 } },
+      (bench) => {
+        const { pool, stage } = bench
+        stage.run(pool.suspend("k"))
+        const waiting = [pool.warm(["k"]), pool.warm(["k"]), pool.use("k", Effect.succeed)].map((each) =>
+          stage.call<unknown, unknown>(each)
+        )
+        stage.settle()
+        stage.run(pool.refresh(all("Remove")))
+        stage.settle()
+        expect(waiting.map((fiber) => failureOf(fiber.unsafePoll()))).toEqual(
+          waiting.map(() => expect.objectContaining({ _tag: "UnknownKey" }))
+        )
+        expect(stage.run(pool.stats)).toMatchObject({ connects: 0, keys: [] })
+      },
+      { acquire: () => Effect.never }
+    ))
 
   it("removes a key that has no settings any more, whatever it was told", () =>
     onSettings({ k: {} }, (bench, items, settings) => {

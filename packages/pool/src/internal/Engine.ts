@@ -311,7 +311,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
 
   /** How many items should be opening beside those that are. */
   private wanted(key: KeyState<K, A, E>): number {
-    if (this.closing || this.isSuspended(key)) return 0
+    if (this.closing || key.removed || this.isSuspended(key)) return 0
     const shares = key.queue.size - key.queue.exclusives
     // A check was made for one of them, and counts for one: it may fail.
     const uncovered = Math.max(0, shares - key.validating)

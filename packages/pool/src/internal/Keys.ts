@@ -163,8 +163,8 @@ export class Keys<in out K, in out A, in out E> {
 
   /** After `max` was lowered: the least loaded items go, idle ones now and busy ones when they come back. */
   private shedBusy(key: KeyState<K, A, E>): void {
-    const busy = [...key.items].filter((item) => item.state === "ready").sort((a, b) => a.leases - b.leases)
-    for (const item of busy) {
+    const serving = [...key.items].filter((item) => item.state === "ready").sort(leastNeeded)
+    for (const item of serving) {
       if (key.live <= key.config.max) return
       this.host.retire(item, "surplus", lowered)
     }
@@ -260,3 +260,7 @@ export class Keys<in out K, in out A, in out E> {
 }
 
 const lowered = "max was lowered"
+
+/** The least loaded first; of equals what nobody keeps, and then what was given back first. */
+const leastNeeded = <K, A, E>(a: Item<K, A, E>, b: Item<K, A, E>): number =>
+  a.leases - b.leases || Number(a.keeps > 0) - Number(b.keeps > 0) || a.idleSince - b.idleSince

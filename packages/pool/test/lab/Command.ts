@@ -2,6 +2,7 @@
 import { FastCheck as fc } from "effect"
 import type { How } from "./Acquire.js"
 import type { Behaviour } from "./Behaviour.js"
+import type { Refreshes } from "./Settings.js"
 import type { KeySetup } from "./Setup.js"
 
 export type Step =
@@ -34,6 +35,14 @@ export type Step =
   | { readonly _tag: "SuspendAll" }
   | { readonly _tag: "ResumeAll" }
   | { readonly _tag: "Resize"; readonly key: number; readonly to: Partial<KeySetup> }
+  | {
+      readonly _tag: "Refresh"
+      readonly what: Refreshes
+      readonly to: Partial<KeySetup>
+      readonly deadline: number | undefined
+    }
+  | { readonly _tag: "Keep"; readonly key: number; readonly pick: number }
+  | { readonly _tag: "LetGo"; readonly key: number; readonly pick: number; readonly twice: boolean }
   | { readonly _tag: "Warm"; readonly key: number }
   | { readonly _tag: "Thaw" }
   | { readonly _tag: "Close" }
@@ -69,6 +78,9 @@ const byDefault: Weights = {
   SuspendAll: 0.3,
   ResumeAll: 1,
   Resize: 2,
+  Refresh: 2,
+  Keep: 2,
+  LetGo: 2,
   Warm: 1,
   Thaw: 1,
   Close: 0.2
@@ -97,6 +109,17 @@ const resizes: fc.Arbitrary<Partial<KeySetup>> = fc.oneof(
   fc.record({ concurrency: fc.integer({ min: 1, max: 3 }) })
 )
 
+const settings: fc.Arbitrary<Partial<KeySetup>> = fc.oneof(
+  fc.constant({}),
+  resizes,
+  fc.record({ min: fc.integer({ min: 0, max: 2 }) })
+)
+
+const refreshes: fc.Arbitrary<Refreshes> = fc.array(fc.constantFrom("Keep", "Settings", "Items", "Items", "Remove"), {
+  minLength: 3,
+  maxLength: 3
+})
+
 /** Generated lists of commands over a number of keys. */
 export const commands = (options: {
   readonly keys: number
@@ -107,6 +130,7 @@ export const commands = (options: {
 }): fc.Arbitrary<ReadonlyArray<Command>> => {
   const key = fc.nat(options.keys - 1)
   const pick = fc.nat(7)
+  const deadline = fc.constantFrom(undefined, 0, 200)
   const steps: { readonly [Tag in Step["_tag"]]: fc.Arbitrary<Extract<Step, { readonly _tag: Tag }>> } = {
     Acquire: fc.record({ _tag: fc.constant("Acquire"), key, how: options.how ?? how }),
     Cancel: fc.record({ _tag: fc.constant("Cancel"), pick, waiting: fc.boolean() }),
@@ -123,12 +147,15 @@ export const commands = (options: {
     Invalidate: fc.record({ _tag: fc.constant("Invalidate"), key, pick }),
     Advance: fc.record({ _tag: fc.constant("Advance"), millis: options.advance ?? steadily }),
     JumpWall: fc.record({ _tag: fc.constant("JumpWall"), millis: fc.constantFrom(-3_600_000, 3_600_000) }),
-    Drain: fc.record({ _tag: fc.constant("Drain"), key, deadline: fc.constantFrom(undefined, 0, 200) }),
+    Drain: fc.record({ _tag: fc.constant("Drain"), key, deadline }),
     Suspend: fc.record({ _tag: fc.constant("Suspend"), key }),
     Resume: fc.record({ _tag: fc.constant("Resume"), key }),
     SuspendAll: fc.record({ _tag: fc.constant("SuspendAll") }),
     ResumeAll: fc.record({ _tag: fc.constant("ResumeAll") }),
     Resize: fc.record({ _tag: fc.constant("Resize"), key, to: resizes }),
+    Refresh: fc.record({ _tag: fc.constant("Refresh"), what: refreshes, to: settings, deadline }),
+    Keep: fc.record({ _tag: fc.constant("Keep"), key, pick }),
+    LetGo: fc.record({ _tag: fc.constant("LetGo"), key, pick, twice: fc.boolean() }),
     Warm: fc.record({ _tag: fc.constant("Warm"), key }),
     Thaw: fc.record({ _tag: fc.constant("Thaw") }),
     Close: fc.record({ _tag: fc.constant("Close") })

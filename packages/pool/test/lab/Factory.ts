@@ -32,6 +32,19 @@ export class KeyRecord {
   concurrencyBefore = Number.POSITIVE_INFINITY
   /** It was given settings of its own. */
   resized = false
+  /** What `config` says of it; what it is set up with may differ once it was resized. */
+  configured: KeySetup
+  /** The passes in which its settings were last changed, and in which it was last pinned no longer. */
+  setIn = -1
+  unpinnedIn = -1
+  /** It was removed and nobody has used it since; when that was, and which acquires were refused on that account. */
+  removed = false
+  removedAt = Number.NaN
+  removedBefore = 0
+  /** How often something of it began to idle since all was last at rest. */
+  idled = 0
+  /** Failed attempts in a row that were forgotten since all was last at rest. */
+  failedBefore = 0
   lastFailureAt = Number.NEGATIVE_INFINITY
   /** When the next attempt may begin at the earliest is the pool's choice; this is when it must have, at the latest. */
   resumeBy = Number.NEGATIVE_INFINITY
@@ -39,13 +52,31 @@ export class KeyRecord {
   constructor(
     readonly name: string,
     public setup: KeySetup
-  ) {}
+  ) {
+    this.configured = setup
+  }
 
-  /** Units that count against the limits: neither closed nor abandoned. */
+  /** Units that count against the limits of the pool: neither closed nor abandoned. */
   counted(now: number): number {
     let count = 0
     for (const unit of this.units) if (!isAbandoned(unit, this.setup, now)) count += 1
     return count
+  }
+
+  /** Those of them that count against the key's own `max`. */
+  within(now: number): number {
+    let count = 0
+    for (const unit of this.units) if (!unit.superseded && !isAbandoned(unit, this.setup, now)) count += 1
+    return count
+  }
+
+  /** All is at rest: what was uncertain until then is known. */
+  settled(): void {
+    for (const unit of this.units) unit.superseded &&= unit.phase === "open" && unit.holders.size > 0
+    this.maxBefore = 0
+    this.failedBefore = 0
+    this.idled = 0
+    this.concurrencyBefore = Number.POSITIVE_INFINITY
   }
 
   /** Attempts in flight. Those that have outlasted their deadline are being given up. */
@@ -182,7 +213,7 @@ export class Factory {
     const { setup } = this
     this.verdict.expect(
       1,
-      key.counted(now) < Math.max(key.setup.max, key.maxBefore),
+      key.within(now) < Math.max(key.setup.max, key.maxBefore),
       () => `${key.name} opens one more than its max`
     )
     let total = 0

@@ -7,7 +7,7 @@ import { FastCheck as fc } from "effect"
 import { it } from "@effect/vitest"
 import { type Command, commands, type Weights } from "./Command.js"
 import type { How } from "./Acquire.js"
-import { type KeySetup, keySetup, type Setup, setup } from "./Setup.js"
+import { consistent, type KeySetup, keySetup, type Setup, setup } from "./Setup.js"
 import { type Outcome, runVirtually } from "./VirtualRun.js"
 import { render, type Violation } from "./Violation.js"
 
@@ -76,11 +76,6 @@ export const plays = (scene: Scene): fc.Arbitrary<Play> => {
   })
 }
 
-const consistent = (key: KeySetup): KeySetup => {
-  const max = Math.max(key.max, key.min)
-  return { ...key, max, maxIdle: Math.max(key.min, Math.min(key.maxIdle, max)) }
-}
-
 /** Fails if anything was found. */
 export const mustHold = (violations: ReadonlyArray<Violation>): void => {
   if (violations.length > 0) throw new Error(render(violations.slice(0, 5)))
@@ -94,6 +89,12 @@ export const law = (number: number, title: string, scene: Scene, runs: number = 
 }
 
 export const perform = (play: Play): Outcome => runVirtually(play.setup, play.commands, { quieten: play.quieten })
+
+/**
+ * Lets the test runner hear from its worker. A file whose tests never wait for anything keeps it from that; on a busy
+ * machine it then gives up after a minute, with every test passed.
+ */
+export const breathe = (): Promise<void> => new Promise((resume) => setImmediate(resume))
 
 /** Any property, in a test that lets the test runner breathe. */
 export const property = <A>(
@@ -112,7 +113,7 @@ export const property = <A>(
       await fc.assert(
         fc.asyncProperty(arbitrary, async (value) => {
           count += 1
-          if (count % 25 === 0) await new Promise((resume) => setImmediate(resume))
+          if (count % 25 === 0) await breathe()
           check(value)
         }),
         { numRuns: Math.max(5, Math.ceil(options.runs * share)), seed, ...(path === undefined ? {} : { path }) }

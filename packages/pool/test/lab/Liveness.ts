@@ -16,6 +16,8 @@ export const checkLiveness = (model: Model): void => {
       // Who is refused at once hears of it with his fiber's next task.
       model.verdict.expect(15, acquire.mayWait, () => `${describe(acquire)} overfills the queue`)
       model.verdict.expect(27, !model.closed, () => `${describe(acquire)} waits for a closed pool`)
+      const { removedBefore } = model.key(name)
+      model.verdict.expect(14, acquire.id >= removedBefore, () => `${describe(acquire)} waits for what was removed`)
       const fatalBefore = model.fatalBefore.get(name) ?? 0
       model.verdict.expect(23, acquire.id >= fatalBefore, () => `${describe(acquire)} outwaits a failure for good`)
     }
@@ -92,7 +94,7 @@ const roomApartFromFailures = (model: Model, key: KeyRecord): boolean => {
 /** Where only the limit over all keys binds, what lies idle elsewhere must be on its way out. */
 const reclaims = (model: Model, key: KeyRecord, head: Acquire): void => {
   const now = model.now()
-  if (key.counted(now) >= key.setup.max) return
+  if (key.within(now) >= key.setup.max) return
   let total = 0
   let group = 0
   let weight = key.setup.connectWeight
@@ -117,7 +119,7 @@ const reclaims = (model: Model, key: KeyRecord, head: Acquire): void => {
     }
     within.leaving -= coming
     // Whoever its own limits keep from growing does not look for room.
-    const full = other.counted(now) >= other.setup.max || coming >= other.setup.maxConnecting
+    const full = other.within(now) >= other.setup.max || coming >= other.setup.maxConnecting
     const stopped = full || other.failedInRow > 0 || model.isSuspended(other.name)
     // Who waits for the check of an item needs no room for another.
     const seeking = model.waiting(other.name) - other.units.reduce((sum, unit) => sum + unit.probing, 0)

@@ -10,6 +10,7 @@ import { PoolError, type Lease } from "@mooring/pool"
 import { Acquire, type How } from "./Acquire.js"
 import { ConnectRefused, type Freezer, ScriptedDefect } from "./Behaviour.js"
 import { Factory, isAbandoned, type KeyRecord } from "./Factory.js"
+import { checkKept } from "./Keeping.js"
 import { groupOf, type Setup } from "./Setup.js"
 import type { Thing, Unit } from "./Unit.js"
 import { Verdict } from "./Violation.js"
@@ -37,7 +38,10 @@ export class Model {
   suspendedAll = false
   /** The pass in which something was last suspended. */
   suspendedIn = -1
+  /** Keys of which `min` is kept, where that is more than none. */
   readonly pinned = new Set<string>()
+  /** Keys that were ever warmed. */
+  readonly warmed = new Set<string>()
   /** Keys that are being drained, and how often. */
   readonly draining = new Map<string, number>()
   /** Keys to which something came back in this pass. */
@@ -111,6 +115,7 @@ export class Model {
     // A free slot may have to be checked before it is lent.
     acquire.mayWait = !this.calm || this.hasFree(acquire, false) || this.#mayWait(this.key(name))
     this.calm = false
+    this.key(name).removed = false
     this.acquires.push(acquire)
     this.queue(name).push(acquire)
     this.tally.started += 1
@@ -176,7 +181,9 @@ export class Model {
     if (unit.condemned === undefined && !unit.maybeCondemned && !this.closed) unit.mustHaveAsked += 1
     this.returnedTo.add(unit.key)
     unit.heardAt = this.now()
-    if (unit.holders.size === 0) unit.idleSince = this.now()
+    if (unit.holders.size > 0) return
+    unit.idleSince = this.now()
+    this.idles(unit)
   }
 
   ended(acquire: Acquire, exit: Exit.Exit<unknown, unknown>): void {
@@ -235,7 +242,7 @@ export class Model {
       verdict.expect(23, !failedMeanwhile || error.cause !== undefined, at("does not carry the failure it waited out"))
       verdict.expect(
         23,
-        key.lastFailureAt >= acquire.startedAt || error.cause === undefined,
+        key.lastFailureAt >= acquire.startedAt || key.failedBefore > 0 || error.cause === undefined,
         at("carries an old failure")
       )
     } else if (error instanceof PoolError.PoolSuspended) {
@@ -252,7 +259,7 @@ export class Model {
     } else if (error instanceof PoolError.CircuitOpen) {
       verdict.expect(
         26,
-        key.failedInRow >= key.setup.breakerThreshold,
+        Math.max(key.failedInRow, key.failedBefore) >= key.setup.breakerThreshold,
         at(`circuit open after ${key.failedInRow} failures`)
       )
       verdict.expect(23, error.cause !== undefined, at("does not carry the last failure"))
@@ -262,6 +269,9 @@ export class Model {
         error.retryAfterMs >= 0 && error.retryAfterMs <= longest,
         at(`retry after ${error.retryAfterMs}`)
       )
+    } else if (error instanceof PoolError.UnknownKey) {
+      const removed = acquire.id < key.removedBefore && key.removedAt === now
+      verdict.expect(14, removed, at("was told that its key is unknown, which it is not"))
     } else if (error instanceof ConnectRefused) {
       verdict.expect(23, !error.retryable, at("was given an error that can be tried again"))
       this.#told(acquire, this.factory.units[error.unit], error.key)
@@ -314,7 +324,7 @@ export class Model {
     // Who waits for the check of an item that he has been given is not in the queue.
     const checking = key.units.reduce((sum, unit) => sum + unit.probing, 0)
     if (this.waiting(key.name) < maxWaiters + checking + key.connecting(now) * concurrency) return true
-    return key.counted(now) < max && !this.isSuspended(key.name)
+    return key.within(now) < max && !this.isSuspended(key.name)
   }
 
   /** Whether one more attempt could begin now, as far as limits go. */
@@ -322,7 +332,7 @@ export class Model {
     const now = this.now()
     if (key.failedInRow > 0 && now < key.resumeBy) return false
     if (key.failedInRow >= key.setup.breakerThreshold) return false
-    if (key.counted(now) >= key.setup.max || key.connecting(now) >= key.setup.maxConnecting) return false
+    if (key.within(now) >= key.setup.max || key.connecting(now) >= key.setup.maxConnecting) return false
     let total = 0
     let group = 0
     let weight = key.setup.connectWeight
@@ -334,6 +344,25 @@ export class Model {
     }
     if (total >= this.setup.maxTotal || weight > this.setup.maxConnecting) return false
     return this.setup.quota === 0 || group < this.setup.quota
+  }
+
+  /** A unit that did not idle does. */
+  idles(unit: Unit): void {
+    unit.idleIn = this.pass
+    this.key(unit.key).idled += 1
+  }
+
+  /** All is at rest, and will be looked at. */
+  settled(): void {
+    this.factory.tick()
+    for (const key of this.factory.keys.values()) key.settled()
+  }
+
+  /** All was looked at. */
+  nextPass(): void {
+    this.returnedTo.clear()
+    this.calm = true
+    this.pass += 1
   }
 
   /** No new lease may be given on a unit from now on. */
@@ -348,7 +377,8 @@ export class Model {
     // Attempts that were decided on together begin one after the other; the first may have failed by then.
     const open = key.failedInRow >= key.setup.breakerThreshold && key.lastFailureAt < this.now()
     this.verdict.expect(21, !open || key.connecting(this.now()) === 1, () => `${key.name} tries twice while half open`)
-    if (this.pinned.has(key.name) || key.setup.lifetimeMs > 0) return
+    const warm = this.pinned.has(key.name) || this.warmed.has(key.name) || key.unpinnedIn === this.pass
+    if (warm || key.setup.lifetimeMs > 0) return
     const concurrency = Math.min(key.setup.concurrency, key.concurrencyBefore)
     let demand = 0
     for (const other of this.queue(key.name)) {
@@ -365,7 +395,10 @@ export class Model {
   }
 
   #connected(unit: Unit, key: KeyRecord, exit: Exit.Exit<unknown, unknown>): void {
-    if (exit._tag === "Success") return
+    if (exit._tag === "Success") {
+      this.idles(unit)
+      return
+    }
     const failure = Option.getOrUndefined(Cause.failureOption(exit.cause))
     const died = Option.getOrUndefined(Cause.dieOption(exit.cause)) instanceof ScriptedDefect
     const fatal = died || (failure instanceof ConnectRefused && !failure.retryable)
@@ -378,7 +411,7 @@ export class Model {
   #closing(unit: Unit): void {
     const now = this.now()
     this.trace.push(`${now} closes ${unit.id}`)
-    if (unit.holders.size === 0) return
+    if (unit.holders.size === 0) return checkKept(this, unit)
     const forced = now >= unit.forceAt || now >= this.closedAt + this.setup.shutdownMs
     this.verdict.expect(6, forced, () => `unit ${unit.id} is closed while ${unit.holders.size} hold it`)
     for (const acquire of this.holding) {

@@ -31,6 +31,8 @@ export const checkKey = (model: Model, name: string, stats: PoolStats.KeyStats |
     key.failedInRow = 0
     return
   }
+  const bare = open + connecting + closing + leases + revoked + waiting === 0
+  verdict.expect(29, !key.removed || !bare, () => `${name} was removed, has nothing left, and still has an entry`)
   const equal = (field: string, told: number, seen: number) =>
     verdict.expect(30, told === seen, () => `${name} has ${field} ${told} where ${seen} are seen`)
   equal("open", stats.open, open)

@@ -16,10 +16,12 @@ import type { Acquire, How } from "./Acquire.js"
 import type { ConnectRefused } from "./Behaviour.js"
 import { type Subject, take } from "./Caller.js"
 import type { Command, Step } from "./Command.js"
+import { letGo } from "./Keeping.js"
 import { checkLiveness } from "./Liveness.js"
 import { Model } from "./Model.js"
 import { checkKey, checkTotals } from "./Numbers.js"
 import { checkSafety } from "./Safety.js"
+import { refreshed, resized } from "./Settings.js"
 import { groupOf, keyName, poolConfig, type Setup } from "./Setup.js"
 import type { Place } from "./Stage.js"
 import type { Thing, Unit } from "./Unit.js"
@@ -39,7 +41,7 @@ export const optionsOf = (model: Model): Pool.PoolOptions<string, Thing, Connect
   const { setup, factory } = model
   return {
     acquire: factory.acquire,
-    config: (key) => poolConfig(factory.key(key).setup),
+    config: (key) => poolConfig(factory.key(key).configured),
     maxTotal: setup.maxTotal,
     maxConnecting: setup.maxConnecting,
     isOpen: factory.isOpen,
@@ -100,6 +102,7 @@ export class Run {
     if (model.closed) return
     yield* this.#step({ _tag: "ResumeAll" })
     for (let key = 0; key < this.setup.keys; key++) yield* this.#step({ _tag: "Resume", key })
+    for (const unit of model.factory.units) while (unit.kept) letGo(model, unit, false)
     yield "rest"
     yield* this.#letGo()
     for (let round = 0; round < 2; round++) {
@@ -163,7 +166,7 @@ export class Run {
   /** Everything is at rest: the laws must hold. `thoroughly` compares the numbers as well. */
   rest(thoroughly: boolean): void {
     const { model } = this
-    model.factory.tick()
+    model.settled()
     for (const { acquire, lost } of this.#lost.splice(0)) {
       const exit = lost.unsafePoll()
       const told = exit !== null && Exit.isSuccess(exit) && exit.value._tag === "Left"
@@ -188,13 +191,7 @@ export class Run {
       }
       checkTotals(model, stats)
     }
-    model.returnedTo.clear()
-    for (const key of model.factory.keys.values()) {
-      key.maxBefore = 0
-      key.concurrencyBefore = Number.POSITIVE_INFINITY
-    }
-    model.calm = true
-    model.pass += 1
+    model.nextPass()
   }
 
   *#step(step: Step): Generator<Wait, void, void> {
@@ -342,11 +339,13 @@ export class Run {
         this.#drain(this.#name(step.key), step.deadline)
         return
       case "Suspend":
+        model.key(this.#name(step.key)).removed = false
         model.suspended.add(this.#name(step.key))
         model.suspendedIn = model.pass
         place.fork(pool.suspend(this.#name(step.key)))
         return
       case "Resume":
+        model.key(this.#name(step.key)).removed = false
         model.suspended.delete(this.#name(step.key))
         place.fork(pool.resume(this.#name(step.key)))
         return
@@ -361,30 +360,38 @@ export class Run {
         return
       case "Resize": {
         const key = model.key(this.#name(step.key))
-        const { min } = key.setup
-        key.maxBefore = Math.max(key.maxBefore, key.setup.max)
-        key.concurrencyBefore = Math.min(key.concurrencyBefore, key.setup.concurrency)
-        key.setup = { ...key.setup, ...step.to }
-        key.setup = { ...key.setup, max: Math.max(min, key.setup.max) }
-        // Attempts that were decided on since all was last at rest have not begun yet.
-        const onTheirWay = model.calm ? 0 : key.setup.maxConnecting
-        for (const unit of key.units) {
-          unit.concurrency = Math.max(unit.concurrency, key.setup.concurrency)
-          unit.leastConcurrency = Math.min(unit.leastConcurrency, key.setup.concurrency)
-          // One that is still opening serves when it is there: what is too much then goes when it idles.
-          const busy = unit.phase === "open" && !unit.idle
-          if (busy && key.counted(model.now()) + onTheirWay > key.setup.max) unit.maybeCondemned = true
-        }
-        key.resized = true
+        resized(model, key, step.to)
         place.fork(pool.resize(key.name, poolConfig(key.setup)))
+        return
+      }
+      case "Refresh": {
+        refreshed(model, step.what, step.to, step.deadline ?? this.setup.shutdownMs, (which) => {
+          const exit = place.fork(pool.refresh(which, step.deadline)).unsafePoll()
+          return exit !== null && Exit.isSuccess(exit)
+        })
+        return
+      }
+      case "Keep": {
+        const opening = model.key(this.#name(step.key)).units.filter((u) => u.phase !== "closing")
+        const unit = at(opening, step.pick)
+        unit?.keeps.push(unit.handle.keep())
+        return
+      }
+      case "LetGo": {
+        const kept = model.factory.units.filter((u) => u.key === this.#name(step.key) && u.kept)
+        const unit = at(kept, step.pick)
+        if (unit !== undefined) letGo(model, unit, step.twice)
         return
       }
       case "Warm": {
         if (model.closed) return
         const name = this.#name(step.key)
+        const key = model.key(name)
+        key.removed = false
+        model.warmed.add(name)
         const sum = [...model.pinned, name].reduce((sum, key) => sum + model.key(key).setup.min, 0)
         const tooMuch = !model.pinned.has(name) && sum > this.setup.maxTotal
-        if (!tooMuch) model.pinned.add(name)
+        if (!tooMuch && key.setup.min > 0) model.pinned.add(name)
         const fiber = place.call(pool.warm([name]))
         this.#warms.push(fiber)
         if (!tooMuch) return

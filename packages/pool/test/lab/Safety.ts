@@ -18,7 +18,7 @@ export const checkSafety = (model: Model): void => {
     const connecting = key.connecting(now)
     for (const unit of key.units) {
       if (!model.counts(unit)) continue
-      live += 1
+      if (!unit.superseded) live += 1
       if (unit.phase !== "open") continue
       const what = (says: string) => () => `unit ${unit.id} of ${key.name} ${says}`
       // What idles and is still there was not among those that had to go when they came back.
@@ -31,12 +31,14 @@ export const checkSafety = (model: Model): void => {
       verdict.expect(9, unit.asked >= unit.mustHaveAsked, what("came back without being asked whether it is open"))
       // What was asked too often does not make up for what is asked too seldom later.
       unit.mustHaveAsked = unit.asked
+      const late = unit.holders.size > 0 && now >= unit.forceAt
+      verdict.expect(6, !late, what(`is held although it should have been taken away at ${unit.forceAt}`))
       if (unit.holders.size > 0 || unit.probing > 0) continue
       idle += 1
       // What is due to go goes as soon as nobody holds it.
       const law = unit.alive ? 4 : 9
       verdict.expect(law, unit.condemned === undefined, what(`idles although it must go: ${unit.condemned}`))
-      if (now - unit.idleSince > idleMs) overdue = unit
+      if (now - unit.idleSince > idleMs && !unit.kept) overdue = unit
     }
     if (model.closed) continue
     const pins = model.pinned.has(key.name) ? min : 0

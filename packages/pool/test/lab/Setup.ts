@@ -66,6 +66,12 @@ export const keySetup: KeySetup = {
   breakerOpenMs: 700
 }
 
+/** With room for `min` items, idle ones included. */
+export const consistent = (key: KeySetup): KeySetup => {
+  const max = Math.max(key.max, key.min)
+  return { ...key, max, maxIdle: Math.max(key.min, Math.min(key.maxIdle, max)) }
+}
+
 export const setup: Setup = {
   seed: 1,
   keys: 2,

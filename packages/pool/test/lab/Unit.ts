@@ -29,6 +29,8 @@ export class Unit {
   connectedAt = Number.NaN
   /** When it was last given back, or connected. */
   idleSince = Number.NaN
+  /** The pass in which it last began to idle for whatever reason. */
+  idleIn = -1
   /** When it last answered something for sure, and when it last may have: being given back proves a little. */
   answeredAt = Number.NaN
   heardAt = Number.NaN
@@ -52,6 +54,13 @@ export class Unit {
   diedIn = -1
   /** Somebody holds it, and it may have to be closed when it comes back: which of several is the pool's to choose. */
   maybeCondemned = false
+  /**
+   * Its key was refreshed while somebody held it, or perhaps did: until it comes back it counts for the pool only. What
+   * has come back since all was last at rest may still have been held when an attempt was decided on.
+   */
+  superseded = false
+  /** What lets it go, once for each time it was kept. */
+  readonly keeps: Array<() => void> = []
   /** When a deadline lets the pool take its leases away. */
   forceAt = Number.POSITIVE_INFINITY
   /** Leases it may bear; while what was said of it is ambiguous, at most and at least. */
@@ -88,6 +97,10 @@ export class Unit {
 
   get idle(): boolean {
     return this.phase === "open" && this.holders.size === 0
+  }
+
+  get kept(): boolean {
+    return this.keeps.length > 0
   }
 
   get exclusivelyHeld(): boolean {
