@@ -97,8 +97,7 @@ export const fields = (form: Form): ReadonlyArray<Field> =>
 const plain = (type: "string" | "number" | "integer" | "boolean") => (type === "string" ? "text" : type)
 
 const choicesOf = (field: Form["properties"][string]): ReadonlyArray<Choice> | undefined => {
-  const { anyOf, enum: values, enumNames, oneOf }: Choosing =
-    field.type === "array" ? field.items : field
+  const { anyOf, enum: values, enumNames, oneOf }: Choosing = field.type === "array" ? field.items : field
   const titled = oneOf ?? anyOf
   if (titled !== undefined) return titled.map(({ const: value, title }) => ({ value, title }))
   return values?.map((value, at) => ({ value, title: enumNames?.[at] ?? value }))

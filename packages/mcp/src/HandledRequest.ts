@@ -21,7 +21,13 @@ import * as Effect from "effect/Effect"
 import * as Answer from "./Answer.js"
 import * as ElicitationForm from "./ElicitationForm.js"
 import { HandlersRefused } from "./HandlerError.js"
-import { type Elicitation, type Handlers, questions as questionsOf, Refused, type RequestContext } from "./McpHandlers.js"
+import {
+  type Elicitation,
+  type Handlers,
+  questions as questionsOf,
+  Refused,
+  type RequestContext
+} from "./McpHandlers.js"
 import type * as ServerConfig from "./ServerConfig.js"
 import * as UrlElicitation from "./UrlElicitation.js"
 
@@ -120,11 +126,7 @@ export const capabilities = (questions: Questions): ClientCapabilities => {
  * @since 0.1.0
  * @category errors
  */
-export const unannounced = (
-  server: string,
-  announced: Questions,
-  handlers: Handlers
-): HandlersRefused => {
+export const unannounced = (server: string, announced: Questions, handlers: Handlers): HandlersRefused => {
   const wanted = questionsOf(handlers)
   const all = [...new Set([...announced, ...wanted])].map((question) => `"${question}"`).join(", ")
   const what = wanted.filter((question) => !announced.has(question)).join(", ")

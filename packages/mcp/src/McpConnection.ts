@@ -23,7 +23,7 @@ import * as HandledRequest from "./HandledRequest.js"
 import * as Handshake from "./Handshake.js"
 import type { McpConnector } from "./McpConnector.js"
 import {
-  HandlersRefused,
+  type HandlersRefused,
   malformedCode,
   type McpConnectError,
   type RequestError,

@@ -179,16 +179,12 @@ export interface Elicitation<out R = never> {
    * see `ElicitationForm.complete`, which a handler may use itself, to ask again. What does not fit is not sent; it counts
    * as a defect.
    */
-  readonly form?:
-    | ((request: FormRequest, context: RequestContext) => Effect.Effect<Elicited, Refused, R>)
-    | undefined
+  readonly form?: ((request: FormRequest, context: RequestContext) => Effect.Effect<Elicited, Refused, R>) | undefined
   /**
    * Has a person visit an address, `http` or `https` alone, which may be anybody's: show all of it, open it only with their
    * consent, and never through a shell. `accept` means that they will, not that they are done.
    */
-  readonly url?:
-    | ((request: UrlRequest, context: RequestContext) => Effect.Effect<Elicited, Refused, R>)
-    | undefined
+  readonly url?: ((request: UrlRequest, context: RequestContext) => Effect.Effect<Elicited, Refused, R>) | undefined
   /**
    * What a person was to do at an address is done. `elicitationId` is one that `url` has accepted, or that a call has
    * failed with (`UrlElicitationRequired`). Told once. Default: nothing is done.

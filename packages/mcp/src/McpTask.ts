@@ -276,9 +276,7 @@ class Live<E> implements McpTask<E> {
 
   /** Asks how it is doing, or waits until it is time to: somebody else who waits may have asked by then. */
   private readonly look: Effect.Effect<void, TaskCallError<E>> = Effect.suspend(() =>
-    Effect.flatMap(this.pause, (pause) =>
-      pause > 0 ? Effect.sleep(Math.ceil(pause)) : Effect.asVoid(this.status)
-    )
+    Effect.flatMap(this.pause, (pause) => (pause > 0 ? Effect.sleep(Math.ceil(pause)) : Effect.asVoid(this.status)))
   )
 
   /** Until it may be asked about again. Milliseconds. */

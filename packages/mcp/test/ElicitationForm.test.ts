@@ -123,7 +123,11 @@ describe("a form of a server", () => {
       },
       ["name"]
     )
-    const [a, b, titled] = [{ value: "a", title: "a" }, { value: "b", title: "b" }, { value: "a", title: "A" }]
+    const [a, b, titled] = [
+      { value: "a", title: "a" },
+      { value: "b", title: "b" },
+      { value: "a", title: "A" }
+    ]
     const field = { description: undefined, choices: [], default: undefined, required: false }
     expect(ElicitationForm.fields(given)).toEqual([
       { ...field, name: "name", title: "Name", description: "yours", kind: "text", required: true },

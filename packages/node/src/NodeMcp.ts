@@ -116,15 +116,8 @@ export const layer = (
 export const layerStream = <E, R>(
   servers: Stream.Stream<ConfigWatch.Said, E, R>,
   options?: Omit<Options, "servers">
-): Layer.Layer<
-  McpClient.McpClient | McpPool.McpPool,
-  E | McpError.ConfigError | McpError.ServersUnavailable,
-  R
-> =>
-  McpClient.layer.pipe(
-    Layer.provideMerge(McpPool.layerStream(servers, options)),
-    Layer.provide(NodeConnector.layer)
-  )
+): Layer.Layer<McpClient.McpClient | McpPool.McpPool, E | McpError.ConfigError | McpError.ServersUnavailable, R> =>
+  McpClient.layer.pipe(Layer.provideMerge(McpPool.layerStream(servers, options)), Layer.provide(NodeConnector.layer))
 
 /**
  * Client and pool over the servers of a configuration file (see `ConfigFile` for the forms). A file that the program
