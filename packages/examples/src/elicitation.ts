@@ -20,9 +20,9 @@ const TerminalLive = Layer.scoped(
   )
 )
 
-const typed = (type: string, line: string) => {
-  if (type === "integer" || type === "number") return Number(line)
-  return type === "boolean" ? /^y/i.test(line) : type === "array" ? line.split(/ *, */) : line
+const typed = (kind: ElicitationForm.Field["kind"], line: string) => {
+  if (kind === "integer" || kind === "number") return Number(line)
+  return kind === "boolean" ? /^y/i.test(line) : kind === "choices" ? line.split(/ *, */) : line
 }
 
 /** Asks for each field, once more from the start if it does not fit. What is left empty gets the form's default. */
@@ -30,9 +30,10 @@ const fillIn = (form: ElicitationForm.Form, clean: (text: string) => string) =>
   Effect.gen(function* () {
     const ask = yield* Terminal
     const content = new Map<string, ElicitationForm.Content[string]>()
-    for (const [name, field] of Object.entries(form.properties)) {
-      const line = yield* ask(`${clean(field.title ?? name)} [${clean(String(field.default ?? ""))}]: `)
-      if (line !== "") content.set(name, typed(field.type, line))
+    for (const { choices, kind, name, title, ...field } of ElicitationForm.fields(form)) {
+      const among = choices.length === 0 ? "" : ` (${choices.map(({ value }) => value).join(", ")})`
+      const line = yield* ask(`${clean(`${title}${among} [${field.default ?? ""}]`)}: `)
+      if (line !== "") content.set(name, typed(kind, line))
     }
     return yield* ElicitationForm.complete(form, Object.fromEntries(content))
   }).pipe(

@@ -1,8 +1,8 @@
 /** Servers that change while the program runs, here by hand; elsewhere from a registry, a table, a file that is watched. */
 import { NodeRuntime } from "@effect/platform-node"
 import { McpClient, McpPool, McpTool, Reload, ServerConfig } from "@mooring/mcp"
-import { NodeConnector } from "@mooring/node"
-import { Console, Effect, Layer, Logger, LogLevel, Queue, Stream } from "effect"
+import { NodeMcp } from "@mooring/node"
+import { Console, Effect, Logger, LogLevel, Queue, Stream } from "effect"
 import { whoami } from "./servers/whoami.js"
 
 type Servers = Readonly<Record<string, ServerConfig.ServerConfig>>
@@ -22,10 +22,7 @@ const program = Effect.gen(function* () {
   const wanted = yield* Queue.unbounded<Servers>()
   yield* Queue.offer(wanted, notes("first"))
 
-  const MainLive = McpClient.layer.pipe(
-    Layer.provideMerge(McpPool.layerStream(Stream.fromQueue(wanted))),
-    Layer.provide(NodeConnector.layer)
-  )
+  const MainLive = NodeMcp.layerStream(Stream.fromQueue(wanted))
   yield* Effect.gen(function* () {
     const mcp = yield* McpClient.McpClient
     const pool = yield* McpPool.McpPool

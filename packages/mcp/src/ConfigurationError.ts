@@ -53,7 +53,8 @@ export class UnknownServer extends Schema.TaggedError<UnknownServer>("@mooring/m
   known: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    const known = this.known.length === 0 ? "none is" : this.known.map((name) => `"${name}"`).join(", ")
+    if (this.known.length === 0) return `No MCP server "${this.server}" is configured: there is none at all`
+    const known = this.known.map((name) => `"${name}"`).join(", ")
     const meant = didYouMean(this.server, this.known)
     const which = meant === "" ? `; configured: ${known}` : `${meant} Configured: ${known}`
     return `No MCP server "${this.server}" is configured${which}`

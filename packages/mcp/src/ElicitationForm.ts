@@ -26,6 +26,93 @@ export type Form = ElicitRequestFormParams["requestedSchema"]
 export type Content = Readonly<Record<string, string | number | boolean | ReadonlyArray<string>>>
 
 /**
+ * One of a form's fields, ready to be shown: MCP has five ways to write a choice. All of its texts are the server's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Field {
+  /** Its name in the `Content`. */
+  readonly name: string
+  /** What to show for its name; the name itself where the form has nothing else. */
+  readonly title: string
+  readonly description: string | undefined
+  /**
+   * - `text`, `number`, `integer`, `boolean`: one such value
+   * - `choice`: the `value` of one of `choices`
+   * - `choices`: the `value`s of some of them
+   */
+  readonly kind: "text" | "number" | "integer" | "boolean" | "choice" | "choices"
+  /** What there is to choose from. Empty for any other kind. */
+  readonly choices: ReadonlyArray<Choice>
+  /** What `complete` gives it where it is left out. */
+  readonly default: Content[string] | undefined
+  /** Whether it must be filled in, where it has no default. */
+  readonly required: boolean
+}
+
+/**
+ * What can be chosen.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Choice {
+  /** What is sent. */
+  readonly value: string
+  /** What to show; the value itself where the form has nothing else. */
+  readonly title: string
+}
+
+/**
+ * The fields of a form in its order, for what shows them to a person.
+ *
+ * @example
+ * ```ts
+ * import { ElicitationForm } from "@mooring/mcp"
+ *
+ * const questions = (form: ElicitationForm.Form, clean: (text: string) => string) =>
+ *   ElicitationForm.fields(form).map(({ choices, required, title }) =>
+ *     clean(`${title}${required ? "*" : ""} ${choices.map(({ title }) => title).join(" | ")}`)
+ *   )
+ * ```
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const fields = (form: Form): ReadonlyArray<Field> =>
+  Object.entries(form.properties).map(([name, field]) => {
+    const choices = choicesOf(field)
+    return {
+      name,
+      title: field.title ?? name,
+      description: field.description,
+      kind: field.type === "array" ? "choices" : choices === undefined ? plain(field.type) : "choice",
+      choices: choices ?? [],
+      default: field.default,
+      required: form.required?.includes(name) === true
+    }
+  })
+
+const plain = (type: "string" | "number" | "integer" | "boolean") => (type === "string" ? "text" : type)
+
+const choicesOf = (field: Form["properties"][string]): ReadonlyArray<Choice> | undefined => {
+  const { anyOf, enum: values, enumNames, oneOf }: Choosing = field.type === "array" ? field.items : field
+  const titled = oneOf ?? anyOf
+  if (titled !== undefined) return titled.map(({ const: value, title }) => ({ value, title }))
+  return values?.map((value, at) => ({ value, title: enumNames?.[at] ?? value }))
+}
+
+/** All the ways to write choices; `enumNames` is that of earlier revisions. */
+interface Choosing {
+  readonly type?: string
+  readonly enum?: ReadonlyArray<string> | undefined
+  readonly enumNames?: ReadonlyArray<string> | undefined
+  readonly oneOf?: ReadonlyArray<{ readonly const: string; readonly title: string }> | undefined
+  readonly anyOf?: ReadonlyArray<{ readonly const: string; readonly title: string }> | undefined
+}
+
+/**
  * What was filled in is not what the form asks for. `reason` says where, and never what stands there.
  *
  * @since 0.1.0

@@ -20,7 +20,14 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Answer from "./Answer.js"
 import * as ElicitationForm from "./ElicitationForm.js"
-import { type Elicitation, type Handlers, Refused, type RequestContext } from "./McpHandlers.js"
+import { HandlersRefused } from "./HandlerError.js"
+import {
+  type Elicitation,
+  type Handlers,
+  questions as questionsOf,
+  Refused,
+  type RequestContext
+} from "./McpHandlers.js"
 import type * as ServerConfig from "./ServerConfig.js"
 import * as UrlElicitation from "./UrlElicitation.js"
 
@@ -110,6 +117,24 @@ export const capabilities = (questions: Questions): ClientCapabilities => {
     ...((form || url) && { elicitation: { ...(form && { form: {} }), ...(url && { url: {} }) } }),
     ...(questions.has("roots") && { roots: { listChanged: true } })
   }
+}
+
+/**
+ * Why these handlers cannot be used: the server was told in the handshake that it may ask what is `announced`. Says what
+ * its configuration has to name, all of it: `mayAsk` takes the place of what the application's handlers answer.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const unannounced = (server: string, announced: Questions, handlers: Handlers): HandlersRefused => {
+  const wanted = questionsOf(handlers)
+  const all = [...new Set([...announced, ...wanted])].map((question) => `"${question}"`).join(", ")
+  const what = wanted.filter((question) => !announced.has(question)).join(", ")
+  const reason =
+    what === ""
+      ? "there are none, and the server was told that it may ask nothing (mayAsk of its configuration)"
+      : `the server was not told that it may ask for ${what}; say mayAsk: [${all}] in its configuration`
+  return new HandlersRefused({ server, reason })
 }
 
 const sampling = (params: unknown, questions: Questions): HandledRequest | Refused => {

@@ -19,10 +19,11 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Answer from "./Answer.js"
 import * as CallUpdate from "./CallUpdate.js"
+import * as HandledRequest from "./HandledRequest.js"
 import * as Handshake from "./Handshake.js"
 import type { McpConnector } from "./McpConnector.js"
 import {
-  HandlersRefused,
+  type HandlersRefused,
   malformedCode,
   type McpConnectError,
   type RequestError,
@@ -324,7 +325,7 @@ class Live implements McpConnection {
     handlers: Handlers
   ): Effect.Effect<CallToolResult, CallToolError> {
     const { requests } = this.parts
-    if (requests === undefined) return this.askedNothing
+    if (requests === undefined) return this.unannounced(handlers)
     return Effect.flatMap(requests.forCall(handlers), (owner) => {
       const options = { ...this.limited(limits), owner }
       const called = this.session.requestMasked(restore, "tools/call", params, Answer.callTool, options)
@@ -334,7 +335,7 @@ class Live implements McpConnection {
 
   handle(handlers: Handlers): Effect.Effect<void, HandlersRefused, Scope.Scope> {
     const { requests } = this.parts
-    if (requests === undefined) return this.askedNothing
+    if (requests === undefined) return this.unannounced(handlers)
     const listening = Effect.acquireRelease(
       Effect.sync(() => this.listen()),
       ({ stop }) => Effect.sync(stop)
@@ -342,9 +343,8 @@ class Live implements McpConnection {
     return Effect.zipRight(requests.forSession(handlers, this.ping), listening)
   }
 
-  private get askedNothing(): Effect.Effect<never, HandlersRefused> {
-    const reason = "the server was not told that it may ask anything: say what in mayAsk of its configuration"
-    return Effect.fail(new HandlersRefused({ server: this.key.toString(), reason }))
+  private unannounced(handlers: Handlers): Effect.Effect<never, HandlersRefused> {
+    return Effect.fail(HandledRequest.unannounced(this.key.toString(), new Set(), handlers))
   }
 
   private limited(limits: CallLimits | undefined): RequestOptions {

@@ -245,15 +245,22 @@ export const malformedCode = -32700
 export class ProtocolError extends Schema.TaggedError<ProtocolError>("@mooring/mcp/ProtocolError")("ProtocolError", {
   server: Schema.String,
   method: Schema.String,
+  /** The tool, where a tool was called. */
+  tool: Schema.optional(Schema.String),
   /** The JSON-RPC error code: https://www.jsonrpc.org/specification#error_object */
   code: Schema.Number,
   reason: Schema.String,
   data: Schema.optional(Schema.Unknown)
 }) {
   override get message(): string {
-    return this.code === malformedCode
-      ? `MCP server "${this.server}" received "${this.method}", and it may have run, but ${this.reason} (${this.code})`
-      : `MCP server "${this.server}" refused "${this.method}": ${this.reason} (${this.code})`
+    const what = this.tool === undefined ? `"${this.method}"` : `tool "${this.tool}"`
+    if (this.code === malformedCode) {
+      return `MCP server "${this.server}" received ${what}, and it may have run, but ${this.reason} (${this.code})`
+    }
+    // Servers that are built on the SDK say the code in front of their words, too.
+    const prefix = `MCP error ${this.code}: `
+    const reason = this.reason.startsWith(prefix) ? this.reason.slice(prefix.length) : this.reason
+    return `MCP server "${this.server}" refused ${what}: ${reason} (${this.code})`
   }
 }
 

@@ -96,6 +96,46 @@ export class Refused extends Data.TaggedError("Refused")<{
 export const rejected: Refused = new Refused({ code: -1, reason: "User rejected sampling request" })
 
 /**
+ * What a server wants of a language model: `messages`, `maxTokens` and the like.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SamplingRequest extends CreateMessageRequestParams {}
+
+/**
+ * A message of a language model. See `message` for one that is text.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Message extends CreateMessageResult {}
+
+/**
+ * A message of a language model that may use the tools of the request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface MessageWithTools extends CreateMessageResultWithTools {}
+
+/**
+ * A form that a server wants to have filled in. `ElicitationForm` reads its `requestedSchema`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FormRequest extends ElicitRequestFormParams {}
+
+/**
+ * An address that a server wants to have visited.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface UrlRequest extends ElicitRequestURLParams {}
+
+/**
  * Asks a language model for a server.
  *
  * @since 0.1.0
@@ -107,9 +147,9 @@ export interface Sampling<out R = never> {
    * `rejected` says no. What is given is checked: an answer that MCP does not have counts as a defect.
    */
   readonly createMessage: (
-    request: CreateMessageRequestParams,
+    request: SamplingRequest,
     context: RequestContext
-  ) => Effect.Effect<CreateMessageResult | CreateMessageResultWithTools, Refused, R>
+  ) => Effect.Effect<Message | MessageWithTools, Refused, R>
   /** Whether it can let the model use `tools` of the request. Default false: such a request is refused (−32602). */
   readonly tools?: boolean | undefined
   /** Whether it heeds `includeContext`. Default false. */
@@ -139,16 +179,12 @@ export interface Elicitation<out R = never> {
    * see `ElicitationForm.complete`, which a handler may use itself, to ask again. What does not fit is not sent; it counts
    * as a defect.
    */
-  readonly form?:
-    | ((request: ElicitRequestFormParams, context: RequestContext) => Effect.Effect<Elicited, Refused, R>)
-    | undefined
+  readonly form?: ((request: FormRequest, context: RequestContext) => Effect.Effect<Elicited, Refused, R>) | undefined
   /**
    * Has a person visit an address, `http` or `https` alone, which may be anybody's: show all of it, open it only with their
    * consent, and never through a shell. `accept` means that they will, not that they are done.
    */
-  readonly url?:
-    | ((request: ElicitRequestURLParams, context: RequestContext) => Effect.Effect<Elicited, Refused, R>)
-    | undefined
+  readonly url?: ((request: UrlRequest, context: RequestContext) => Effect.Effect<Elicited, Refused, R>) | undefined
   /**
    * What a person was to do at an address is done. `elicitationId` is one that `url` has accepted, or that a call has
    * failed with (`UrlElicitationRequired`). Told once. Default: nothing is done.
@@ -290,7 +326,7 @@ export const roots = <A extends ReadonlyArray<Root>>(ref: SubscriptionRef.Subscr
  * @since 0.1.0
  * @category constructors
  */
-export const message = (model: string, text: string, stopReason = "endTurn"): CreateMessageResult => ({
+export const message = (model: string, text: string, stopReason = "endTurn"): Message => ({
   role: "assistant",
   model,
   stopReason,

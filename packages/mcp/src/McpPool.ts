@@ -317,10 +317,12 @@ export const layer = (options: Options): Layer.Layer<McpPool, ConfigError | Serv
  * import { McpPool, type ServerConfig } from "@mooring/mcp"
  * import { Effect, Schedule, Stream } from "effect"
  *
- * declare const registry: Effect.Effect<Record<string, ServerConfig.ServerConfig>>
+ * declare const registry: Effect.Effect<Record<string, ServerConfig.ServerConfig>, Error>
  *
- * // Asks a registry of your own every minute; what is the same as before costs a comparison.
- * const PoolLive = McpPool.layerStream(Stream.repeatEffectWithSchedule(registry, Schedule.spaced("1 minute")))
+ * // Asks a registry of your own every minute; what is the same as before costs a comparison. One that fails is asked
+ * // again: a stream that has failed says no more.
+ * const asked = Effect.retry(registry, Schedule.spaced("5 seconds"))
+ * const PoolLive = McpPool.layerStream(Stream.repeatEffectWithSchedule(asked, Schedule.spaced("1 minute")))
  * ```
  *
  * @since 0.1.0

@@ -16,6 +16,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import type { Call, CallError, CallOptions, Run } from "./CallPath.js"
 import { closedReason } from "./internal/ClosedReason.js"
 import type { CallLimits, McpConnection } from "./McpConnection.js"
@@ -77,6 +78,12 @@ export interface McpTask<out E> {
   readonly created: Task
   /** How it is doing now: asks the server. */
   readonly status: Effect.Effect<Task, TaskCallError<E>>
+  /**
+   * How it is doing, and whenever its `status` or `statusMessage` has changed since, until it has ended: completed, failed
+   * or cancelled, which is the last that is told, and no failure of the stream. Asks as often as `result` does, and once
+   * for all who read or wait. Ending it leaves the task as it is.
+   */
+  readonly changes: Stream.Stream<Task, TaskCallError<E>>
   /**
    * Waits until it has ended, and gives what its tool gave: `isError` is a value there. Asks how it is doing as often as the
    * server wants it (`pollInterval`, else every second; never more than ten times a second). May be waited for by many, and
@@ -193,6 +200,7 @@ class Live<E> implements McpTask<E> {
   readonly tool: string
   readonly created: Task
   readonly status: McpTask<E>["status"]
+  readonly changes: McpTask<E>["changes"]
   readonly cancel: McpTask<E>["cancel"]
   /** What the server said of it last, and when it was asked. Milliseconds. */
   private known: Task
@@ -216,6 +224,11 @@ class Live<E> implements McpTask<E> {
       this.askedAt = now
       return this.noted(this.ask(new TaskCall(made, TaskRequest.get(this.id))))
     })
+    this.changes = Stream.unfoldEffect(undefined, (told: Task | undefined) =>
+      told !== undefined && hasEnded(told)
+        ? Effect.succeedNone
+        : Effect.asSome(Effect.map(this.after(told), (task) => [task, task] as const))
+    )
     this.cancel = Effect.catchAll(this.noted(this.ask(new TaskCall(made, TaskRequest.cancel(this.id)))), (error) =>
       // It has ended already, as its status says; what the server does not know at all, that refuses, too.
       error instanceof ProtocolError && error.code === ErrorCode.InvalidParams ? this.status : Effect.fail(error)
@@ -249,13 +262,25 @@ class Live<E> implements McpTask<E> {
 
   /** Until it has ended; or wants something of us, which the server asks for when it is asked for the result. */
   private readonly untilEnded: Effect.Effect<void, TaskCallError<E>> = Effect.gen(this, function* () {
-    while (!hasEnded(this.known) && this.known.status !== "input_required") {
-      const pause = this.askedAt + intervalOf(this.known) - (yield* nowMs)
-      // Somebody else who waits may have asked meanwhile.
-      if (pause > 0) yield* Effect.sleep(Math.ceil(pause))
-      else yield* this.status
-    }
+    while (!hasEnded(this.known) && this.known.status !== "input_required") yield* this.look
   })
+
+  /** How it is doing when that is not what was told. */
+  private after(told: Task | undefined): Effect.Effect<Task, TaskCallError<E>> {
+    return Effect.gen(this, function* () {
+      if (told === undefined) return hasEnded(this.known) || (yield* this.pause) > 0 ? this.known : yield* this.status
+      while (this.known.status === told.status && this.known.statusMessage === told.statusMessage) yield* this.look
+      return this.known
+    })
+  }
+
+  /** Asks how it is doing, or waits until it is time to: somebody else who waits may have asked by then. */
+  private readonly look: Effect.Effect<void, TaskCallError<E>> = Effect.suspend(() =>
+    Effect.flatMap(this.pause, (pause) => (pause > 0 ? Effect.sleep(Math.ceil(pause)) : Effect.asVoid(this.status)))
+  )
+
+  /** Until it may be asked about again. Milliseconds. */
+  private readonly pause = Effect.map(nowMs, (now) => this.askedAt + intervalOf(this.known) - now)
 
   private get collected(): ReturnType<McpTask<E>["result"]> {
     if (this.known.status === "cancelled") return this.wasCancelled(this.known)

@@ -286,7 +286,6 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
   }
 
   private protocolError(code: number, reason: string, data: unknown): ProtocolError {
-    const { server } = this.holder
-    return new ProtocolError({ server, method: this.message.method, code, reason, data })
+    return new ProtocolError({ ...this.what, code, reason, data })
   }
 }

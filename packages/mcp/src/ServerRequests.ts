@@ -173,13 +173,14 @@ export class ServerRequests implements Host {
   }
 
   private checked(handlers: Handlers): Effect.Effect<Owner, HandlersRefused> {
-    const missing = questions(handlers).find(
+    const { key, questions: announced } = this.options
+    const isMissing = questions(handlers).some(
       // How a model is asked is for its handler to say; that it can be asked, the server must know.
-      (question) => !question.startsWith("sampling.") && !this.options.questions.has(question)
+      (question) => !question.startsWith("sampling.") && !announced.has(question)
     )
-    return missing === undefined
-      ? Effect.succeed(new Owner(handlers))
-      : this.refuse(`the server was not told that it may ask: name "${missing}" in mayAsk of its configuration`)
+    return isMissing
+      ? Effect.fail(HandledRequest.unannounced(key.toString(), announced, handlers))
+      : Effect.succeed(new Owner(handlers))
   }
 
   private refuse(reason: string): Effect.Effect<never, HandlersRefused> {
@@ -218,7 +219,7 @@ export class ServerRequests implements Host {
       this.ask(request, owner, call, (context) => Effect.suspend(() => handle(context)))
       return true
     }
-    return refuse(nobody)
+    return refuse(nobody(request.method))
   }
 
   private ask(
@@ -314,10 +315,12 @@ const mostVisits = 1000
 /** … nor of one whose id is longer than any that is one. Characters. */
 const longestId = 1000
 
-const nobody = new Refused({
-  code: ErrorCode.InternalError,
-  reason:
-    "nobody is there to answer: what could be asked is for calls and sessions to say, and this belongs to none that does"
-})
+const nobody = (method: string): Refused =>
+  new Refused({
+    code: ErrorCode.InternalError,
+    reason:
+      `nobody is there to answer ${method}: it may be asked (mayAsk), but neither the application nor the session or ` +
+      "call that it belongs to has a handler for it"
+  })
 
 const tooMany = new Refused({ code: ErrorCode.InternalError, reason: "too many handlers run, and no more are begun" })

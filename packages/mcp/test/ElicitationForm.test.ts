@@ -107,4 +107,41 @@ describe("a form of a server", () => {
       )
     })
   )
+
+  it("shows its fields in one way, however choices are written", () => {
+    const given = form(
+      {
+        name: { type: "string", title: "Name", description: "yours", minLength: 1 },
+        age: { type: "integer", default: 0 },
+        size: { type: "number" },
+        agree: { type: "boolean", default: false },
+        one: { type: "string", enum: ["a", "b"], default: "b" },
+        old: { type: "string", enum: ["a", "b"], enumNames: ["A"] },
+        titled: { type: "string", oneOf: [{ const: "a", title: "A" }] },
+        many: { type: "array", items: { type: "string", enum: ["a"] }, default: ["a"] },
+        titles: { type: "array", items: { anyOf: [{ const: "a", title: "A" }] } }
+      },
+      ["name"]
+    )
+    const [a, b, titled] = [
+      { value: "a", title: "a" },
+      { value: "b", title: "b" },
+      { value: "a", title: "A" }
+    ]
+    const field = { description: undefined, choices: [], default: undefined, required: false }
+    expect(ElicitationForm.fields(given)).toEqual([
+      { ...field, name: "name", title: "Name", description: "yours", kind: "text", required: true },
+      { ...field, name: "age", title: "age", kind: "integer", default: 0 },
+      { ...field, name: "size", title: "size", kind: "number" },
+      { ...field, name: "agree", title: "agree", kind: "boolean", default: false },
+      { ...field, name: "one", title: "one", kind: "choice", choices: [a, b], default: "b" },
+      { ...field, name: "old", title: "old", kind: "choice", choices: [titled, b] },
+      { ...field, name: "titled", title: "titled", kind: "choice", choices: [titled] },
+      { ...field, name: "many", title: "many", kind: "choices", choices: [a], default: ["a"] },
+      { ...field, name: "titles", title: "titles", kind: "choices", choices: [titled] }
+    ])
+    expect(ElicitationForm.fields({ type: "object", properties: { a: { type: "string" } } })).toMatchObject([
+      { name: "a", required: false }
+    ])
+  })
 })

@@ -74,7 +74,23 @@ describe("UnknownServer", () => {
       'No MCP server "serach" is configured; did you mean "search"? Configured: "search", "billing"'
     )
     expect(message("notes", ["search"])).toBe('No MCP server "notes" is configured; configured: "search"')
-    expect(message("notes", [])).toBe('No MCP server "notes" is configured; configured: none is')
+    expect(message("notes", [])).toBe('No MCP server "notes" is configured: there is none at all')
+  })
+})
+
+describe("ProtocolError", () => {
+  const message = (error: Partial<ConstructorParameters<typeof McpError.ProtocolError>[0]>) =>
+    new McpError.ProtocolError({ server: "web", method: "tools/call", code: -32602, reason: "no such city", ...error })
+      .message
+
+  it("names the tool where one was called, and says the code once, also where the server has said it", () => {
+    expect(message({ method: "prompts/get" })).toBe('MCP server "web" refused "prompts/get": no such city (-32602)')
+    expect(message({ tool: "weather" })).toBe('MCP server "web" refused tool "weather": no such city (-32602)')
+    expect(message({ tool: "weather", reason: "MCP error -32602: no such city" })).toBe(message({ tool: "weather" }))
+    expect(message({ reason: "MCP error -32601: no such city" })).toContain("MCP error -32601: no such city (-32602)")
+    expect(message({ tool: "weather", code: McpError.malformedCode, reason: "its answer is not MCP" })).toBe(
+      'MCP server "web" received tool "weather", and it may have run, but its answer is not MCP (-32700)'
+    )
   })
 })
 

@@ -93,17 +93,25 @@ describe("handlers of a call", () => {
     }).pipe(over(server, stdio))
   })
 
-  it.effect("are refused where the server was not told that it may ask", () => {
+  it.effect("are refused where the server was not told that it may ask, with the whole mayAsk that it takes", () => {
     const server = new AskingServer()
     const handlers = { ...by("ada"), roots: { list: () => Effect.succeed([]) } }
     return Effect.gen(function* () {
       expect(yield* Effect.flip(callTool({ handlers }).pipe(over(server)))).toMatchObject({
         _tag: "HandlersRefused",
-        reason: expect.stringContaining('"roots" in mayAsk')
+        reason:
+          "the server was not told that it may ask for roots; " +
+          'say mayAsk: ["sampling", "elicitation.form", "roots"] in its configuration'
       })
       expect(yield* Effect.flip(callTool({ handlers }).pipe(over(server, http, Layer.empty)))).toMatchObject({
         _tag: "HandlersRefused",
-        reason: expect.stringContaining("mayAsk")
+        reason:
+          "the server was not told that it may ask for sampling, roots; " +
+          'say mayAsk: ["sampling", "roots"] in its configuration'
+      })
+      expect(yield* Effect.flip(callTool({ handlers: {} }).pipe(over(server, http, Layer.empty)))).toMatchObject({
+        _tag: "HandlersRefused",
+        reason: expect.stringContaining("there are none")
       })
       expect(server.server.count("tools/call")).toBe(0)
     })

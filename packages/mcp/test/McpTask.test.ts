@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { McpClient, McpConnector, McpMemory, McpPool, McpTool, type ServerConfig } from "@mooring/mcp"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, Schema, TestClock } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Schema, Stream, TestClock } from "effect"
 import {
   client,
   type Handler,
@@ -93,6 +93,51 @@ describe("a tool that runs as a task", () => {
         const fibers = yield* Effect.forEach(Array.from({ length: 5 }), () => Effect.fork(task.result()))
         for (let n = 1; n <= 4; n++) yield* TestClock.adjust("2 seconds")
         for (const fiber of fibers) expect(yield* Fiber.join(fiber)).toEqual(text("done"))
+        expect(server.count("tasks/get")).toBe(3)
+      })
+    )
+  })
+
+  it.effect.each(["completed", "failed", "cancelled"])(
+    "tells each change of it once, and last that it is %s",
+    (status) => {
+      const says = (statusMessage: string) => ({ ...working, statusMessage })
+      const server = tasking([says("a"), says("a"), says("a"), says("b"), { status: "input_required" }, { status }])
+      return withClient(server, (mcp) =>
+        Effect.gen(function* () {
+          const task = yield* mcp.callToolTask("a", "slow")
+          const told: Array<string | undefined> = []
+          const reading = yield* Effect.fork(
+            Stream.runForEach(task.changes, (now) => Effect.sync(() => told.push(now.statusMessage ?? now.status)))
+          )
+          yield* TestClock.adjust("1 second")
+          expect(told).toEqual(["a"])
+          yield* TestClock.adjust("2 seconds")
+          expect([told, server.count("tasks/get")]).toEqual([["a"], 1])
+          yield* TestClock.adjust("4 seconds")
+          expect(told).toEqual(["a", "b"])
+          yield* TestClock.adjust("3 seconds")
+          yield* Fiber.join(reading)
+          expect(told).toEqual(["a", "b", "input_required", status])
+          // Who reads it when it has ended is told that, and the server is not asked for it again.
+          expect(Array.from(yield* Stream.runCollect(task.changes))).toMatchObject([{ status }])
+          expect(server.count("tasks/get")).toBe(5)
+          expect(yield* mcp.stats).toMatchObject({ leases: 0 })
+        })
+      )
+    }
+  )
+
+  it.effect("is asked about once for those who read its changes and those who wait for its result", () => {
+    const server = tasking([working, working, working, completed])
+    return withClient(server, (mcp) =>
+      Effect.gen(function* () {
+        const task = yield* mcp.callToolTask("a", "slow")
+        const readers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(Stream.runCount(task.changes)))
+        const waiting = yield* Effect.fork(task.result())
+        for (let n = 1; n <= 3; n++) yield* TestClock.adjust("2 seconds")
+        for (const reader of readers) expect(yield* Fiber.join(reader)).toBe(2)
+        expect(yield* Fiber.join(waiting)).toEqual(text("done"))
         expect(server.count("tasks/get")).toBe(3)
       })
     )

@@ -31,6 +31,7 @@ import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Stream from "effect/Stream"
 import * as ConfigFile from "./ConfigFile.js"
 import * as ConfigWatch from "./ConfigWatch.js"
 import * as NodeConnector from "./NodeConnector.js"
@@ -85,6 +86,40 @@ export const layer = (
   McpClient.layer.pipe(Layer.provideMerge(McpPool.layer(options)), Layer.provide(NodeConnector.layer))
 
 /**
+ * Client and pool over the servers that a stream says, each time all of them: a registry, a table, a `SubscriptionRef`.
+ * See `McpPool.layerStream` for what each element does, and what a failure of the stream does.
+ *
+ * @example
+ * ```ts
+ * import type { ServerConfig } from "@mooring/mcp"
+ * import { NodeMcp } from "@mooring/node"
+ * import { Context, Effect, Layer, Schedule, Stream } from "effect"
+ *
+ * class Registry extends Context.Tag("Registry")<
+ *   Registry,
+ *   { readonly servers: Effect.Effect<Record<string, ServerConfig.ServerConfig>, Error> }
+ * >() {}
+ *
+ * // Asked every minute. One that is down for a while is asked again: a stream that has failed says no more.
+ * const wanted = Stream.unwrap(
+ *   Effect.map(Registry, ({ servers }) =>
+ *     Stream.repeatEffectWithSchedule(Effect.retry(servers, Schedule.spaced("5 seconds")), Schedule.spaced("1 minute"))
+ *   )
+ * )
+ *
+ * export const MainLive = NodeMcp.layerStream(wanted)
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerStream = <E, R>(
+  servers: Stream.Stream<ConfigWatch.Said, E, R>,
+  options?: Omit<Options, "servers">
+): Layer.Layer<McpClient.McpClient | McpPool.McpPool, E | McpError.ConfigError | McpError.ServersUnavailable, R> =>
+  McpClient.layer.pipe(Layer.provideMerge(McpPool.layerStream(servers, options)), Layer.provide(NodeConnector.layer))
+
+/**
  * Client and pool over the servers of a configuration file (see `ConfigFile` for the forms). A file that the program
  * names is trusted. `${…}` is replaced by what the current `ConfigProvider` has: the environment of this process,
  * unless the program provides another. A relative path starts at the working folder of this process.
@@ -104,10 +139,7 @@ export const layerConfigFile = (
   const files = Layer.merge(NodeFileSystem.layer, NodePath.layer)
   if (watch !== false) {
     const changes = ConfigWatch.changes(path, { ...(watch === true ? {} : watch), only })
-    return McpClient.layer.pipe(
-      Layer.provideMerge(McpPool.layerStream(changes, others)),
-      Layer.provide([NodeConnector.layer, files])
-    )
+    return Layer.provide(layerStream(changes, others), files)
   }
   return ConfigFile.load(path, { only }).pipe(
     // `fromEntries` makes a server called `__proto__` one like any other.

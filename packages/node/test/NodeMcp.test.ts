@@ -1,11 +1,15 @@
 import { describe, expect, it } from "@effect/vitest"
-import type { McpError, ServerConfig } from "@mooring/mcp"
+import { McpClient, McpError, McpPool, type ServerConfig } from "@mooring/mcp"
 import { NodeMcp } from "@mooring/node"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import { TestClock } from "effect"
 
 const refusal = <A>(layer: Layer.Layer<A, McpError.ConfigError | McpError.ServersUnavailable>) =>
   Effect.scoped(Layer.build(layer)).pipe(
@@ -136,5 +140,38 @@ describe("NodeMcp.layerConfig", () => {
 
   it.scoped("a configuration that is right gives the layer", () =>
     Layer.build(NodeMcp.layerConfig({ servers })).pipe(withAddress("http://127.0.0.1:1/mcp"))
+  )
+})
+
+describe("NodeMcp.layerStream", () => {
+  it.effect("has the servers that its stream says last; one that is wrong changes nothing, and is told", () =>
+    Effect.gen(function* () {
+      const wanted = yield* Queue.unbounded<Readonly<Record<string, ServerConfig.ServerConfig>>>()
+      yield* Queue.offer(wanted, { a: { command: "x" } })
+      yield* Effect.gen(function* () {
+        const mcp = yield* McpClient.McpClient
+        const pool = yield* McpPool.McpPool
+        expect(mcp.servers).toEqual(["a"])
+        const reloads = yield* Effect.fork(Stream.runCollect(Stream.take(pool.reloads, 2)))
+        yield* TestClock.adjust(0)
+        yield* Queue.offer(wanted, { a: { command: "x" }, b: { url: "http://127.0.0.1:1" } })
+        yield* Queue.offer(wanted, { c: { url: "nowhere" } })
+        expect(Array.from(yield* Fiber.join(reloads))).toMatchObject([
+          { _tag: "Applied", changes: { added: ["b"], kept: ["a"] } },
+          { _tag: "Refused", error: { path: "servers.c.url" } }
+        ])
+        expect(mcp.servers).toEqual(["a", "b"])
+      }).pipe(Effect.provide(NodeMcp.layerStream(Stream.fromQueue(wanted), { maxTotal: 3 })))
+    })
+  )
+
+  it.effect("fails as its stream does before that has said any servers", () =>
+    Effect.gen(function* () {
+      const built = (stream: Stream.Stream<Readonly<Record<string, ServerConfig.ServerConfig>>, string>) =>
+        Effect.flip(Effect.scoped(Layer.build(NodeMcp.layerStream(stream))))
+      expect(yield* built(Stream.fail("the registry is down"))).toBe("the registry is down")
+      expect(yield* built(Stream.empty)).toBeInstanceOf(McpError.ConfigError)
+      expect(yield* built(Stream.make({ a: { url: "nowhere" } }))).toMatchObject({ path: "servers.a.url" })
+    })
   )
 })

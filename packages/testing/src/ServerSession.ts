@@ -19,6 +19,7 @@ import {
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
@@ -28,9 +29,10 @@ import * as Predicate from "effect/Predicate"
 import type * as Runtime from "effect/Runtime"
 import { ClientRequests } from "./ClientRequests.js"
 import { type CallScript, ConnectFault, Fault } from "./Fault.js"
-import { describe, page, type Refusal } from "./TestOffer.js"
+import * as ServerTasks from "./ServerTasks.js"
+import { describe, page, Refusal } from "./TestOffer.js"
 import type { RunningServer } from "./TestServer.js"
-import { type CallContext, failure } from "./TestTool.js"
+import { type CallContext, failure, type TestTool } from "./TestTool.js"
 
 /**
  * Serves connections for a running server.
@@ -77,6 +79,7 @@ class Session<R> implements McpMemory.ServerEnd {
   private readonly flights = new Map<RequestId, Flight>()
   private readonly disconnected: () => void
   private readonly requests: ClientRequests
+  private readonly tasks: ServerTasks.ServerTasks<R>
   private readonly untold: () => void
 
   constructor(
@@ -87,6 +90,7 @@ class Session<R> implements McpMemory.ServerEnd {
   ) {
     server.clients.add(client)
     this.requests = new ClientRequests(client)
+    this.tasks = new ServerTasks.ServerTasks(fork)
     this.disconnected = server.ledger.connected()
     this.untold = server.notices.connected(client)
   }
@@ -198,6 +202,9 @@ class Session<R> implements McpMemory.ServerEnd {
     if (request.method === "tools/list") {
       return page("tools", this.server.definitions, this.server.server.pageSize, request.params?.["cursor"])
     }
+    const { pageSize } = this.server.server
+    const answer = this.server.capabilities.tasks && this.tasks.answer(request, pageSize)
+    if (answer !== undefined) return answer
     const { connection, key } = this.client
     return this.server.offer.answer(request, { server: key.server, partition: key.partition, connection })
   }
@@ -248,12 +255,38 @@ class Session<R> implements McpMemory.ServerEnd {
     })
   }
 
-  /** Runs the tool and gives what to answer. */
+  /** Runs the tool, or begins to, and gives what to answer. */
   private run(request: JSONRPCRequest): Effect.Effect<() => void, never, R> {
     return Effect.gen(this, function* () {
-      const name = request.params?.["name"]
+      const { id, params } = request
+      const name = params?.["name"]
       const tool = typeof name === "string" ? this.server.tool(name) : undefined
-      if (tool === undefined) return () => this.refuse(request.id, -32602, `Unknown tool: ${String(name)}`)
+      if (tool === undefined) return () => this.refuse(id, -32602, `Unknown tool: ${String(name)}`)
+      const asTask = params?.["task"] !== undefined
+      const mismatch = ServerTasks.mismatch(tool.definition, asTask)
+      if (mismatch !== undefined) return () => this.refuse(id, -32601, mismatch)
+      if (asTask) {
+        const created = yield* this.tasks.begin(request, (says) => this.perform(tool, request, says))
+        return () => this.answer(id, created)
+      }
+      const outcome = yield* Effect.either(Effect.flatten(this.perform(tool, request)))
+      return Either.match(outcome, {
+        onLeft:
+          ({ code, message }) =>
+          () =>
+            this.refuse(id, code, message),
+        onRight: (result) => () => this.answer(id, { ...result })
+      })
+    })
+  }
+
+  /** Runs the tool, writes that down, and gives what came of it. */
+  private perform(
+    tool: TestTool<R>,
+    request: JSONRPCRequest,
+    says?: (statusMessage: string) => Effect.Effect<void>
+  ): Effect.Effect<Effect.Effect<CallToolResult, Refusal>, never, R> {
+    return Effect.gen(this, function* () {
       const given = request.params?.["arguments"]
       const args = Predicate.isReadonlyRecord(given) ? given : {}
       const { connection, key } = this.client
@@ -263,23 +296,16 @@ class Session<R> implements McpMemory.ServerEnd {
         Effect.suspend(() => {
           const run = { tool: tool.definition.name, args, connection, partition: key.partition, startedAt }
           const ended = this.server.ledger.began(run)
-          return Effect.tap(Effect.exit(restore(tool.run(args, this.context(request)))), (exit) =>
+          return Effect.tap(Effect.exit(restore(tool.run(args, this.context(request, says)))), (exit) =>
             Effect.map(Clock.currentTimeMillis, (now) => ended(outcome(exit), now))
           )
         })
       )
-      return () => this.settle(request.id, exit)
+      return answered(exit)
     })
   }
 
-  private settle(id: RequestId, exit: Exit.Exit<CallToolResult, unknown>): void {
-    if (Exit.isSuccess(exit)) return this.answer(id, { ...exit.value })
-    const error = Cause.failureOption(exit.cause)
-    if (Option.isSome(error)) return this.answer(id, { ...failure(describe(error.value)) })
-    this.refuse(id, -32603, `Internal error: ${describe(Cause.squash(exit.cause))}`)
-  }
-
-  private context(request: JSONRPCRequest): CallContext {
+  private context(request: JSONRPCRequest, says?: (statusMessage: string) => Effect.Effect<void>): CallContext {
     const token = request.params?._meta?.progressToken
     return {
       server: this.client.key.server,
@@ -287,19 +313,22 @@ class Session<R> implements McpMemory.ServerEnd {
       connection: this.client.connection,
       client: this.requests.client(request.id),
       progress: (progress, total, message) =>
-        Effect.sync(() => {
-          if (token === undefined) return
-          this.client.send({
-            jsonrpc: "2.0",
-            method: "notifications/progress",
-            params: {
-              progressToken: token,
-              progress,
-              ...(total === undefined ? {} : { total }),
-              ...(message === undefined ? {} : { message })
-            }
+        Effect.zipRight(
+          says === undefined || message === undefined ? Effect.void : says(message),
+          Effect.sync(() => {
+            if (token === undefined) return
+            this.client.send({
+              jsonrpc: "2.0",
+              method: "notifications/progress",
+              params: {
+                progressToken: token,
+                progress,
+                ...(total === undefined ? {} : { total }),
+                ...(message === undefined ? {} : { message })
+              }
+            })
           })
-        })
+        )
     }
   }
 
@@ -319,4 +348,13 @@ class Session<R> implements McpMemory.ServerEnd {
 const outcome = (exit: Exit.Exit<CallToolResult, unknown>) => {
   if (Exit.isFailure(exit)) return Cause.isInterruptedOnly(exit.cause) ? "interrupted" : "failed"
   return exit.value.isError === true ? "failed" : "succeeded"
+}
+
+/** A failure is answered with `isError`, a defect with an error of JSON-RPC. */
+const answered = (exit: Exit.Exit<CallToolResult, unknown>): Effect.Effect<CallToolResult, Refusal> => {
+  if (Exit.isSuccess(exit)) return Effect.succeed(exit.value)
+  const error = Cause.failureOption(exit.cause)
+  return Option.isSome(error)
+    ? Effect.succeed(failure(describe(error.value)))
+    : Effect.fail(new Refusal(-32603, `Internal error: ${describe(Cause.squash(exit.cause))}`))
 }

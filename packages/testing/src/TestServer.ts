@@ -8,6 +8,7 @@ import type { McpMemory, ServerConfig } from "@mooring/mcp"
 import type { ServerCapabilities, Tool } from "@modelcontextprotocol/sdk/types.js"
 import type { CallScript, ConnectScript, Script } from "./Fault.js"
 import { Ledger } from "./Ledger.js"
+import * as ServerTasks from "./ServerTasks.js"
 import { TestOffer } from "./TestOffer.js"
 import type * as TestPrompt from "./TestPrompt.js"
 import type * as TestResource from "./TestResource.js"
@@ -131,7 +132,8 @@ export class RunningServer<out R = never> {
 
   constructor(readonly server: TestServer<R>) {
     this.offer = new TestOffer(server.resources, server.prompts, server.pageSize)
-    this.capabilities = { tools: { listChanged: true }, ...this.offer.capabilities, ...server.capabilities }
+    const tasks = ServerTasks.declared(server.tools.map(({ definition }) => definition))
+    this.capabilities = { tools: { listChanged: true }, ...tasks, ...this.offer.capabilities, ...server.capabilities }
     this.notices = new ServerNotices(server.capabilities)
     this.list(server.tools)
     this.calls = [...(server.calls ?? [])]

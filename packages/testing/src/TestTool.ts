@@ -26,7 +26,10 @@ export interface CallContext {
   readonly partition: string
   /** Which connection of the server it came on, counted from 1. */
   readonly connection: number
-  /** Tells the client how far the call is. Does nothing when the client did not ask for it. */
+  /**
+   * Tells the client how far the call is, where the client asked for it. Of a tool that runs as a task, `message` is what
+   * the task says of itself (`statusMessage`).
+   */
   readonly progress: (progress: number, total?: number, message?: string) => Effect.Effect<void>
   /** Asks the client, as `client.sample("Sum it up.")`. */
   readonly client: Client
@@ -69,6 +72,11 @@ export interface ToolOptions {
    * `structured` by a schema of Effect; or another, for a server whose results are not what it declares. Default none.
    */
   readonly outputSchema?: true | Tool["outputSchema"]
+  /**
+   * Whether it runs as a task: `required`, for `callToolTask` alone, or `optional`. The `message` of its `progress` is what
+   * the task says of itself. Default: it does not.
+   */
+  readonly task?: "optional" | "required" | undefined
 }
 
 /**
@@ -93,7 +101,8 @@ export const make = <Args, A, E = never, R = never>(
       inputSchema: ofObject(tool.parameters),
       ...(outputSchema === undefined ? {} : { outputSchema }),
       ...(options.description === undefined ? {} : { description: options.description }),
-      ...(options.annotations === undefined ? {} : { annotations: options.annotations })
+      ...(options.annotations === undefined ? {} : { annotations: options.annotations }),
+      ...(options.task === undefined ? {} : { execution: { taskSupport: options.task } })
     },
     (args, context) =>
       Effect.matchEffect(decode(args), {
