@@ -1,7 +1,7 @@
 /** What becomes of those who read what a server tells, when that server is changed. */
 import { describe, expect, it } from "@effect/vitest"
 import { McpClient, McpPool, type ServerConfig } from "@mooring/mcp"
-import { Effect, Fiber, type Scope, Stream, TestClock } from "effect"
+import { Effect, Fiber, Logger, type Scope, Stream, TestClock } from "effect"
 import { client, nothing, stdio } from "./MemoryServer.js"
 import { Telling } from "./Telling.js"
 
@@ -67,6 +67,29 @@ describe("a server that is removed while it is read", () => {
         }),
       { ...stdio, concurrency: 2 }
     )
+  })
+
+  it.effect("is not asked for its tools any more because it says that they have changed", () => {
+    const telling = new Telling({ on: { "tools/call": () => nothing, "tools/list": () => ({ tools: [] }) } })
+    const logged: Array<unknown> = []
+    const logger = Logger.replace(
+      Logger.defaultLogger,
+      Logger.make(({ message }) => void logged.push(message))
+    )
+    return using(telling, (mcp, pool) =>
+      Effect.gen(function* () {
+        yield* mcp.listTools("a")
+        const call = yield* Effect.fork(mcp.callTool("a", "do"))
+        telling.tell("notifications/tools/list_changed")
+        yield* settle
+        yield* pool.removeServer("a")
+        yield* TestClock.adjust("1 second")
+        telling.tell("notifications/tools/list_changed")
+        yield* TestClock.adjust("1 second")
+        expect([telling.open.length, telling.server.count("tools/list"), logged]).toEqual([1, 1, []])
+        yield* Fiber.interrupt(call)
+      })
+    ).pipe(Effect.provide(logger))
   })
 
   it.effect("is read on where it is there again by then", () => {
