@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import { PoolError } from "@mooring/pool"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
@@ -19,6 +20,7 @@ import type * as McpPool from "./McpPool.js"
 import * as McpPrompt from "./McpPrompt.js"
 import * as McpResource from "./McpResource.js"
 import type * as McpSession from "./McpSession.js"
+import type * as Notices from "./Notices.js"
 import { ListCall, RequestCall } from "./RequestCall.js"
 import * as ServerCalls from "./ServerCalls.js"
 import * as ServerInfo from "./ServerInfo.js"
@@ -98,8 +100,12 @@ export const bind = (parts: Parts, bound: Partition | undefined): Service => {
 
   const onKey = <A, E>(
     name: string,
-    use: (key: ServerKey) => Stream.Stream<A, E>
-  ): Stream.Stream<A, E | UnknownServer | PartitionMissing> => Stream.unwrap(Effect.map(keyOf(name), use))
+    use: (key: ServerKey) => Stream.Stream<A, E | PoolError.UnknownKey>
+  ): Stream.Stream<A, E | UnknownServer | PartitionMissing> =>
+    Stream.catchAll(Stream.unwrap(Effect.map(keyOf(name), use)), (error) =>
+      // Of a server that is isolated otherwise from now on, another key's is read.
+      error instanceof PoolError.UnknownKey ? onKey(name, use) : Stream.fail(error)
+    )
 
   const listTools: Service["listTools"] = (name, options) =>
     on(name, (server, key) =>
@@ -180,7 +186,7 @@ export const bind = (parts: Parts, bound: Partition | undefined): Service => {
     stats: pool.pool.stats,
     events: pool.pool.events,
     resourceUpdates: (name, uri) => onKey(name, (key) => pool.notices.resourceUpdates(key, uri)),
-    listChanges: (name) => onKey(name, pool.notices.listChanges),
+    listChanges: (name) => onKey<Notices.ListChange, never>(name, pool.notices.listChanges),
     logs: (name, options) => onKey(name, (key) => pool.notices.logs(key, options)),
     callToolStream: (name, tool, args, options) =>
       ServerCalls.followed(options, (following) => service.callTool(name, tool, args, following)),

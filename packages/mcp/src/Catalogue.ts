@@ -307,7 +307,8 @@ class Shelf {
     this.host.fork(
       Effect.map(Effect.sleep(pause), () => {
         entry.noticed = false
-        if (entry.open === 0) entry.overdue = true
+        // Of a server that is gone, a connection may have a call yet.
+        if (entry.open === 0 || !this.isKept(entry)) entry.overdue = true
         else this.reload(entry)
       })
     )

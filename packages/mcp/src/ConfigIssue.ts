@@ -61,7 +61,7 @@ export const showPath = (path: ConfigPath): string =>
   }, "")
 
 /**
- * One error that names the first issue by its path, and lists the others after it.
+ * One error that names the first issue by its path, and lists the others after it: 50 in all, and how many more there are.
  *
  * @since 0.1.0
  * @category combinators
@@ -71,7 +71,7 @@ export const toError = (
   source: { readonly file?: string | undefined; readonly positionOf?: ((path: ConfigPath) => string) | undefined } = {}
 ): ConfigError => {
   const reason = (issue: ConfigIssue) => `${issue.reason}${source.positionOf?.(issue.path) ?? ""}`
-  const others = issues.slice(1).map((issue) => {
+  const others = issues.slice(1, most).map((issue) => {
     const where = [source.file, showPath(issue.path)].filter((part) => part !== undefined && part !== "").join(": ")
     return `\n${where}: ${reason(issue)}`
   })
@@ -79,9 +79,12 @@ export const toError = (
   return new ConfigError({
     ...(source.file === undefined ? {} : { file: source.file }),
     ...(path === "" ? {} : { path }),
-    reason: reason(issues[0]) + others.join("")
+    reason: reason(issues[0]) + others.join("") + (issues.length > most ? `\n… and ${issues.length - most} more` : "")
   })
 }
+
+/** What nobody would read to its end is not said. */
+const most = 50
 
 // Command lines, addresses, variables and headers may hold secrets: of these only the kind is shown.
 const mayBeSecret = new Set(["command", "args", "cwd", "env", "envFile", "url", "serverUrl", "httpUrl", "headers"])

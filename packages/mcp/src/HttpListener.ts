@@ -128,8 +128,8 @@ export class HttpListener {
 }
 
 /**
- * Listens until the server does not offer the stream (405), refuses it, closes it too often, or has lost the session:
- * then it succeeds with that failure. `opened` hears of each stream that the server has begun.
+ * Listens until the server does not offer the stream, refuses it, closes it too often, or has lost the session: then it
+ * succeeds with that failure. `opened` hears of each stream that the server has begun.
  */
 const listen = (
   inbox: HttpInbox,
@@ -142,19 +142,34 @@ const listen = (
     const position: Position = { lastEventId: undefined, retryMillis: undefined }
     const { server } = inbox.link
     let failures = 0
+    let hasBegun = false
+    let renewed = false
+    const begun = () => {
+      hasBegun = true
+      renewed = false
+      opened()
+    }
     for (;;) {
       const began = yield* Clock.currentTimeMillis
-      const { failure, received } = yield* once(inbox, position, opened)
-      // A stream that is refused says nothing of the calls, which may carry another credential by now.
-      if (failure?.fatal === true && failure.status !== 401) return failure
-      if (failure?.status === 405) {
-        yield* Effect.logDebug(`MCP server "${server}" says nothing by itself (405)`)
+      const { failure, received } = yield* once(inbox, position, begun)
+      const status = failure?.status
+      // A server without a route for it says 404, as if it had lost the session that it has just made. Where it truly
+      // has, the next call or ping hears so, too.
+      if (status === 405 || (status === 404 && !hasBegun)) {
+        yield* Effect.logDebug(`MCP server "${server}" says nothing by itself (${status})`)
         return undefined
       }
+      // The credential may have run out meanwhile: another is computed, once.
+      if (status === 401 && !renewed && inbox.link.headers.computes) {
+        renewed = true
+        continue
+      }
+      // A stream that is refused says nothing of the calls, which may carry another credential by now.
+      if (failure?.fatal === true && status !== 401) return failure
       const lived = (yield* Clock.currentTimeMillis) - began
       failures = received || lived >= longest ? 0 : failures + 1
       // 409: to the server an earlier stream of ours is still open.
-      const isRefused = failure?.retryable === false && failure.status !== 409
+      const isRefused = failure?.retryable === false && status !== 409
       if (failures >= reopen.attempts || isRefused) {
         const why = failure?.reason ?? `it closed the stream ${failures} times in a row`
         yield* Effect.logWarning(`MCP server "${server}" is not heard any more outside of calls: ${why}`)

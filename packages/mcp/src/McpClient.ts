@@ -262,8 +262,9 @@ export interface Service<Name extends string = string> {
    * takes no slot after that, and keeps the connection from idling out. When that is lost or replaced, another is
    * subscribed, however long it takes to get one, and `MayHaveChanged` tells that updates may have been missed; only what
    * the server refuses fails the stream then. A slow reader is told once of what changed several times, and slows
-   * nothing. Fails with `UnsupportedCapability` (nothing is sent) where the server does not offer `resources.subscribe`.
-   * Ends with the pool.
+   * nothing. Fails with `UnsupportedCapability` (nothing is sent) where the server does not offer `resources.subscribe`,
+   * and with `UnknownServer` when the server is removed; where who shares its connections has changed, begins anew with
+   * `Subscribed`. Ends with the pool.
    */
   readonly resourceUpdates: (
     server: Name,
@@ -273,7 +274,7 @@ export interface Service<Name extends string = string> {
    * Which of the server's lists have changed, as any of its connections hears it, from now on; of those that it says it
    * tells of, also when nothing was heard for a while: when a connection opens and none was open before, and when
    * notifications were missed. Connects nothing. Of one that was told several times before it was read, a reader hears
-   * once. Ends with the pool.
+   * once. Fails with `UnknownServer` when the server is removed. Ends with the pool.
    */
   readonly listChanges: (server: Name) => Stream.Stream<Notices.ListChange, UnknownServer | PartitionMissing>
   /**
@@ -281,7 +282,8 @@ export interface Service<Name extends string = string> {
    * with an affinity left out. The server is told the least severe level that any reader asks for, on each connection, and
    * another when that reader has left; each reader is told only what it asked for. Connects once if nothing is connected,
    * and keeps no connection. A slow reader loses the oldest. Fails with `UnsupportedCapability` as soon as a connection
-   * shows that the server does not offer `logging`. Ends with the pool.
+   * shows that the server does not offer `logging`, and with `UnknownServer` when the server is removed. Ends with the
+   * pool.
    */
   readonly logs: (
     server: Name,

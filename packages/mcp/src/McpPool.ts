@@ -256,6 +256,7 @@ const makeReloading = (options: Options) =>
     open.watch((connection) => notices.opened(connection))
     // It ends with the pool, as the servers do.
     servers.onChange(watches.changed)
+    servers.onChange(notices.changed)
     const reloading = yield* Reloading.make({
       registry: servers,
       pool,

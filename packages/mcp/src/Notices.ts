@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import type { Pool, PoolError } from "@mooring/pool"
+import { type Pool, PoolError } from "@mooring/pool"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -20,6 +20,7 @@ import { Mailbox } from "./Mailbox.js"
 import type { McpConnection } from "./McpConnection.js"
 import type { McpConnectError, RequestError, UnsupportedCapability } from "./McpError.js"
 import { OwnNotices } from "./OwnNotices.js"
+import type { ServerChange } from "./Registry.js"
 import type * as ResourceUpdate from "./ResourceUpdate.js"
 import { Subscription } from "./Subscription.js"
 import type { ServerKey } from "./ServerKey.js"
@@ -42,6 +43,9 @@ export type NoticeError = PoolError.PoolError | McpConnectError | RequestError |
 export type ListChange = "tools" | "prompts" | "resources"
 
 /**
+ * The streams fail with `UnknownKey` as soon as there is no server any more that has this key: it was removed, or is
+ * isolated otherwise.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -49,7 +53,7 @@ export interface Notices {
   /** See `McpClient.Service`. */
   readonly resourceUpdates: (key: ServerKey, uri: string) => Stream.Stream<ResourceUpdate.ResourceUpdate, NoticeError>
   /** See `McpClient.Service`. */
-  readonly listChanges: (key: ServerKey) => Stream.Stream<ListChange>
+  readonly listChanges: (key: ServerKey) => Stream.Stream<ListChange, PoolError.UnknownKey>
   /** See `McpClient.Service`. */
   readonly logs: (key: ServerKey, options?: ServerLog.Options) => Stream.Stream<ServerLog.ServerLog, NoticeError>
   /** Those of one connection, for whoever has it alone. */
@@ -92,7 +96,7 @@ interface LogReader {
 /** All that concerns one key. */
 class Desk {
   readonly connections = new Set<ConnectionNotices>()
-  readonly lists = new Set<Mailbox<ListChange>>()
+  readonly lists = new Set<Mailbox<ListChange, PoolError.UnknownKey>>()
   readonly logs = new Set<LogReader>()
   readonly subscriptions = new Map<string, Subscription>()
 
@@ -117,6 +121,14 @@ class Desk {
       if (prompts?.listChanged === true) mailbox.offer("prompts", "prompts")
       if (resources?.listChanged === true) mailbox.offer("resources", "resources")
     }
+  }
+
+  /** Nothing is told to its readers any more. */
+  fail(error: PoolError.UnknownKey): void {
+    const cause = Cause.fail(error)
+    for (const mailbox of this.lists) mailbox.fail(cause)
+    for (const subscription of [...this.subscriptions.values()]) subscription.fail(cause)
+    this.failLogs(error, () => true)
   }
 
   failLogs(error: NoticeError, which: (reader: LogReader) => boolean): void {
@@ -158,6 +170,15 @@ export class Hub implements Notices {
     notices.start()
   }
 
+  /** A server has changed: of keys that are gone nothing is told, and what was replaced is asked for nothing. */
+  readonly changed = ({ kind, name, rekeyed }: ServerChange): void => {
+    for (const [key, desk] of [...this.desks]) {
+      if (key.server !== name) continue
+      if (rekeyed) desk.fail(new PoolError.UnknownKey({ key: key.toString() }))
+      else if (kind === "Replaced") for (const subscription of desk.subscriptions.values()) subscription.move()
+    }
+  }
+
   private notices(connection: McpConnection, desk: Desk): ConnectionNotices {
     return new ConnectionNotices(connection, {
       keep: () => this.host.keep(connection),
@@ -195,9 +216,9 @@ export class Hub implements Notices {
       return subscription.read()
     })
 
-  readonly listChanges = (key: ServerKey): Stream.Stream<ListChange> =>
+  readonly listChanges = (key: ServerKey): Stream.Stream<ListChange, PoolError.UnknownKey> =>
     this.reading(key, (desk) => {
-      const mailbox = new Mailbox<ListChange>({ capacity: 3 })
+      const mailbox = new Mailbox<ListChange, PoolError.UnknownKey>({ capacity: 3 })
       return this.enter(desk, desk.lists, mailbox, mailbox)
     })
 

@@ -69,6 +69,9 @@ export type Source = Readonly<Record<string, ServerConfig>> | ConfigError
 export const make = ({ connections, pool, registry, warm }: Host): Effect.Effect<Reloading, never, Scope.Scope> =>
   Effect.gen(function* () {
     const hub = yield* Effect.acquireRelease(PubSub.sliding<Reload.Reload>(64), PubSub.shutdown)
+    /** To whom is over, nothing is told; to tell it would interrupt who changes the servers of a pool that closes. */
+    const publish = (reload: Reload.Reload): Effect.Effect<void> =>
+      Effect.flatMap(PubSub.isShutdown(hub), (over) => (over ? Effect.void : PubSub.publish(hub, reload)))
 
     /** All in one step: no call ever sees one server changed and the other not. */
     const enter = (plan: Plan): Either.Either<Plan, ConfigError> => {
@@ -94,16 +97,16 @@ export const make = ({ connections, pool, registry, warm }: Host): Effect.Effect
         Effect.flatMap(({ changes, summary }) =>
           Effect.forEach(changes, ({ after }) => (after === undefined ? Effect.void : warm(after)), {
             discard: true
-          }).pipe(Effect.zipRight(PubSub.publish(hub, Reload.Reload.Applied({ changes: summary }))), Effect.as(summary))
+          }).pipe(Effect.zipRight(publish(Reload.Reload.Applied({ changes: summary }))), Effect.as(summary))
         ),
-        Effect.tapError((error) => PubSub.publish(hub, Reload.Reload.Refused({ error }))),
+        Effect.tapError((error) => publish(Reload.Reload.Refused({ error }))),
         Effect.uninterruptible
       )
 
     const applied = (source: Source): Effect.Effect<void> => {
       const changed =
         source instanceof ConfigError
-          ? Effect.zipRight(PubSub.publish(hub, Reload.Reload.Refused({ error: source })), Effect.fail(source))
+          ? Effect.zipRight(publish(Reload.Reload.Refused({ error: source })), Effect.fail(source))
           : change(() => source)
       return Effect.matchEffect(changed, {
         onFailure: (error) =>
@@ -131,7 +134,7 @@ export const make = ({ connections, pool, registry, warm }: Host): Effect.Effect
             Cause.isInterruptedOnly(cause)
               ? Effect.interrupt
               : Effect.zipRight(
-                  PubSub.publish(hub, Reload.Reload.SourceFailed({ cause })),
+                  publish(Reload.Reload.SourceFailed({ cause })),
                   Effect.logError("The configurations of MCP servers come to an end; the last good one stays", cause)
                 )
           )

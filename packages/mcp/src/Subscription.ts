@@ -65,6 +65,8 @@ export class Subscription {
   private losses = 0
   private letGo: (() => void) | undefined
   private stop: (() => void) | undefined
+  /** How often it was looked for a connection. */
+  private runs = 0
   private ended = false
 
   constructor(
@@ -86,6 +88,18 @@ export class Subscription {
     }
   }
 
+  /** The connection that it is on is to be used no more, though it may stay open: it is subscribed on another. */
+  move(): void {
+    if (this.letGo === undefined) return
+    this.letGo()
+    this.letGo = undefined
+    this.isSubscribed = false
+    // One that was on its way is begun anew.
+    this.stop?.()
+    this.stop = undefined
+    this.subscribe()
+  }
+
   /** Ends what its readers read. */
   close(): void {
     for (const { mailbox } of this.readers) mailbox.complete()
@@ -105,11 +119,14 @@ export class Subscription {
   private subscribe(): void {
     const tried = Effect.suspend(() => this.host.borrow((connection) => this.join(connection)))
     const attempts = Effect.zipRight(this.pause, Effect.retry(tried, { schedule: growing, while: this.mayMend }))
+    const run = ++this.runs
     let over = false
     const stop = this.host.run(
       Effect.flatMap(Effect.exit(attempts), (exit) =>
         Effect.sync(() => {
           over = true
+          // Another took its place, when it was too late to stop it.
+          if (run !== this.runs) return
           this.stop = undefined
           if (Exit.isFailure(exit)) this.fail(exit.cause)
           // Lost again, before this fiber came to hear of it.
@@ -195,7 +212,8 @@ export class Subscription {
     if (this.stop === undefined && !this.ended) this.subscribe()
   }
 
-  private fail(cause: Cause.Cause<SubscribeError>): void {
+  /** Fails what its readers read. */
+  fail(cause: Cause.Cause<SubscribeError>): void {
     const readers = [...this.readers]
     this.readers.clear()
     for (const { mailbox } of readers) {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
+import type { ServerConfig } from "@mooring/mcp"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
+import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import type { FakeCarrier, Flown } from "./FakeCarrier.js"
 import { answer, events, initialized, json, opened, settings } from "./OpenedHttp.js"
@@ -72,22 +74,71 @@ describe("the stream of what a server says by itself", () => {
     })
   )
 
-  it.scoped("ends the connection when it finds that the session is lost", () =>
+  /** In a session; each time that the stream is asked for, the next of these is what comes of it. */
+  const inSession = (streams: ReadonlyArray<(flown: Flown) => void>, config: Partial<ServerConfig.HttpServer> = {}) =>
     Effect.gen(function* () {
-      const { heard, send, transport } = yield* opened(
+      let asked = 0
+      const all = yield* opened(
         (flown) => {
-          if (flown.request.method === "GET") flown.respond(404, {}).end()
+          if (flown.request.method === "GET") streams[Math.min(asked++, streams.length - 1)]?.(flown)
           else if (flown.request.body?.includes('initialize"') === true) {
             flown.respond(200, { ...json, "mcp-session-id": "s1" }, answer(0)).end()
           } else flown.respond(202, {}).end()
         },
-        { listen: true }
+        { listen: true, ...config }
       )
-      send({ jsonrpc: "2.0", id: 0, method: "initialize" })
-      transport.setProtocolVersion?.("2025-11-25")
-      send(initialized)
-      yield* Effect.yieldNow()
-      expect(heard.closed).toEqual(["the server no longer knows the session (404)"])
+      all.send({ jsonrpc: "2.0", id: 0, method: "initialize" })
+      all.transport.setProtocolVersion?.("2025-11-25")
+      yield* TestClock.adjust(0)
+      all.send(initialized)
+      yield* TestClock.adjust(0)
+      return { ...all, asked: () => asked }
+    })
+  const says = (status: number) => (flown: Flown) => flown.respond(status, {}).end()
+
+  it.scoped("ends the connection when it finds that the session is lost", () =>
+    Effect.gen(function* () {
+      const { asked, heard } = yield* inSession([(flown) => flown.respond(200, events).end(), says(404)])
+      expect(heard.closed).toEqual([])
+      yield* TestClock.adjust("30 seconds")
+      expect([heard.closed, asked()]).toEqual([["the server no longer knows the session (404)"], 2])
+    })
+  )
+
+  it.scoped("that was never there is no sign of a lost session: not every server says 405 where it has none", () =>
+    Effect.gen(function* () {
+      const { asked, heard } = yield* inSession([says(404)])
+      yield* TestClock.adjust("1 hour")
+      expect([heard.closed, asked()]).toEqual([[], 1])
+    })
+  )
+
+  it.scoped("is asked for once more with a credential that is computed anew, as any message is", () =>
+    Effect.gen(function* () {
+      let tokens = 0
+      const headers = () => Effect.sync(() => ({ "x-token": Redacted.make(`t${++tokens}`) }))
+      const streams: Array<Flown> = []
+      const taken = (flown: Flown) => flown.respond(200, events)
+      const { asked } = yield* inSession(
+        [says(401), taken, says(401), taken].map((what) => (flown) => {
+          streams.push(flown)
+          what(flown)
+        }),
+        { headers }
+      )
+      expect(asked()).toBe(2)
+      const [first, second] = streams.map((flown) => flown.header("x-token"))
+      expect([typeof first, second === first]).toEqual(["string", false])
+      streams[1]?.end()
+      yield* TestClock.adjust("30 seconds")
+      expect(asked()).toBe(4)
+
+      const refusing = yield* inSession([says(401)], { headers })
+      yield* TestClock.adjust("1 hour")
+      expect([refusing.asked(), refusing.heard.closed]).toEqual([2, []])
+      const fixed = yield* inSession([says(401)])
+      yield* TestClock.adjust("1 hour")
+      expect(fixed.asked()).toBe(1)
     })
   )
 })

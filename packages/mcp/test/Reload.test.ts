@@ -659,3 +659,22 @@ describe("a stream of configurations", () => {
     })
   })
 })
+
+describe("a pool that is closed", () => {
+  it.effect("interrupts nobody who changes its servers, and opens nothing", () => {
+    const world = new World()
+    return Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const pool = yield* Scope.extend(McpPool.make({ servers: { a: by("1") } }), scope)
+      yield* Scope.close(scope, Exit.void)
+      expect(yield* pool.setServer("b", by("2", { min: 1 }))).toMatchObject({ added: ["b"], kept: ["a"] })
+      expect(yield* Effect.flip(pool.setServers({ a: { command: "" } }))).toMatchObject({ _tag: "ConfigError" })
+      expect(yield* pool.removeServer("b")).toMatchObject({ removed: ["b"] })
+      yield* TestClock.adjust("1 minute")
+      expect(world.opened).toEqual([])
+      expect(yield* Effect.flip(pool.pool.use(ServerKey.shared("a"), () => Effect.void))).toMatchObject({
+        _tag: "PoolClosed"
+      })
+    }).pipe(Effect.provide(world.connector))
+  })
+})

@@ -12,11 +12,9 @@ import { McpError, type ServerConfig } from "@mooring/mcp"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as ExecutionStrategy from "effect/ExecutionStrategy"
-import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
-import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ConfigFile from "./ConfigFile.js"
 
@@ -124,22 +122,20 @@ const makeWatches = (heard: Queue.Enqueue<void>) =>
     const fs = yield* FileSystem
     const paths = yield* Path
     const scope = yield* Effect.scope
-    const watched = new Map<string, Scope.CloseableScope>()
+    const watched = new Map<string, Fiber.RuntimeFiber<void>>()
     /** Those of the folders that are wanted now that have been watched before, or could not be. */
     const known = new Set<string>()
 
     const watch = (id: string, folder: string) =>
       Effect.gen(function* () {
-        const own = yield* Scope.fork(scope, ExecutionStrategy.sequential)
-        watched.set(id, own)
         const listening = Stream.runForEach(fs.watch(folder), () => Queue.offer(heard, undefined)).pipe(
           Effect.catchAllCause((cause) =>
             Effect.logDebug(`"${folder}" cannot be watched; what is in it is read from time to time`, cause)
           ),
           // It is begun anew with the next look.
-          Effect.ensuring(Effect.sync(() => watched.get(id) === own && watched.delete(id)))
+          Effect.ensuring(Effect.sync(() => watched.delete(id)))
         )
-        yield* Effect.forkIn(listening, own)
+        watched.set(id, yield* Effect.forkIn(listening, scope))
         if (known.has(id)) return
         known.add(id)
         // What happened just before it began is seen by another look.
@@ -155,7 +151,7 @@ const makeWatches = (heard: Queue.Enqueue<void>) =>
           const info = yield* Effect.option(fs.stat(folder))
           if (Option.isSome(info)) wanted.set(identityOf(folder, info.value), folder)
         }
-        for (const [id, own] of [...watched]) if (!wanted.has(id)) yield* Scope.close(own, Exit.void)
+        for (const [id, own] of [...watched]) if (!wanted.has(id)) yield* Fiber.interrupt(own)
         for (const id of known) if (!wanted.has(id)) known.delete(id)
         for (const [id, folder] of wanted) if (!watched.has(id)) yield* watch(id, folder)
       })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
+import { ConfigFile } from "@mooring/node"
 import * as Effect from "effect/Effect"
-import { load, one, path, refusal } from "./config.js"
+import { folder, load, one, path, refusal } from "./config.js"
 
 describe("what is refused", () => {
   const refused: ReadonlyArray<readonly [string, unknown, ReadonlyArray<string>]> = [
@@ -240,6 +241,35 @@ describe("what is refused", () => {
       for (const place of ["a.command", "a.args[0]", "b", "c.mooring.mx"]) {
         expect(error.message).toContain(`${path}: mcpServers.${place}: `)
       }
+    })
+  )
+
+  // Where each of n things costs n, these take minutes, in which nothing else in the process goes on.
+  const wrong = [
+    ["has a name over and over", (n: number) => `{"mcpServers":{${'"a":{},\n'.repeat(n)}"a":{}}}`, "line 50, column 1"],
+    [
+      "has as many servers that are wrong",
+      (n: number) => `{"mcpServers":{\n${Array.from({ length: n }, (_, i) => `"a${i}":{"command":5}`).join(",\n")}}}`,
+      "a49.command: expected a string, found a number (line 51, column 18)"
+    ]
+  ] as const
+  for (const [title, text, place] of wrong) {
+    it.effect(`a file of a megabyte that ${title} is refused soon, with as much as can be read`, () =>
+      Effect.gen(function* () {
+        const message = yield* refusal(text(30_000))
+        const lines = message.split("\n")
+        expect([lines.length, lines[50]]).toEqual([51, "… and 29950 more"])
+        expect(message).toContain(place)
+      })
+    )
+  }
+
+  it.effect("a file of a megabyte that has as many warnings is read soon", () =>
+    Effect.gen(function* () {
+      const servers = Array.from({ length: 25_000 }, (_, i) => `"a${i}":{"command":"x","max":1}`)
+      const file = yield* ConfigFile.parse({ path, folder, text: `{"mcpServers":{${servers.join(",\n")}}}` })
+      expect(file.warnings).toHaveLength(25_000)
+      expect(file.warnings.at(-1)).toMatch(/a24999\.max: has no effect here.* \(line 25000, column 31\)$/)
     })
   )
 

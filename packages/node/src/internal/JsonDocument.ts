@@ -5,14 +5,7 @@
 import { ConfigIssue } from "@mooring/mcp"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Either from "effect/Either"
-import {
-  findNodeAtLocation,
-  getNodeValue,
-  type Node,
-  type ParseError,
-  parseTree,
-  printParseErrorCode
-} from "jsonc-parser"
+import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser"
 
 export interface JsonDocument {
   /** The value; its objects have no prototype, so that a key called `__proto__` is a key. */
@@ -26,21 +19,17 @@ export const parse = (text: string): Either.Either<JsonDocument, NonEmptyReadonl
   const errors: Array<ParseError> = []
   try {
     const root = parseTree(text, errors, { allowTrailingComma: true })
+    const position = positions(text)
     const [error] = errors
-    if (error !== undefined) return Either.left([syntaxIssue(text, error)])
+    if (error !== undefined) return Either.left([syntaxIssue(text, error, position)])
     if (root === undefined) return Either.left([{ path: [], reason: "the file is empty" }])
-    const [first, ...rest] = duplicates(root, [], text)
+    const [first, ...rest] = duplicates(root, [], position)
     if (first !== undefined) return Either.left([first, ...rest])
+    const nearest = finder(root)
     return Either.right({
       // The library types values as `any`; they are looked at as unknown.
       value: getNodeValue(root) as unknown,
-      positionOf: (path) => {
-        for (let length = path.length; length >= 0; length--) {
-          const node = findNodeAtLocation(root, path.slice(0, length))
-          if (node !== undefined) return ` (${position(text, node.offset)})`
-        }
-        return ""
-      }
+      positionOf: (path) => ` (${position(nearest(path).offset)})`
     })
   } catch (cause) {
     // The parser is recursive: the one thing that it throws is the overflow of its stack.
@@ -49,14 +38,14 @@ export const parse = (text: string): Either.Either<JsonDocument, NonEmptyReadonl
   }
 }
 
-const syntaxIssue = (text: string, error: ParseError): ConfigIssue.ConfigIssue => {
+const syntaxIssue = (text: string, error: ParseError, position: Position): ConfigIssue.ConfigIssue => {
   const blank = text.trim() === ""
   const at = text.slice(error.offset, error.offset + 1)
   const instead =
     at === "" ? ", found the end of the file" : /[{}[\]:,;'=]/.test(at) ? `, found ${ConfigIssue.found(at)}` : ""
   return {
     path: [],
-    reason: blank ? "the file is empty" : `not JSON: ${position(text, error.offset)}: ${wanted(error, at)}${instead}`
+    reason: blank ? "the file is empty" : `not JSON: ${position(error.offset)}: ${wanted(error, at)}${instead}`
   }
 }
 
@@ -98,9 +87,13 @@ const wanted = (error: ParseError, at: string): string => {
   }
 }
 
-const duplicates = (node: Node, path: ConfigIssue.ConfigPath, text: string): ReadonlyArray<ConfigIssue.ConfigIssue> => {
+const duplicates = (
+  node: Node,
+  path: ConfigIssue.ConfigPath,
+  position: Position
+): ReadonlyArray<ConfigIssue.ConfigIssue> => {
   const children = node.children ?? []
-  if (node.type === "array") return children.flatMap((child, index) => duplicates(child, [...path, index], text))
+  if (node.type === "array") return children.flatMap((child, index) => duplicates(child, [...path, index], position))
   if (node.type !== "object") return []
   const offsets = new Map<string, number>()
   return children.flatMap((property) => {
@@ -110,16 +103,52 @@ const duplicates = (node: Node, path: ConfigIssue.ConfigPath, text: string): Rea
     const below = [...path, key]
     const before = offsets.get(key)
     offsets.set(key, name.offset)
-    const twice = before === undefined ? [] : [{ path: below, reason: repeated(text, before, name.offset) }]
-    return [...twice, ...duplicates(value, below, text)]
+    const twice =
+      before === undefined ? [] : [{ path: below, reason: repeated(position(before), position(name.offset)) }]
+    return [...twice, ...duplicates(value, below, position)]
   })
 }
 
-const repeated = (text: string, before: number, again: number): string =>
-  `expected each name once, found it at ${position(text, before)} and again at ${position(text, again)}`
+const repeated = (before: string, again: string): string =>
+  `expected each name once, found it at ${before} and again at ${again}`
 
-/** Both count from 1; a column is one UTF-16 unit, as editors count. */
-const position = (text: string, offset: number): string => {
-  const lines = text.slice(0, offset).split(/\r\n|\n|\r/)
-  return `line ${lines.length}, column ${(lines[lines.length - 1] ?? "").length + 1}`
+/** The value at a path, or the nearest around it. Each object is looked through once, however often it is asked. */
+const finder = (root: Node): ((path: ConfigIssue.ConfigPath) => Node) => {
+  const known = new Map<Node, ReadonlyMap<string, Node>>()
+  const fieldsOf = (node: Node) => {
+    const fields =
+      known.get(node) ??
+      new Map(
+        (node.children ?? []).flatMap(({ children: [name, value] = [] }) =>
+          name === undefined || value === undefined ? [] : [[String(name.value), value]]
+        )
+      )
+    known.set(node, fields)
+    return fields
+  }
+  return (path) => {
+    let node = root
+    for (const part of path) {
+      const next = node.type === "array" ? node.children?.[Number(part)] : fieldsOf(node).get(String(part))
+      if (next === undefined) return node
+      node = next
+    }
+    return node
+  }
+}
+
+type Position = (offset: number) => string
+
+/** Where an offset is. Both count from 1; a column is one UTF-16 unit, as editors count. */
+const positions = (text: string): Position => {
+  const ends = [...text.matchAll(/\r\n|\n|\r/g)].map((end) => end.index + end[0].length)
+  return (offset) => {
+    let [line, above] = [0, ends.length]
+    while (line < above) {
+      const middle = (line + above) >> 1
+      if ((ends[middle] ?? 0) <= offset) line = middle + 1
+      else above = middle
+    }
+    return `line ${line + 1}, column ${offset - (ends[line - 1] ?? 0) + 1}`
+  }
 }
