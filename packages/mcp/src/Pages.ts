@@ -50,7 +50,8 @@ export const all = <A, E>({ ask, most, pages, refuse, what }: Options<A, E>): Ef
       // One by one: as arguments of one call, a hundred thousand are too many for the stack.
       for (const entry of read.entries) entries.push(entry)
       cursor = read.nextCursor
-      if (cursor === undefined) return entries
+      // Servers that cannot leave a field out say the end with an empty one, and the SDK's users read it so.
+      if (cursor === undefined || cursor === "") return entries
       if (cursors.has(cursor)) {
         return yield* Effect.fail(refuse("it gave the same cursor twice, so its list has no end"))
       }

@@ -30,7 +30,11 @@ const script = FastCheck.array(FastCheck.array(names, { maxLength: 4 }), { minLe
   (pages) =>
     FastCheck.record({
       pages: FastCheck.constant(pages),
-      cursors: FastCheck.uniqueArray(names, { minLength: pages.length, maxLength: pages.length })
+      // An empty one is the end.
+      cursors: FastCheck.uniqueArray(
+        names.filter((name) => name !== ""),
+        { minLength: pages.length, maxLength: pages.length }
+      )
     })
 )
 
@@ -84,6 +88,14 @@ describe("the pages of a list", () => {
         expect(server.count("resources/list")).toBe(length + 1)
       }),
     { fastCheck: { numRuns: 10 } }
+  )
+
+  it.effect("end at an empty cursor, which some servers say the end with", () =>
+    Effect.gen(function* () {
+      const server = paged([["a"], ["b"], ["c"]], ["next", ""])
+      expect(yield* list(server)).toEqual(named(["a", "b"]))
+      expect(server.count("resources/list")).toBe(2)
+    })
   )
 
   it.effect("say how many there may be when there are more", () =>
