@@ -137,23 +137,17 @@ export interface McpConnection {
    * Every tool of the server. More tools or pages than `Limits` allow, or a cursor that comes a second time, is a
    * `ProtocolError` with `malformedCode`.
    */
-  readonly listTools: Effect.Effect<ReadonlyArray<Tool>, RequestError | UnsupportedCapability>
+  readonly listTools: Effect.Effect<ReadonlyArray<Tool>, CallToolError>
   /**
    * Sends a request of MCP's, as `McpResource.read(uri)`. Asks for progress, which resets the timeout. What it needs and the
    * server did not declare is `UnsupportedCapability`, without a round trip.
    */
-  readonly ask: <A>(
-    request: McpRequest<A>,
-    limits?: CallLimits
-  ) => Effect.Effect<A, RequestError | UnsupportedCapability>
+  readonly ask: <A>(request: McpRequest<A>, limits?: CallLimits) => Effect.Effect<A, CallToolError>
   /**
    * Reads all pages of a list, as `McpResource.list`. `timeout` counts for each page, `totalTimeout` for all. Fails as
    * `listTools` does.
    */
-  readonly list: <A>(
-    list: McpList<A>,
-    limits?: CallLimits
-  ) => Effect.Effect<ReadonlyArray<A>, RequestError | UnsupportedCapability>
+  readonly list: <A>(list: McpList<A>, limits?: CallLimits) => Effect.Effect<ReadonlyArray<A>, CallToolError>
   /**
    * Has these handlers answer what the server asks, before those of the application, until the scope closes; that waits
    * for what they are at. For whoever has the connection to himself: what others caused would be asked of them, too. Fails
@@ -313,23 +307,25 @@ class Live implements McpConnection {
   ): Effect.Effect<CallToolResult, CallToolError> {
     if (this.capabilities.tools === undefined) return this.without("tools")
     const params = new ToolParams(tool, args)
-    if (limits?.handlers !== undefined) return this.callHandled(restore, params, limits, limits.handlers)
-    return this.session.requestMasked(restore, "tools/call", params, Answer.callTool, this.limited(limits))
+    return limits?.handlers === undefined
+      ? this.session.requestMasked(restore, "tools/call", params, Answer.callTool, this.limited(limits))
+      : this.handled(restore, limits, limits.handlers, (options) =>
+          this.session.request("tools/call", params, Answer.callTool, options)
+        )
   }
 
-  private callHandled(
+  /** With handlers that last as long as what `send` sends. Run uninterruptibly. */
+  private handled<A, E>(
     restore: Pool.Restore,
-    params: ToolParams,
     limits: CallLimits,
-    handlers: Handlers
-  ): Effect.Effect<CallToolResult, CallToolError> {
+    handlers: Handlers,
+    send: (options: RequestOptions) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E | HandlersRefused> {
     const { requests } = this.parts
     if (requests === undefined) return this.askedNothing
-    return Effect.flatMap(requests.forCall(handlers), (owner) => {
-      const options = { ...this.limited(limits), owner }
-      const called = this.session.requestMasked(restore, "tools/call", params, Answer.callTool, options)
-      return Effect.ensuring(called, owner.end)
-    })
+    return Effect.flatMap(requests.forCall(handlers), (owner) =>
+      Effect.ensuring(restore(send({ ...this.limited(limits), owner })), requests.end(owner))
+    )
   }
 
   handle(handlers: Handlers): Effect.Effect<void, HandlersRefused, Scope.Scope> {
@@ -359,27 +355,25 @@ class Live implements McpConnection {
     }
   }
 
-  ask<A>(
-    { answer, method, needs, params }: McpRequest<A>,
-    limits?: CallLimits
-  ): Effect.Effect<A, RequestError | UnsupportedCapability> {
-    return this.offered(needs, () => this.session.request(method, params, answer, this.limited(limits)))
+  ask<A>({ answer, method, needs, params }: McpRequest<A>, limits?: CallLimits): Effect.Effect<A, CallToolError> {
+    return this.offered(needs, limits, (options) => this.session.request(method, params, answer, options))
   }
 
-  list<A>(
-    list: McpList<A>,
-    limits?: CallLimits
-  ): Effect.Effect<ReadonlyArray<A>, RequestError | UnsupportedCapability> {
-    return this.offered(list.needs, () => Pages.read(this.session, this.key.toString(), list, this.limited(limits)))
+  list<A>(list: McpList<A>, limits?: CallLimits): Effect.Effect<ReadonlyArray<A>, CallToolError> {
+    return this.offered(list.needs, limits, (options) => Pages.read(this.session, this.key.toString(), list, options))
   }
 
   private offered<A>(
     needs: string,
-    ask: () => Effect.Effect<A, RequestError>
-  ): Effect.Effect<A, RequestError | UnsupportedCapability> {
-    return Effect.suspend((): Effect.Effect<A, RequestError | UnsupportedCapability> =>
-      isOffered(this.capabilities, needs) ? ask() : this.without(needs)
-    )
+    limits: CallLimits | undefined,
+    send: (options: RequestOptions) => Effect.Effect<A, RequestError>
+  ): Effect.Effect<A, CallToolError> {
+    return Effect.suspend((): Effect.Effect<A, CallToolError> => {
+      if (!isOffered(this.capabilities, needs)) return this.without(needs)
+      if (limits?.handlers === undefined) return send(this.limited(limits))
+      const { handlers } = limits
+      return Effect.uninterruptibleMask((restore) => this.handled(restore, limits, handlers, send))
+    })
   }
 
   private without(capability: string): Effect.Effect<never, UnsupportedCapability> {

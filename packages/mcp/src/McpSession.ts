@@ -126,7 +126,10 @@ export const make = (
   const open = (server: Server, key: ServerKey, options: Options) =>
     Effect.gen(function* () {
       const lease = yield* pool.exclusive(key)
-      if (options.handlers !== undefined) yield* lease.item.handle(options.handlers)
+      // Whoever is refused may try otherwise, in the same scope.
+      if (options.handlers !== undefined) {
+        yield* Effect.tapError(lease.item.handle(options.handlers), () => lease.release)
+      }
       const held = new Held(key, lease.item)
       yield* Effect.addFinalizer(() => held.end(lease, options.close === true))
       const path = pathOver(held)
