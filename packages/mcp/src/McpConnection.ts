@@ -12,6 +12,7 @@ import type {
   JSONRPCNotification,
   JSONRPCRequest,
   ServerCapabilities,
+  Task,
   Tool
 } from "@modelcontextprotocol/sdk/types.js"
 import * as Duration from "effect/Duration"
@@ -39,6 +40,7 @@ import { logAnnotations, type ServerKey } from "./ServerKey.js"
 import type * as Session from "./Session.js"
 import type { SessionCounters } from "./SessionCounters.js"
 import type { SessionEvent } from "./SessionEvent.js"
+import { TaskNotices } from "./TaskNotices.js"
 
 export type { Options } from "./Handshake.js"
 
@@ -106,6 +108,10 @@ export interface McpConnection {
   readonly onNotification: (hook: (notification: JSONRPCNotification) => void) => void
   /** Calls `hook` whenever notifications may have been missed: too many came, or the stream that they come on broke off. */
   readonly onMissed: (hook: () => void) => void
+  /** Calls `hook` with what the server tells of this task by itself, until what this gives is called. */
+  readonly onTask: (taskId: string, hook: (task: Task) => void) => () => void
+  /** Keeps the pool that opened it from closing it because it idles, until what this gives is called. */
+  readonly keep: () => () => void
   /** Hears what the server says outside of any request, until it is stopped. See `McpTransport`. */
   readonly listen: () => Listening
   /** Calls `hook` with whatever the server sends that it should not: a late answer, junk, too many notifications, … */
@@ -185,7 +191,10 @@ export const make = (
   const settings = ServerConfig.resolve(config)
   const { number } = options
   return Handshake.make(key, config, settings, options).pipe(
-    Effect.map((greeted) => new Live({ ...greeted, key, number, settings })),
+    Effect.map((greeted) => {
+      const tasks = new TaskNotices(greeted.session)
+      return new Live({ ...greeted, key, number, settings, tasks, keep: options.keep ?? (() => () => {}) })
+    }),
     Effect.annotateLogs(logAnnotations(key, number))
   )
 }
@@ -194,6 +203,8 @@ export const make = (
 interface Parts extends Handshake.Greeted {
   readonly key: ServerKey
   readonly number: number | undefined
+  readonly tasks: TaskNotices
+  readonly keep: McpConnection["keep"]
   settings: Timeouts
 }
 
@@ -207,6 +218,7 @@ class Live implements McpConnection {
   readonly network: McpTransport["network"]
   readonly pid: number | undefined
   readonly isOpen: () => boolean
+  readonly keep: McpConnection["keep"]
   readonly pending: () => number
   readonly clean: (text: string) => string
   readonly counters: Readonly<SessionCounters>
@@ -232,6 +244,7 @@ class Live implements McpConnection {
     this.network = transport.network
     this.pid = transport.pid
     this.isOpen = session.isOpen
+    this.keep = parts.keep
     this.clean = session.clean
     this.pending = session.pending
     this.counters = session.counters
@@ -267,6 +280,10 @@ class Live implements McpConnection {
 
   onMissed(hook: () => void): void {
     this.session.listen({ missed: hook })
+  }
+
+  onTask(taskId: string, hook: (task: Task) => void): () => void {
+    return this.parts.tasks.watch(taskId, hook)
   }
 
   listen(): Listening {

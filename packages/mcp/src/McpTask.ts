@@ -5,8 +5,8 @@
  *
  * Where it is asked for: on the connection that made it, as long as that is open. When it is gone, a task of a process has
  * gone with it (`TaskLost`); over HTTP it is asked for on another connection of the same server and partition, and the
- * server says whether it still knows it. A task that nobody asks about does not keep its connection: a process that idles
- * longer than its server's `idleTimeToLive` is ended, with what runs in it.
+ * server says whether it still knows it. Whoever waits for its result keeps the connection. A task that nobody asks about
+ * does not: a process that idles longer than its server's `idleTimeToLive` is ended, with what runs in it.
  *
  * @since 0.1.0
  */
@@ -16,6 +16,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
 import type { Call, CallError, CallOptions, Run } from "./CallPath.js"
 import { closedReason } from "./internal/ClosedReason.js"
 import type { CallLimits, McpConnection } from "./McpConnection.js"
@@ -28,7 +29,8 @@ import * as TaskRequest from "./TaskRequest.js"
 import { Around, type ToolCall } from "./ToolCall.js"
 
 /**
- * What can be said of a call that runs as a task. Time limits are those of the request that begins it.
+ * What can be said of a call that runs as a task. Time limits are those of the request that begins it;
+ * `handlers` answer what the server asks in the response to that, or to the request for the result.
  *
  * @since 0.1.0
  * @category models
@@ -79,8 +81,9 @@ export interface McpTask<out E> {
   readonly status: Effect.Effect<Task, TaskCallError<E>>
   /**
    * Waits until it has ended, and gives what its tool gave: `isError` is a value there. Asks how it is doing as often as the
-   * server wants it (`pollInterval`, else every second; never more than ten times a second). May be waited for by many, and
-   * again. Fails with `TaskTimeout` when its time is over, with `TaskCancelled` when it was cancelled, with `ProtocolError`
+   * server wants it (`pollInterval`, else every second; never more than ten times a second, nor less than once a minute),
+   * and at once when the server tells of it by itself. The connection that the task was made on does not idle out
+   * meanwhile. May be waited for by many, and again. Fails with `TaskTimeout` when its time is over, with `TaskCancelled` when it was cancelled, with `ProtocolError`
    * when it failed without a result.
    */
   readonly result: (
@@ -107,7 +110,7 @@ export const make = <E>(
   )
 
 /** Between two looks at a task. Milliseconds; the second is what the SDK takes, too. */
-const pollInterval = { atLeast: 100, usual: 1000 } as const
+const pollInterval = { atLeast: 100, usual: 1000, atMost: 60_000 } as const
 
 const hasEnded = ({ status }: Task): boolean => status === "completed" || status === "failed" || status === "cancelled"
 
@@ -243,25 +246,44 @@ class Live<E> implements McpTask<E> {
     })
   }
 
-  private readonly outcome: ReturnType<McpTask<E>["result"]> = Effect.suspend(() =>
-    Effect.flatMap(this.untilEnded, () => this.collected)
+  private readonly outcome: ReturnType<McpTask<E>["result"]> = Effect.acquireUseRelease(
+    Effect.map(Queue.sliding<void>(1), (told) => ({ told, stop: this.follow(told) })),
+    ({ told }) => Effect.flatMap(this.untilEnded(told), () => this.collected),
+    ({ stop }) => Effect.sync(stop)
   )
 
-  /** Until it has ended; or wants something of us, which the server asks for when it is asked for the result. */
-  private readonly untilEnded: Effect.Effect<void, TaskCallError<E>> = Effect.gen(this, function* () {
-    while (!hasEnded(this.known) && this.known.status !== "input_required") {
-      const pause = this.askedAt + intervalOf(this.known) - (yield* nowMs)
-      // Somebody else who waits may have asked meanwhile.
-      if (pause > 0) yield* Effect.sleep(Math.ceil(pause))
-      else yield* this.status
+  /** Hears of the task on the connection that made it, and keeps that. */
+  private follow(told: Queue.Enqueue<void>): () => void {
+    const { connection } = this.made
+    const letGo = connection.keep()
+    const unhook = connection.onTask(this.id, (task) => {
+      this.note(task)
+      told.unsafeOffer(undefined)
+    })
+    return () => {
+      unhook()
+      letGo()
     }
-  })
+  }
+
+  /** Until it has ended; or wants something of us, which the server asks for when it is asked for the result. */
+  private untilEnded(told: Queue.Dequeue<void>): Effect.Effect<void, TaskCallError<E>> {
+    return Effect.gen(this, function* () {
+      while (!hasEnded(this.known) && this.known.status !== "input_required") {
+        const pause = this.askedAt + intervalOf(this.known) - (yield* nowMs)
+        // Somebody else who waits may have asked meanwhile.
+        if (pause > 0) yield* Effect.timeoutOption(Queue.take(told), Math.ceil(pause))
+        else yield* this.status
+      }
+    })
+  }
 
   private get collected(): ReturnType<McpTask<E>["result"]> {
     if (this.known.status === "cancelled") return this.wasCancelled(this.known)
     // The server answers when it has ended, and nobody knows when a person has answered.
     const patience = hasEnded(this.known) ? undefined : Duration.infinity
-    const limits = { timeout: patience, totalTimeout: patience, checkOutput: this.call.limits?.checkOutput }
+    const { checkOutput, handlers } = this.call.limits ?? {}
+    const limits = { timeout: patience, totalTimeout: patience, checkOutput, handlers }
     const asked = this.ask(new Collection(this.made, this.tool, limits))
     return Effect.catchAll(asked, (error): ReturnType<McpTask<E>["result"]> => {
       if (!(error instanceof ProtocolError)) return Effect.fail(error)
@@ -303,7 +325,12 @@ class Live<E> implements McpTask<E> {
   }
 
   private noted<E2>(asked: Effect.Effect<Task, E2>): Effect.Effect<Task, E2> {
-    return Effect.map(asked, (task) => (this.known = task))
+    return Effect.tap(asked, (task) => Effect.sync(() => this.note(task)))
+  }
+
+  /** What is said late does not undo that it has ended. */
+  private note(task: Task): void {
+    if (!hasEnded(this.known)) this.known = task
   }
 
   /** For errors: the name of the task is the server's. */
@@ -316,4 +343,4 @@ class Live<E> implements McpTask<E> {
 const nowMs = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
 
 const intervalOf = ({ pollInterval: wanted }: Task): number =>
-  Math.max(pollInterval.atLeast, wanted ?? pollInterval.usual)
+  Math.min(Math.max(pollInterval.atLeast, wanted ?? pollInterval.usual), pollInterval.atMost)
