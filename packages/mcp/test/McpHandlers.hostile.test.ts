@@ -93,6 +93,24 @@ describe("a request of a server", () => {
     }).pipe(over(server, stdio, slow))
   })
 
+  it.effect(
+    "counts as what a server sends unasked, also where it is answered at once: a flood of them ends the connection",
+    () => {
+      const { send, server } = free()
+      return Effect.gen(function* () {
+        yield* connected
+        for (let id = 0; id < 110_000 && endOf(server).isOpen(); id++) {
+          send({ id, method: id % 2 === 0 ? "ping" : "elicitation/create" })
+          if (id % 100 === 0) yield* Effect.yieldNow()
+        }
+        yield* settle
+        expect(endOf(server).isOpen()).toBe(false)
+        // Those before it were answered.
+        expect(server.received.length).toBeGreaterThan(99_000)
+      }).pipe(over(server, stdio, { elicitation: { form: () => Effect.succeed(McpHandlers.decline) } }))
+    }
+  )
+
   it.effect("that is none is refused, so that it does not hold the place of one for ever", () => {
     const { answers, send, server } = free()
     return Effect.gen(function* () {
@@ -335,7 +353,7 @@ describe("a handler that does what it should not", () => {
         Effect.flatMap(mcp.session("one", { handlers: counts }), (session) => session.callTool("ask", sample))
       )
       const ways = [ask(sample, { handlers: counts }), inSession, ask(sample)]
-      const most = 80
+      const most = 50
       let ended = 0
       for (const way of ways) {
         for (let steps = 0; steps < most; steps++) {
