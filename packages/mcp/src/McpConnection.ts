@@ -160,6 +160,8 @@ export interface McpConnection {
    * with `HandlersRefused` where the server was not told that it may ask for what they are there for, or does not answer.
    */
   readonly handle: (handlers: Handlers) => Effect.Effect<void, HandlersRefused, Scope.Scope>
+  /** Whether handlers that `handle` was given are there just now. */
+  readonly isHandled: () => boolean
   /** Asks the server whether it is there; any well-formed answer counts, a refusal too. Gives the round trip. */
   readonly ping: Effect.Effect<Duration.Duration, RequestError>
   /** From now on, what may take how long where nothing else is said. Milliseconds. What is under way keeps its own. */
@@ -353,6 +355,10 @@ class Live implements McpConnection {
       ({ stop }) => Effect.sync(stop)
     )
     return Effect.zipRight(requests.forSession(handlers, this.ping), listening)
+  }
+
+  isHandled(): boolean {
+    return this.parts.requests?.isHeld === true
   }
 
   private get askedNothing(): Effect.Effect<never, HandlersRefused> {

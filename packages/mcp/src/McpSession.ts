@@ -54,7 +54,8 @@ export interface Options {
   /**
    * Answers what the server asks as long as the session lasts, before the application's handlers do; those are back when
    * it has ended; closing the scope waits for what they are at. The server must have been told that it may ask (`mayAsk`),
-   * else opening fails with `HandlersRefused`. Over stdio, what a server asks for a call of somebody else that was given up,
+   * else opening fails with `HandlersRefused`; so it does on a connection on which somebody waits for what a task wants
+   * before it has a result. Over stdio, what a server asks for a call of somebody else that was given up,
    * and that it is still at, cannot be told apart from what it asks for the session; over HTTP it can. Default: none.
    */
   readonly handlers?: Handlers | undefined

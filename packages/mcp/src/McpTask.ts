@@ -158,12 +158,16 @@ class TaskCall<A> extends RequestCall<A> {
   }
 
   override perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
-    const { connection: maker, isGone } = this.made
     // It has another process by now, which is not asked about what it cannot know.
-    if (isGone) return this.refused(connection)
+    if (this.made.isGone) return this.refused(connection)
+    return super.perform(restore, this.isElsewhere(connection) ? this.made.connection : connection, limits)
+  }
+
+  /** Whether what was borrowed is not what made the task, which is still there. */
+  protected isElsewhere({ counters }: McpConnection): boolean {
+    const { connection: maker } = this.made
     // Views of one connection have its counters in common. The one that was borrowed belongs to the current trace.
-    const isElsewhere = maker.isOpen() && maker.counters !== connection.counters
-    return super.perform(restore, isElsewhere ? maker : connection, limits)
+    return maker.isOpen() && maker.counters !== counters
   }
 
   private refused({ key }: McpConnection): Effect.Effect<never, ProtocolError> {
@@ -173,19 +177,28 @@ class TaskCall<A> extends RequestCall<A> {
   }
 }
 
-/** The result of the tool, which is checked as that of a plain call is. */
-class Collection extends TaskCall<CallToolResult> {
+/** The result of the tool, which is checked as that of a plain call is; `undefined` where it cannot be asked for just now. */
+class Collection extends TaskCall<CallToolResult | undefined> {
   readonly task = "collects"
 
   constructor(
-    made: Made,
+    private readonly maker: Made,
     readonly tool: string,
-    limits: CallOptions
+    limits: CallOptions,
+    /** The server may ask something first. */
+    private readonly wants: boolean
   ) {
-    super(made, TaskRequest.result(made.task.taskId), limits)
+    super(maker, TaskRequest.result(maker.task.taskId), limits)
   }
 
-  toolResult(given: CallToolResult): CallToolResult {
+  override perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
+    // What the server asks for this task's sake would be asked of whoever has its connection in a session.
+    return this.wants && this.isElsewhere(connection) && this.maker.connection.isHandled()
+      ? Effect.succeed(undefined)
+      : super.perform(restore, connection, limits)
+  }
+
+  toolResult(given: CallToolResult | undefined): CallToolResult | undefined {
     return given
   }
 }
@@ -248,9 +261,19 @@ class Live<E> implements McpTask<E> {
 
   private readonly outcome: ReturnType<McpTask<E>["result"]> = Effect.acquireUseRelease(
     Effect.map(Queue.sliding<void>(1), (told) => ({ told, stop: this.follow(told) })),
-    ({ told }) => Effect.flatMap(this.untilEnded(told), () => this.collected),
+    ({ told }) => this.waited(told),
     ({ stop }) => Effect.sync(stop)
   )
+
+  private waited(told: Queue.Dequeue<void>): ReturnType<McpTask<E>["result"]> {
+    return Effect.flatMap(this.untilEnded(told), () =>
+      Effect.flatMap(this.collected, (result) =>
+        result === undefined
+          ? Effect.zipRight(Effect.zipRight(Effect.sleep(pollInterval.usual), this.status), this.waited(told))
+          : Effect.succeed(result)
+      )
+    )
+  }
 
   /** Hears of the task on the connection that made it, and keeps that. */
   private follow(told: Queue.Enqueue<void>): () => void {
@@ -278,17 +301,18 @@ class Live<E> implements McpTask<E> {
     })
   }
 
-  private get collected(): ReturnType<McpTask<E>["result"]> {
+  private get collected(): Effect.Effect<CallToolResult | undefined, TaskCallError<E> | TaskCancelled> {
     if (this.known.status === "cancelled") return this.wasCancelled(this.known)
     // The server answers when it has ended, and nobody knows when a person has answered.
-    const patience = hasEnded(this.known) ? undefined : Duration.infinity
+    const wants = !hasEnded(this.known)
+    const patience = wants ? Duration.infinity : undefined
     const { checkOutput, handlers } = this.call.limits ?? {}
     const limits = { timeout: patience, totalTimeout: patience, checkOutput, handlers }
-    const asked = this.ask(new Collection(this.made, this.tool, limits))
-    return Effect.catchAll(asked, (error): ReturnType<McpTask<E>["result"]> => {
+    const asked = this.ask(new Collection(this.made, this.tool, limits, wants))
+    return Effect.catchAll(asked, (error): Effect.Effect<never, TaskCallError<E> | TaskCancelled> => {
       if (!(error instanceof ProtocolError)) return Effect.fail(error)
       const now = Effect.orElseFail(this.status, () => error)
-      return Effect.flatMap(now, (task): ReturnType<McpTask<E>["result"]> =>
+      return Effect.flatMap(now, (task): Effect.Effect<never, TaskCallError<E> | TaskCancelled> =>
         task.status === "cancelled" ? this.wasCancelled(task) : Effect.fail(error)
       )
     })

@@ -149,6 +149,10 @@ export class ServerRequests implements Host {
   ): Effect.Effect<void, HandlersRefused, Scope.Scope> {
     return Effect.gen(this, function* () {
       const owner = yield* this.checked(handlers)
+      // Whose it is would be asked something by these handlers: see `McpTask`.
+      if (this.options.session.waiting().some(({ method }) => method === "tasks/result")) {
+        yield* this.refuse("somebody waits for the result of a task on this connection")
+      }
       // Where nothing ties a request to a call: what the server has asked for others is on its way no more, once a ping
       // that came after it is answered.
       if (!this.options.ties()) yield* Effect.catchAll(ping, ({ message }) => this.refuse(`no answer: ${message}`))
@@ -180,6 +184,11 @@ export class ServerRequests implements Host {
       this.visits.forget(owner)
       return owner.end
     })
+  }
+
+  /** Whether handlers of a session answer here. */
+  get isHeld(): boolean {
+    return this.sessions.length > 0
   }
 
   private checked(handlers: Handlers): Effect.Effect<Owner, HandlersRefused> {

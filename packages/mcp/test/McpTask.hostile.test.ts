@@ -1,6 +1,6 @@
 /** What servers tell of tasks that they should not, and who must not wait for it. */
 import { describe, expect, it } from "@effect/vitest"
-import { McpClient, McpHandlers } from "@mooring/mcp"
+import { McpClient, McpHandlers, type ServerConfig } from "@mooring/mcp"
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
 import { Effect, Exit, Fiber, Layer, Scope, TestClock } from "effect"
 import { AskingServer, said } from "./AskingServer.js"
@@ -275,21 +275,26 @@ describe("handlers of a call that runs as a task", () => {
   const by = (model: string): McpHandlers.Handlers => ({
     sampling: { createMessage: () => Effect.succeed(McpHandlers.message(model, "")) }
   })
-  const asking = () => {
-    const task = { taskId: "t1", ...times }
+  const asking = (options: { readonly answers?: boolean } = {}) => {
+    const task = { taskId: "t1", ...times, status: "input_required" }
     const asks = (_: unknown, end: Parameters<AskingServer["ask"]>[0], id: string | number) => {
       server.ask(end, "sampling/createMessage", said("x"), id)
       return nothing
     }
     const server: AskingServer = new AskingServer({
+      ...options,
       on: {
         capabilities: { tools: {}, tasks: { cancel: {}, requests: { tools: { call: {} } } } },
-        on: { "tools/call": () => ({ task: { ...task, status: "input_required" } }), "tasks/result": asks }
+        on: {
+          "tools/call": () => ({ task }),
+          "tasks/get": () => task,
+          "tasks/result": asks
+        }
       }
     })
     return server
   }
-  const over = (server: AskingServer, config: typeof http) =>
+  const over = (server: AskingServer, config: ServerConfig.ServerConfig) =>
     Effect.provide(client({ one: server.server }, { one: config }).pipe(Layer.provide(McpHandlers.layer(by("app")))))
 
   it.effect(
@@ -303,6 +308,46 @@ describe("handlers of a call that runs as a task", () => {
       }).pipe(over(server, http))
     }
   )
+
+  it.effect("of a session that has the connection meanwhile are not asked what the task wants", () => {
+    const server = asking()
+    return Effect.gen(function* () {
+      const mcp = yield* McpClient.McpClient
+      const task = yield* mcp.callToolTask("one", "ask")
+      const scope = yield* Scope.make()
+      yield* Scope.extend(mcp.session("one", { handlers: by("bob") }), scope)
+      const waiting = yield* Effect.fork(task.result())
+      yield* TestClock.adjust("1 minute")
+      expect(server.asked).toEqual([])
+      yield* Scope.close(scope, Exit.void)
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(waiting)).toMatchObject({ content: [{ text: expect.stringContaining('"app"') }] })
+      expect(server.server.clients).toHaveLength(2)
+    }).pipe(over(server, { ...stdio, max: 2 }))
+  })
+
+  it.effect("of a session are refused a connection on which somebody waits for what a task wants", () => {
+    const server = asking({ answers: false })
+    return Effect.gen(function* () {
+      const mcp = yield* McpClient.McpClient
+      const task = yield* mcp.callToolTask("one", "ask")
+      // The first connection is another's while the result is asked for, so it is not lent for that.
+      const busy = yield* Scope.make()
+      yield* Scope.extend(mcp.session("one"), busy)
+      const waiting = yield* Effect.fork(task.result())
+      yield* settle
+      expect(server.asked).toHaveLength(1)
+      yield* Scope.close(busy, Exit.void)
+      const open = mcp.session("one", { handlers: by("bob") })
+      expect(yield* Effect.flip(open)).toMatchObject({
+        _tag: "HandlersRefused",
+        reason: expect.stringContaining("result of a task")
+      })
+      yield* Fiber.interrupt(waiting)
+      expect(yield* open).toMatchObject({ server: "one" })
+      expect(server.asked).toHaveLength(1)
+    }).pipe(Effect.scoped, over(server, { ...stdio, max: 2 }))
+  })
 
   it.effect("are refused before anything is sent where nothing says what the server asks for", () => {
     const server = asking()
