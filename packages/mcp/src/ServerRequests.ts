@@ -21,12 +21,12 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as HandledRequest from "./HandledRequest.js"
 import { HandlersRefused, type RequestError } from "./McpError.js"
 import { type Handlers, questions, Refused, type RequestContext, type Service } from "./McpHandlers.js"
 import type { PendingRequest } from "./PendingRequest.js"
+import * as RootChanges from "./RootChanges.js"
 import type { ServerKey } from "./ServerKey.js"
 import { gone, type Host, Owner, Question } from "./ServerQuestion.js"
 import { firstId, type Session } from "./Session.js"
@@ -173,8 +173,7 @@ export class ServerRequests implements Host {
       if (roots === undefined) return
       // To the server these are other roots; when the session has ended, it sees those that were there before.
       this.tellRoots()
-      if (roots.changes === undefined) return
-      yield* Effect.forkScoped(Stream.runForEach(roots.changes, () => Effect.sync(() => this.rootsChanged(owner))))
+      if (roots.changes !== undefined) yield* RootChanges.follow(roots.changes, () => this.rootsChanged(owner))
     })
   }
 

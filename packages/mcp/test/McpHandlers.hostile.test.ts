@@ -11,7 +11,7 @@ import {
   type ServerConfig
 } from "@mooring/mcp"
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
-import { Deferred, Effect, Exit, Fiber, Layer, Logger, Scope, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Logger, Scope, Stream, TestClock } from "effect"
 import { AskingServer, form, said } from "./AskingServer.js"
 import { client, http, MemoryServer, nothing, Refusal, stdio } from "./MemoryServer.js"
 
@@ -155,6 +155,44 @@ describe("a request of a server", () => {
     }).pipe(over(server, stdio, slow))
   })
 
+  it.effect("may come before the handshake is over; when that fails, what was asked is over as well", () => {
+    let answer = () => {}
+    let refuses = false
+    let running = 0
+    const server = new MemoryServer({
+      heard: (message) => {
+        if (!("method" in message) && message.id === "early") answer()
+      },
+      on: {
+        initialize: (_, end, id) => {
+          const result = { protocolVersion: "2025-06-18", capabilities: {}, serverInfo: { name: "x", version: "1" } }
+          answer = () => end.send({ jsonrpc: "2.0", id, result })
+          end.send({ jsonrpc: "2.0", id: "early", method: "sampling/createMessage", params: said("x") })
+          return refuses ? new Refusal(-32602, "no") : nothing
+        }
+      }
+    })
+    const slow = samples(() =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => running++),
+        () => Effect.as(Effect.sleep("5 seconds"), McpHandlers.message("m", "")),
+        () => Effect.sync(() => running--)
+      )
+    )
+    const open = Effect.gen(function* () {
+      const mcp = yield* McpClient.McpClient
+      const ping = yield* Effect.fork(Effect.either(mcp.ping("one")))
+      yield* TestClock.adjust("5 seconds")
+      return yield* Fiber.join(ping)
+    }).pipe(over(server, stdio, slow))
+    return Effect.gen(function* () {
+      expect(yield* open).toMatchObject({ _tag: "Right" })
+      refuses = true
+      expect(yield* open).toMatchObject({ _tag: "Left", left: { _tag: "McpConnectError", phase: "handshake" } })
+      expect(running).toBe(0)
+    })
+  })
+
   it.effect("is not put to anybody when its connection takes no answer any more", () => {
     const { answers, send, server } = free()
     const memory = McpMemory.make({ one: server.serve })
@@ -251,6 +289,27 @@ describe("a handler that does what it should not", () => {
     return Effect.gen(function* () {
       expect(yield* ask()).toEqual({ code: 7, message: "no" })
     }).pipe(over(server.server, http, refuses))
+  })
+
+  it.effect("fails to say that its roots change: that is logged, and it answers as before", () => {
+    const logged: Array<unknown> = []
+    const logger = Logger.make<unknown, void>(({ message }) => void logged.push(message))
+    const server = new AskingServer()
+    const roots = { list: () => Effect.succeed([{ uri: "file:///a" }]), changes: Stream.dieMessage("a defect") }
+    return Effect.gen(function* () {
+      const mcp = yield* McpClient.McpClient
+      yield* settle
+      yield* Effect.scoped(Effect.zipRight(mcp.session("one", { handlers: { roots } }), settle))
+      expect(logged.map((line) => String(line).includes("roots change"))).toEqual([true, true])
+      expect(yield* ask({ what: "roots/list" })).toEqual({ roots: [{ uri: "file:///a" }] })
+    }).pipe(
+      Effect.provide(
+        client({ one: server.server }, { one: http }).pipe(
+          Layer.provide(McpHandlers.layer({ roots })),
+          Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger))
+        )
+      )
+    )
   })
 
   it.effect("gives no effect, or nothing", () => {
