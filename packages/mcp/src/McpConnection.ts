@@ -220,7 +220,6 @@ class Live implements McpConnection {
   readonly network: McpTransport["network"]
   readonly pid: number | undefined
   readonly isOpen: () => boolean
-  readonly keep: McpConnection["keep"]
   readonly pending: () => number
   readonly clean: (text: string) => string
   readonly counters: Readonly<SessionCounters>
@@ -246,7 +245,6 @@ class Live implements McpConnection {
     this.network = transport.network
     this.pid = transport.pid
     this.isOpen = session.isOpen
-    this.keep = parts.keep
     this.clean = session.clean
     this.pending = session.pending
     this.counters = session.counters
@@ -288,6 +286,10 @@ class Live implements McpConnection {
     return this.parts.tasks.watch(taskId, hook)
   }
 
+  keep(): () => void {
+    return this.parts.keep()
+  }
+
   listen(): Listening {
     return this.parts.transport.listen?.() ?? { onReady: (hook) => hook(), stop: () => {} }
   }
@@ -326,11 +328,20 @@ class Live implements McpConnection {
   ): Effect.Effect<CallToolResult, CallToolError> {
     if (this.capabilities.tools === undefined) return this.without("tools")
     const params = new ToolParams(tool, args)
-    return limits?.handlers === undefined
-      ? this.session.requestMasked(restore, "tools/call", params, Answer.callTool, this.limited(limits))
-      : this.handled(restore, limits, limits.handlers, (options) =>
-          this.session.request("tools/call", params, Answer.callTool, options)
-        )
+    if (limits?.handlers !== undefined) return this.callHandled(restore, params, limits, limits.handlers)
+    return this.session.requestMasked(restore, "tools/call", params, Answer.callTool, this.limited(limits))
+  }
+
+  // Apart, since what a function captures costs whoever calls it.
+  private callHandled(
+    restore: Pool.Restore,
+    params: ToolParams,
+    limits: CallLimits,
+    handlers: Handlers
+  ): Effect.Effect<CallToolResult, CallToolError> {
+    return this.handled(restore, limits, handlers, (options) =>
+      this.session.request("tools/call", params, Answer.callTool, options)
+    )
   }
 
   /** With handlers that last as long as what `send` sends. Run uninterruptibly. */

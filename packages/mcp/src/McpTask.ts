@@ -82,8 +82,9 @@ export interface McpTask<out E> {
   /**
    * Waits until it has ended, and gives what its tool gave: `isError` is a value there. Asks how it is doing as often as the
    * server wants it (`pollInterval`, else every second; never more than ten times a second, nor less than once a minute),
-   * and at once when the server tells of it by itself. The connection that the task was made on does not idle out
-   * meanwhile. May be waited for by many, and again. Fails with `TaskTimeout` when its time is over, with `TaskCancelled` when it was cancelled, with `ProtocolError`
+   * and hears at once what the server tells of it by itself. Meanwhile the connection that made the task does not idle out;
+   * what the task wants is asked for when no session has that for itself. May be waited for by many, and again. Fails
+   * with `TaskTimeout` when its time is over, with `TaskCancelled` when it was cancelled, with `ProtocolError`
    * when it failed without a result.
    */
   readonly result: (

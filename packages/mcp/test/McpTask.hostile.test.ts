@@ -182,52 +182,31 @@ describe("how a task is doing", () => {
 })
 
 describe("the connection of a task", () => {
-  /** Its first list of tasks is never answered, and the second when it is told to. */
   const server = () => {
-    let lists = 0
-    let answer = () => {}
-    const made = tasking([{ ...working, pollInterval: 60_000 }], {
-      "tasks/list": (_, end, id) => {
-        lists++
-        if (lists === 2) answer = () => end.send({ jsonrpc: "2.0", id, result: { tasks: [] } })
-        return lists <= 2 ? nothing : { tasks: [] }
-      }
-    })
-    return { made, isOpen: () => made.clients.map((end) => end.isOpen()), answer: () => answer() }
+    const made = tasking([{ ...working, pollInterval: 60_000 }])
+    return { made, isOpen: () => made.clients.map((end) => end.isOpen()) }
   }
-  const config = { ...stdio, max: 2, maxIdle: 2, concurrency: 1 }
-  /** Opens a second connection, which the pool takes for all requests from now on. */
-  const second = (mcp: McpClient.Service, answer: () => void) =>
-    Effect.gen(function* () {
-      const busy = yield* Effect.fork(mcp.listTasks("a"))
-      yield* settle
-      const other = yield* Effect.fork(mcp.listTasks("a"))
-      yield* settle
-      yield* Fiber.interrupt(busy)
-      yield* TestClock.adjust("1 second")
-      answer()
-      yield* Fiber.join(other)
-    })
+  /** It idles out before the task is asked about. */
+  const config = { ...stdio, idleTimeToLive: "30 seconds" } as const
 
   it.effect("does not idle out while somebody waits for its result, and does when nobody does any more", () => {
-    const { answer, isOpen, made } = server()
+    const { isOpen, made } = server()
     return withClient(
       made,
       (mcp) =>
         Effect.gen(function* () {
           const task = yield* mcp.callToolTask("a", "slow")
-          yield* second(mcp, answer)
-          const fiber = yield* Effect.fork(task.result({ timeout: "1 hour" }))
-          for (let minute = 0; minute < 7; minute++) {
-            yield* TestClock.adjust("1 minute")
-            yield* mcp.listTasks("a")
-          }
-          expect(isOpen()).toEqual([true, true])
+          const fiber = yield* Effect.fork(task.result())
+          for (let minute = 0; minute < 3; minute++) yield* TestClock.adjust("1 minute")
+          expect(isOpen()).toEqual([true])
           tell(made, { taskId: "t1", status: "completed", ...times })
           yield* settle
           expect(yield* Fiber.join(fiber)).toEqual(text("done"))
-          yield* TestClock.adjust("6 minutes")
-          expect(isOpen()).toEqual([false, false])
+          yield* TestClock.adjust("29 seconds")
+          expect(isOpen()).toEqual([true])
+          yield* TestClock.adjust("1 second")
+          expect(isOpen()).toEqual([false])
+          expect(yield* Effect.flip(task.status)).toMatchObject({ _tag: "TaskLost" })
         }),
       config
     )
@@ -246,7 +225,7 @@ describe("the connection of a task", () => {
             expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
           }
           expect(yield* mcp.stats).toMatchObject({ leases: 0, waiting: 0 })
-          yield* TestClock.adjust("6 minutes")
+          yield* TestClock.adjust("30 seconds")
           expect(isOpen()).toEqual([false])
         }),
       config
