@@ -17,7 +17,7 @@ import { Mailbox } from "./Mailbox.js"
  * @category models
  */
 export interface CallProgress {
-  /** Grows with each, in a unit of the server's own. */
+  /** Grows with each, in a unit of the server's own. As the server says it: one that breaks the rule goes back. */
   readonly progress: number
   /** What `progress` will be in the end, where the server knows. */
   readonly total?: number | undefined

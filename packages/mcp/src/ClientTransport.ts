@@ -9,8 +9,10 @@ import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
 import {
   ErrorCode,
   isJSONRPCErrorResponse,
+  isJSONRPCRequest,
   isJSONRPCResultResponse,
-  type JSONRPCMessage
+  type JSONRPCMessage,
+  type RequestId
 } from "@modelcontextprotocol/sdk/types.js"
 import * as Answer from "./Answer.js"
 import type { TransportFailure } from "./McpTransport.js"
@@ -55,7 +57,10 @@ export const make = (session: Session, settled: (version: string) => void): Clie
     start: () => {
       session.listen({
         message: (message) => {
-          if (!closed) transport.onmessage?.(readable(message))
+          if (closed) return
+          // The SDK would drop it, and its server wait for ever, with one request less that it may have open.
+          if ("method" in message && "id" in message && !isJSONRPCRequest(message)) session.send(invalid(message))
+          else transport.onmessage?.(readable(message))
         },
         closed: close
       })
@@ -80,6 +85,12 @@ export const make = (session: Session, settled: (version: string) => void): Clie
   }
   return transport
 }
+
+const invalid = ({ id }: { readonly id: RequestId }): JSONRPCMessage => ({
+  jsonrpc: "2.0",
+  id,
+  error: { code: ErrorCode.InvalidRequest, message: "this is no request as MCP has it" }
+})
 
 /**
  * An answer that the SDK would drop, leaving its request to wait for ever, becomes an error that it takes; so does one

@@ -41,8 +41,6 @@ export interface Holder {
  * @category models
  */
 export interface Host {
-  /** Keeps the connection from idling out until it is called off. */
-  readonly keep: () => () => void
   /** Runs what has to do with the connection, on a fiber that no reader can end. */
   readonly run: (effect: Effect.Effect<void>) => void
   /** Whether somebody reads what any connection of its key tells. */
@@ -354,7 +352,7 @@ export class ConnectionNotices {
   /** Keeps the connection, and listens, as long as there is a reason to. */
   private attend(): void {
     const isHeld = this.resources.size > 0
-    if (isHeld) this.letGo ??= this.host.keep()
+    if (isHeld) this.letGo ??= this.connection.keep()
     else {
       this.letGo?.()
       this.letGo = undefined

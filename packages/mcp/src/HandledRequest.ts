@@ -160,6 +160,10 @@ const sampling = (params: unknown, questions: Questions): HandledRequest | Refus
 const form = (params: unknown, clean: (text: string) => string): HandledRequest | Refused => {
   const read = parsed(ElicitRequestFormParamsSchema, params)
   if (read instanceof Refused) return read
+  const { properties, required = [] } = read.requestedSchema
+  if (!required.every((name) => Object.hasOwn(properties, name))) {
+    return invalid("requestedSchema.required: a field that the form does not have")
+  }
   const request = { ...read, message: clean(read.message) }
   const complete = (content: ElicitationForm.Content | undefined) =>
     Effect.orDie(

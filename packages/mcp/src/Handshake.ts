@@ -31,6 +31,8 @@ import * as Session from "./Session.js"
 export interface Options {
   /** Its number among the connections of its pool; stands in log lines as `mcp.connection`. */
   readonly number?: number | undefined
+  /** Keeps whoever opened it from closing it because it idles, until what it gives is called. Default: nothing. */
+  readonly keep?: (() => () => void) | undefined
   /** Hears how each request ended. Default: nobody. */
   readonly observer?: RequestObserver | undefined
 }

@@ -64,7 +64,7 @@ export interface Values {
    * once, since a tool that reports each of a thousand files is no attack.
    *
    * Beyond: what is too much is dropped and counted. A server that keeps sending a hundred times as many (10,000 a
-   * second after the first 100,000; stray answers, junk and refused requests count there, too) has its connection
+   * second after the first 100,000; stray answers, junk and requests count there, too) has its connection
    * ended, with `ServerFlooding` as the cause.
    */
   readonly notificationsPerSecond: number

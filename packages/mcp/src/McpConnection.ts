@@ -12,6 +12,7 @@ import type {
   JSONRPCNotification,
   JSONRPCRequest,
   ServerCapabilities,
+  Task,
   Tool
 } from "@modelcontextprotocol/sdk/types.js"
 import * as Duration from "effect/Duration"
@@ -40,6 +41,7 @@ import { logAnnotations, type ServerKey } from "./ServerKey.js"
 import type * as Session from "./Session.js"
 import type { SessionCounters } from "./SessionCounters.js"
 import type { SessionEvent } from "./SessionEvent.js"
+import { TaskNotices } from "./TaskNotices.js"
 
 export type { Options } from "./Handshake.js"
 
@@ -107,6 +109,10 @@ export interface McpConnection {
   readonly onNotification: (hook: (notification: JSONRPCNotification) => void) => void
   /** Calls `hook` whenever notifications may have been missed: too many came, or the stream that they come on broke off. */
   readonly onMissed: (hook: () => void) => void
+  /** Calls `hook` with what the server tells of this task by itself, until what this gives is called. */
+  readonly onTask: (taskId: string, hook: (task: Task) => void) => () => void
+  /** Keeps the pool that opened it from closing it because it idles, until what this gives is called. */
+  readonly keep: () => () => void
   /** Hears what the server says outside of any request, until it is stopped. See `McpTransport`. */
   readonly listen: () => Listening
   /** Calls `hook` with whatever the server sends that it should not: a late answer, junk, too many notifications, … */
@@ -138,29 +144,25 @@ export interface McpConnection {
    * Every tool of the server. More tools or pages than `Limits` allow, or a cursor that comes a second time, is a
    * `ProtocolError` with `malformedCode`.
    */
-  readonly listTools: Effect.Effect<ReadonlyArray<Tool>, RequestError | UnsupportedCapability>
+  readonly listTools: Effect.Effect<ReadonlyArray<Tool>, CallToolError>
   /**
    * Sends a request of MCP's, as `McpResource.read(uri)`. Asks for progress, which resets the timeout. What it needs and the
    * server did not declare is `UnsupportedCapability`, without a round trip.
    */
-  readonly ask: <A>(
-    request: McpRequest<A>,
-    limits?: CallLimits
-  ) => Effect.Effect<A, RequestError | UnsupportedCapability>
+  readonly ask: <A>(request: McpRequest<A>, limits?: CallLimits) => Effect.Effect<A, CallToolError>
   /**
    * Reads all pages of a list, as `McpResource.list`. `timeout` counts for each page, `totalTimeout` for all. Fails as
    * `listTools` does.
    */
-  readonly list: <A>(
-    list: McpList<A>,
-    limits?: CallLimits
-  ) => Effect.Effect<ReadonlyArray<A>, RequestError | UnsupportedCapability>
+  readonly list: <A>(list: McpList<A>, limits?: CallLimits) => Effect.Effect<ReadonlyArray<A>, CallToolError>
   /**
    * Has these handlers answer what the server asks, before those of the application, until the scope closes; that waits
    * for what they are at. For whoever has the connection to himself: what others caused would be asked of them, too. Fails
    * with `HandlersRefused` where the server was not told that it may ask for what they are there for, or does not answer.
    */
   readonly handle: (handlers: Handlers) => Effect.Effect<void, HandlersRefused, Scope.Scope>
+  /** Whether handlers that `handle` was given are there just now. */
+  readonly isHandled: () => boolean
   /** Asks the server whether it is there; any well-formed answer counts, a refusal too. Gives the round trip. */
   readonly ping: Effect.Effect<Duration.Duration, RequestError>
   /** From now on, what may take how long where nothing else is said. Milliseconds. What is under way keeps its own. */
@@ -192,7 +194,10 @@ export const make = (
   const settings = ServerConfig.resolve(config)
   const { number } = options
   return Handshake.make(key, config, settings, options).pipe(
-    Effect.map((greeted) => new Live({ ...greeted, key, number, settings })),
+    Effect.map((greeted) => {
+      const tasks = new TaskNotices(greeted.session)
+      return new Live({ ...greeted, key, number, settings, tasks, keep: options.keep ?? (() => () => {}) })
+    }),
     Effect.annotateLogs(logAnnotations(key, number))
   )
 }
@@ -201,6 +206,8 @@ export const make = (
 interface Parts extends Handshake.Greeted {
   readonly key: ServerKey
   readonly number: number | undefined
+  readonly tasks: TaskNotices
+  readonly keep: McpConnection["keep"]
   settings: Timeouts
 }
 
@@ -276,6 +283,14 @@ class Live implements McpConnection {
     this.session.listen({ missed: hook })
   }
 
+  onTask(taskId: string, hook: (task: Task) => void): () => void {
+    return this.parts.tasks.watch(taskId, hook)
+  }
+
+  keep(): () => void {
+    return this.parts.keep()
+  }
+
   listen(): Listening {
     return this.parts.transport.listen?.() ?? { onReady: (hook) => hook(), stop: () => {} }
   }
@@ -318,19 +333,30 @@ class Live implements McpConnection {
     return this.session.requestMasked(restore, "tools/call", params, Answer.callTool, this.limited(limits))
   }
 
+  // Apart, since what a function captures costs whoever calls it.
   private callHandled(
     restore: Pool.Restore,
     params: ToolParams,
     limits: CallLimits,
     handlers: Handlers
   ): Effect.Effect<CallToolResult, CallToolError> {
+    return this.handled(restore, limits, handlers, (options) =>
+      this.session.request("tools/call", params, Answer.callTool, options)
+    )
+  }
+
+  /** With handlers that last as long as what `send` sends. Run uninterruptibly. */
+  private handled<A, E>(
+    restore: Pool.Restore,
+    limits: CallLimits,
+    handlers: Handlers,
+    send: (options: RequestOptions) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E | HandlersRefused> {
     const { requests } = this.parts
     if (requests === undefined) return this.unannounced(handlers)
-    return Effect.flatMap(requests.forCall(handlers), (owner) => {
-      const options = { ...this.limited(limits), owner }
-      const called = this.session.requestMasked(restore, "tools/call", params, Answer.callTool, options)
-      return Effect.ensuring(called, owner.end)
-    })
+    return Effect.flatMap(requests.forCall(handlers), (owner) =>
+      Effect.ensuring(restore(send({ ...this.limited(limits), owner })), requests.end(owner))
+    )
   }
 
   handle(handlers: Handlers): Effect.Effect<void, HandlersRefused, Scope.Scope> {
@@ -341,6 +367,10 @@ class Live implements McpConnection {
       ({ stop }) => Effect.sync(stop)
     )
     return Effect.zipRight(requests.forSession(handlers, this.ping), listening)
+  }
+
+  isHandled(): boolean {
+    return this.parts.requests?.isHeld === true
   }
 
   private unannounced(handlers: Handlers): Effect.Effect<never, HandlersRefused> {
@@ -359,27 +389,25 @@ class Live implements McpConnection {
     }
   }
 
-  ask<A>(
-    { answer, method, needs, params }: McpRequest<A>,
-    limits?: CallLimits
-  ): Effect.Effect<A, RequestError | UnsupportedCapability> {
-    return this.offered(needs, () => this.session.request(method, params, answer, this.limited(limits)))
+  ask<A>({ answer, method, needs, params }: McpRequest<A>, limits?: CallLimits): Effect.Effect<A, CallToolError> {
+    return this.offered(needs, limits, (options) => this.session.request(method, params, answer, options))
   }
 
-  list<A>(
-    list: McpList<A>,
-    limits?: CallLimits
-  ): Effect.Effect<ReadonlyArray<A>, RequestError | UnsupportedCapability> {
-    return this.offered(list.needs, () => Pages.read(this.session, this.key.toString(), list, this.limited(limits)))
+  list<A>(list: McpList<A>, limits?: CallLimits): Effect.Effect<ReadonlyArray<A>, CallToolError> {
+    return this.offered(list.needs, limits, (options) => Pages.read(this.session, this.key.toString(), list, options))
   }
 
   private offered<A>(
     needs: string,
-    ask: () => Effect.Effect<A, RequestError>
-  ): Effect.Effect<A, RequestError | UnsupportedCapability> {
-    return Effect.suspend((): Effect.Effect<A, RequestError | UnsupportedCapability> =>
-      isOffered(this.capabilities, needs) ? ask() : this.without(needs)
-    )
+    limits: CallLimits | undefined,
+    send: (options: RequestOptions) => Effect.Effect<A, RequestError>
+  ): Effect.Effect<A, CallToolError> {
+    return Effect.suspend((): Effect.Effect<A, CallToolError> => {
+      if (!isOffered(this.capabilities, needs)) return this.without(needs)
+      if (limits?.handlers === undefined) return send(this.limited(limits))
+      const { handlers } = limits
+      return Effect.uninterruptibleMask((restore) => this.handled(restore, limits, handlers, send))
+    })
   }
 
   private without(capability: string): Effect.Effect<never, UnsupportedCapability> {

@@ -27,6 +27,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type * as ElicitationForm from "./ElicitationForm.js"
+import * as RootChanges from "./RootChanges.js"
 import type * as ServerConfig from "./ServerConfig.js"
 import type { ServerKey } from "./ServerKey.js"
 
@@ -270,10 +271,9 @@ export const make = <const H extends Handlers<unknown>>(
     const hooks = new Set<() => void>()
     const changes = given.roots?.changes
     if (changes !== undefined) {
-      const tell = Effect.sync(() => {
+      yield* RootChanges.follow(changes, () => {
         for (const hook of hooks) hook()
       })
-      yield* Effect.forkScoped(Stream.runForEach(changes, () => tell))
     }
     return {
       handlers: provided(given, context),

@@ -195,7 +195,7 @@ const makeReloading = (options: Options) =>
           if (server === undefined) return Effect.die(new UnknownServer({ server: key.server, known: servers.names }))
           return Effect.flatMap(watches.of(key, pool), (watch) =>
             watch.connect(server, watches.metricsOf(server), handle.id, (observer) =>
-              McpConnection.make(key, server.config, { number: handle.id, observer })
+              McpConnection.make(key, server.config, { number: handle.id, keep: handle.keep, observer })
             )
           )
         }).pipe(
@@ -206,7 +206,7 @@ const makeReloading = (options: Options) =>
               if (event._tag === "Unanswered") handle.suspect()
             })
             connection.onClosed(handle.retire)
-            open.add(connection, handle.keep)
+            open.add(connection)
             // What was changed while it was opening, and did not need another.
             const now = servers.get(key.server)
             if (now !== undefined) connection.setTimeouts(now.settings)
@@ -250,7 +250,6 @@ const makeReloading = (options: Options) =>
     yield* gauges.show(pool)
     const notices = yield* Notices.make({
       use: pool.use,
-      keep: (connection) => open.keep(connection),
       now: () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     })
     open.watch((connection) => notices.opened(connection))
@@ -402,29 +401,24 @@ const keyOf =
 
 /** The connections that are open, and who wants to hear of them. */
 class Open {
-  /** With what keeps each from idling out. */
-  private readonly connections = new Map<McpConnection.McpConnection, () => () => void>()
+  private readonly connections = new Set<McpConnection.McpConnection>()
   private readonly hooks = new Set<(connection: McpConnection.McpConnection) => void>()
 
-  add(connection: McpConnection.McpConnection, keep: () => () => void): void {
-    this.connections.set(connection, keep)
+  add(connection: McpConnection.McpConnection): void {
+    this.connections.add(connection)
     // First of those who hear of the end, so that who counts what is open counts none that has closed.
     connection.onClosed(() => this.connections.delete(connection))
     for (const hook of this.hooks) hook(connection)
   }
 
   get all(): Iterable<McpConnection.McpConnection> {
-    return this.connections.keys()
+    return this.connections
   }
 
   readonly watch: Service["onConnection"] = (hook) => {
     this.hooks.add(hook)
-    for (const connection of this.connections.keys()) hook(connection)
+    for (const connection of this.connections) hook(connection)
     return () => this.hooks.delete(hook)
-  }
-
-  keep(connection: McpConnection.McpConnection): () => void {
-    return this.connections.get(connection)?.() ?? (() => {})
   }
 }
 

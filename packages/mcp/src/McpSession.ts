@@ -54,7 +54,8 @@ export interface Options {
   /**
    * Answers what the server asks as long as the session lasts, before the application's handlers do; those are back when
    * it has ended; closing the scope waits for what they are at. The server must have been told that it may ask (`mayAsk`),
-   * else opening fails with `HandlersRefused`. Over stdio, what a server asks for a call of somebody else that was given up,
+   * else opening fails with `HandlersRefused`; so it does on a connection on which somebody waits for what a task wants
+   * before it has a result. Over stdio, what a server asks for a call of somebody else that was given up,
    * and that it is still at, cannot be told apart from what it asks for the session; over HTTP it can. Default: none.
    */
   readonly handlers?: Handlers | undefined
@@ -126,7 +127,10 @@ export const make = (
   const open = (server: Server, key: ServerKey, options: Options) =>
     Effect.gen(function* () {
       const lease = yield* pool.exclusive(key)
-      if (options.handlers !== undefined) yield* lease.item.handle(options.handlers)
+      // Whoever is refused may try otherwise, in the same scope.
+      if (options.handlers !== undefined) {
+        yield* Effect.tapError(lease.item.handle(options.handlers), () => lease.release)
+      }
       const held = new Held(key, lease.item)
       yield* Effect.addFinalizer(() => held.end(lease, options.close === true))
       const path = pathOver(held)

@@ -5,8 +5,8 @@
  *
  * Where it is asked for: on the connection that made it, as long as that is open. When it is gone, a task of a process has
  * gone with it (`TaskLost`); over HTTP it is asked for on another connection of the same server and partition, and the
- * server says whether it still knows it. A task that nobody asks about does not keep its connection: a process that idles
- * longer than its server's `idleTimeToLive` is ended, with what runs in it.
+ * server says whether it still knows it. Whoever waits for its result keeps the connection. A task that nobody asks about
+ * does not: a process that idles longer than its server's `idleTimeToLive` is ended, with what runs in it.
  *
  * @since 0.1.0
  */
@@ -16,6 +16,8 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Call, CallError, CallOptions, Run } from "./CallPath.js"
 import { closedReason } from "./internal/ClosedReason.js"
@@ -29,7 +31,8 @@ import * as TaskRequest from "./TaskRequest.js"
 import { Around, type ToolCall } from "./ToolCall.js"
 
 /**
- * What can be said of a call that runs as a task. Time limits are those of the request that begins it.
+ * What can be said of a call that runs as a task. Time limits are those of the request that begins it;
+ * `handlers` answer what the server asks in the response to that, or to the request for the result.
  *
  * @since 0.1.0
  * @category models
@@ -86,8 +89,10 @@ export interface McpTask<out E> {
   readonly changes: Stream.Stream<Task, TaskCallError<E>>
   /**
    * Waits until it has ended, and gives what its tool gave: `isError` is a value there. Asks how it is doing as often as the
-   * server wants it (`pollInterval`, else every second; never more than ten times a second). May be waited for by many, and
-   * again. Fails with `TaskTimeout` when its time is over, with `TaskCancelled` when it was cancelled, with `ProtocolError`
+   * server wants it (`pollInterval`, else every second; never more than ten times a second, nor less than once a minute),
+   * and hears at once what the server tells of it by itself. Meanwhile the connection that made the task does not idle out;
+   * what the task wants is asked for when no session has that for itself. May be waited for by many, and again. Fails
+   * with `TaskTimeout` when its time is over, with `TaskCancelled` when it was cancelled, with `ProtocolError`
    * when it failed without a result.
    */
   readonly result: (
@@ -114,7 +119,7 @@ export const make = <E>(
   )
 
 /** Between two looks at a task. Milliseconds; the second is what the SDK takes, too. */
-const pollInterval = { atLeast: 100, usual: 1000 } as const
+const pollInterval = { atLeast: 100, usual: 1000, atMost: 60_000 } as const
 
 const hasEnded = ({ status }: Task): boolean => status === "completed" || status === "failed" || status === "cancelled"
 
@@ -162,12 +167,16 @@ class TaskCall<A> extends RequestCall<A> {
   }
 
   override perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
-    const { connection: maker, isGone } = this.made
     // It has another process by now, which is not asked about what it cannot know.
-    if (isGone) return this.refused(connection)
+    if (this.made.isGone) return this.refused(connection)
+    return super.perform(restore, this.isElsewhere(connection) ? this.made.connection : connection, limits)
+  }
+
+  /** Whether what was borrowed is not what made the task, which is still there. */
+  protected isElsewhere({ counters }: McpConnection): boolean {
+    const { connection: maker } = this.made
     // Views of one connection have its counters in common. The one that was borrowed belongs to the current trace.
-    const isElsewhere = maker.isOpen() && maker.counters !== connection.counters
-    return super.perform(restore, isElsewhere ? maker : connection, limits)
+    return maker.isOpen() && maker.counters !== counters
   }
 
   private refused({ key }: McpConnection): Effect.Effect<never, ProtocolError> {
@@ -177,19 +186,28 @@ class TaskCall<A> extends RequestCall<A> {
   }
 }
 
-/** The result of the tool, which is checked as that of a plain call is. */
-class Collection extends TaskCall<CallToolResult> {
+/** The result of the tool, which is checked as that of a plain call is; `undefined` where it cannot be asked for just now. */
+class Collection extends TaskCall<CallToolResult | undefined> {
   readonly task = "collects"
 
   constructor(
-    made: Made,
+    private readonly maker: Made,
     readonly tool: string,
-    limits: CallOptions
+    limits: CallOptions,
+    /** The server may ask something first. */
+    private readonly wants: boolean
   ) {
-    super(made, TaskRequest.result(made.task.taskId), limits)
+    super(maker, TaskRequest.result(maker.task.taskId), limits)
   }
 
-  toolResult(given: CallToolResult): CallToolResult {
+  override perform(restore: Pool.Restore, connection: McpConnection, limits: CallLimits | undefined) {
+    // What the server asks for this task's sake would be asked of whoever has its connection in a session.
+    return this.wants && this.isElsewhere(connection) && this.maker.connection.isHandled()
+      ? Effect.succeed(undefined)
+      : super.perform(restore, connection, limits)
+  }
+
+  toolResult(given: CallToolResult | undefined): CallToolResult | undefined {
     return given
   }
 }
@@ -224,10 +242,16 @@ class Live<E> implements McpTask<E> {
       this.askedAt = now
       return this.noted(this.ask(new TaskCall(made, TaskRequest.get(this.id))))
     })
-    this.changes = Stream.unfoldEffect(undefined, (told: Task | undefined) =>
-      told !== undefined && hasEnded(told)
-        ? Effect.succeedNone
-        : Effect.asSome(Effect.map(this.after(told), (task) => [task, task] as const))
+    this.changes = Stream.unwrapScoped(
+      Effect.map(
+        Effect.suspend(() => this.following()),
+        (told) =>
+          Stream.unfoldEffect(undefined, (said: Task | undefined) =>
+            said !== undefined && hasEnded(said)
+              ? Effect.succeedNone
+              : Effect.asSome(Effect.map(this.after(said, told), (task) => [task, task] as const))
+          )
+      )
     )
     this.cancel = Effect.catchAll(this.noted(this.ask(new TaskCall(made, TaskRequest.cancel(this.id)))), (error) =>
       // It has ended already, as its status says; what the server does not know at all, that refuses, too.
@@ -256,42 +280,84 @@ class Live<E> implements McpTask<E> {
     })
   }
 
-  private readonly outcome: ReturnType<McpTask<E>["result"]> = Effect.suspend(() =>
-    Effect.flatMap(this.untilEnded, () => this.collected)
+  private readonly outcome: ReturnType<McpTask<E>["result"]> = Effect.scoped(
+    Effect.flatMap(
+      Effect.suspend(() => this.following()),
+      (told) => this.waited(told)
+    )
   )
 
-  /** Until it has ended; or wants something of us, which the server asks for when it is asked for the result. */
-  private readonly untilEnded: Effect.Effect<void, TaskCallError<E>> = Effect.gen(this, function* () {
-    while (!hasEnded(this.known) && this.known.status !== "input_required") yield* this.look
-  })
+  private waited(told: Queue.Dequeue<void>): ReturnType<McpTask<E>["result"]> {
+    return Effect.flatMap(this.untilEnded(told), () =>
+      Effect.flatMap(this.collected, (result) =>
+        result === undefined
+          ? Effect.zipRight(Effect.zipRight(Effect.sleep(pollInterval.usual), this.status), this.waited(told))
+          : Effect.succeed(result)
+      )
+    )
+  }
 
-  /** How it is doing when that is not what was told. */
-  private after(told: Task | undefined): Effect.Effect<Task, TaskCallError<E>> {
+  /** Hears of the task on the connection that made it, and keeps that. Something is taken when the server has told. */
+  private following(): Effect.Effect<Queue.Dequeue<void>, never, Scope.Scope> {
+    const followed = Effect.acquireRelease(
+      Effect.map(Queue.sliding<void>(1), (told) => ({ told, stop: this.follow(told) })),
+      ({ stop }) => Effect.sync(stop)
+    )
+    return Effect.map(followed, ({ told }) => told)
+  }
+
+  private follow(told: Queue.Enqueue<void>): () => void {
+    const { connection } = this.made
+    const letGo = connection.keep()
+    const unhook = connection.onTask(this.id, (task) => {
+      this.note(task)
+      told.unsafeOffer(undefined)
+    })
+    return () => {
+      unhook()
+      letGo()
+    }
+  }
+
+  /** Until it has ended; or wants something of us, which the server asks for when it is asked for the result. */
+  private untilEnded(told: Queue.Dequeue<void>): Effect.Effect<void, TaskCallError<E>> {
     return Effect.gen(this, function* () {
-      if (told === undefined) return hasEnded(this.known) || (yield* this.pause) > 0 ? this.known : yield* this.status
-      while (this.known.status === told.status && this.known.statusMessage === told.statusMessage) yield* this.look
+      while (!hasEnded(this.known) && this.known.status !== "input_required") yield* this.look(told)
+    })
+  }
+
+  /** How it is doing when that is not what was said. */
+  private after(said: Task | undefined, told: Queue.Dequeue<void>): Effect.Effect<Task, TaskCallError<E>> {
+    return Effect.gen(this, function* () {
+      if (said === undefined) return hasEnded(this.known) || (yield* this.pause) > 0 ? this.known : yield* this.status
+      while (this.known.status === said.status && this.known.statusMessage === said.statusMessage)
+        yield* this.look(told)
       return this.known
     })
   }
 
-  /** Asks how it is doing, or waits until it is time to: somebody else who waits may have asked by then. */
-  private readonly look: Effect.Effect<void, TaskCallError<E>> = Effect.suspend(() =>
-    Effect.flatMap(this.pause, (pause) => (pause > 0 ? Effect.sleep(Math.ceil(pause)) : Effect.asVoid(this.status)))
-  )
+  /** Asks how it is doing, or waits until it is time to: somebody else may have asked by then, or the server has told. */
+  private look(told: Queue.Dequeue<void>): Effect.Effect<void, TaskCallError<E>> {
+    return Effect.flatMap(this.pause, (pause) =>
+      pause > 0 ? Effect.asVoid(Effect.timeoutOption(Queue.take(told), Math.ceil(pause))) : Effect.asVoid(this.status)
+    )
+  }
 
   /** Until it may be asked about again. Milliseconds. */
   private readonly pause = Effect.map(nowMs, (now) => this.askedAt + intervalOf(this.known) - now)
 
-  private get collected(): ReturnType<McpTask<E>["result"]> {
+  private get collected(): Effect.Effect<CallToolResult | undefined, TaskCallError<E> | TaskCancelled> {
     if (this.known.status === "cancelled") return this.wasCancelled(this.known)
     // The server answers when it has ended, and nobody knows when a person has answered.
-    const patience = hasEnded(this.known) ? undefined : Duration.infinity
-    const limits = { timeout: patience, totalTimeout: patience, checkOutput: this.call.limits?.checkOutput }
-    const asked = this.ask(new Collection(this.made, this.tool, limits))
-    return Effect.catchAll(asked, (error): ReturnType<McpTask<E>["result"]> => {
+    const wants = !hasEnded(this.known)
+    const patience = wants ? Duration.infinity : undefined
+    const { checkOutput, handlers } = this.call.limits ?? {}
+    const limits = { timeout: patience, totalTimeout: patience, checkOutput, handlers }
+    const asked = this.ask(new Collection(this.made, this.tool, limits, wants))
+    return Effect.catchAll(asked, (error): Effect.Effect<never, TaskCallError<E> | TaskCancelled> => {
       if (!(error instanceof ProtocolError)) return Effect.fail(error)
       const now = Effect.orElseFail(this.status, () => error)
-      return Effect.flatMap(now, (task): ReturnType<McpTask<E>["result"]> =>
+      return Effect.flatMap(now, (task): Effect.Effect<never, TaskCallError<E> | TaskCancelled> =>
         task.status === "cancelled" ? this.wasCancelled(task) : Effect.fail(error)
       )
     })
@@ -328,7 +394,12 @@ class Live<E> implements McpTask<E> {
   }
 
   private noted<E2>(asked: Effect.Effect<Task, E2>): Effect.Effect<Task, E2> {
-    return Effect.map(asked, (task) => (this.known = task))
+    return Effect.tap(asked, (task) => Effect.sync(() => this.note(task)))
+  }
+
+  /** What is said late does not undo that it has ended. */
+  private note(task: Task): void {
+    if (!hasEnded(this.known)) this.known = task
   }
 
   /** For errors: the name of the task is the server's. */
@@ -341,4 +412,4 @@ class Live<E> implements McpTask<E> {
 const nowMs = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
 
 const intervalOf = ({ pollInterval: wanted }: Task): number =>
-  Math.max(pollInterval.atLeast, wanted ?? pollInterval.usual)
+  Math.min(Math.max(pollInterval.atLeast, wanted ?? pollInterval.usual), pollInterval.atMost)

@@ -68,8 +68,6 @@ export interface Notices {
  */
 export interface Host {
   readonly use: Pool.Pool<ServerKey, McpConnection, McpConnectError>["use"]
-  /** Keeps a connection from idling out until it is called off. */
-  readonly keep: (connection: McpConnection) => () => void
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number
 }
@@ -181,7 +179,6 @@ export class Hub implements Notices {
 
   private notices(connection: McpConnection, desk: Desk): ConnectionNotices {
     return new ConnectionNotices(connection, {
-      keep: () => this.host.keep(connection),
       run: this.run,
       isRead: () => desk.isRead,
       level: () => ({ asked: ServerLog.leastOf([...desk.logs].map(({ level }) => level)), isRead: desk.logs.size > 0 }),

@@ -71,7 +71,7 @@ export const read = <A>(
   session: Session,
   server: string,
   { method, most, page, what }: McpList<A>,
-  { timeoutMs, totalTimeoutMs, trace }: RequestOptions
+  { onProgress, owner, timeoutMs, totalTimeoutMs, trace }: RequestOptions
 ): Effect.Effect<ReadonlyArray<A>, RequestError> =>
   Effect.suspend(() => {
     const startedAt = session.now()
@@ -80,7 +80,8 @@ export const read = <A>(
         Effect.suspend(() => {
           const left = totalTimeoutMs - (session.now() - startedAt) / 1e6
           const params = cursor === undefined ? undefined : { cursor }
-          return session.request(method, params, page, { timeoutMs, totalTimeoutMs: left, trace })
+          const options = { timeoutMs, totalTimeoutMs: left, onProgress, owner, trace }
+          return session.request(method, params, page, options)
         }),
       refuse: (reason) => new ProtocolError({ server, method, code: malformedCode, reason }),
       what,

@@ -82,8 +82,8 @@ export interface Holder {
   /** Tells the server that the answer is not wanted any more. */
   readonly tellCancelled: (request: PendingRequest, reason: string) => void
   readonly tell: (event: SessionEvent.SessionEvent) => void
-  /** The request has its time for an answer, or for progress, anew. */
-  readonly extend: (request: PendingRequest) => void
+  /** Only its time in all counts for the request, until it has that for an answer anew. */
+  readonly hold: (request: PendingRequest) => void
   /** The request has ended: by `result`, or by `error`. */
   readonly observe: (request: PendingRequest, error: RequestError | "cancelled" | undefined, result: unknown) => void
   /** The transport could not deliver this, nor can it deliver anything else. */
@@ -232,7 +232,7 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
   onDeadline(): void {
     const { timeoutMs: idleMs, totalTimeoutMs } = this.options
     if (this.questions !== undefined && this.questions.size > 0 && this.deadlineAt < this.endsAt) {
-      return this.holder.extend(this)
+      return this.holder.hold(this)
     }
     const timeoutMs = this.deadlineAt >= this.endsAt ? totalTimeoutMs : idleMs
     if (!this.withdraw(`not answered within ${timeoutMs} ms`)) return

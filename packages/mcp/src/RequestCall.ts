@@ -7,8 +7,7 @@
 import type { Pool } from "@mooring/pool"
 import type * as Effect from "effect/Effect"
 import type { Call, CallOptions } from "./CallPath.js"
-import type { CallLimits, McpConnection } from "./McpConnection.js"
-import type { RequestError, UnsupportedCapability } from "./McpError.js"
+import type { CallLimits, CallToolError, McpConnection } from "./McpConnection.js"
 import type { McpList, McpRequest } from "./McpRequest.js"
 
 /**
@@ -40,7 +39,7 @@ export class RequestCall<A> implements Call<A> {
     restore: Pool.Restore,
     connection: McpConnection,
     limits: CallLimits | undefined
-  ): Effect.Effect<A, RequestError | UnsupportedCapability> {
+  ): Effect.Effect<A, CallToolError> {
     return restore(connection.ask(this.request, limits))
   }
 }

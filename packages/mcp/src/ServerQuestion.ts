@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
 import { type Handlers, Refused } from "./McpHandlers.js"
 import type { PendingRequest } from "./PendingRequest.js"
 
@@ -69,6 +70,9 @@ export interface Host {
   readonly left: (question: Question) => void
 }
 
+/** The question whose handler a fiber runs, itself or on behalf of it. */
+const current = FiberRef.unsafeMake<Question | undefined>(undefined)
+
 /**
  * @since 0.1.0
  * @category models
@@ -98,7 +102,7 @@ export class Question implements Deadlines.Deadline {
     for (const request of this.holding) (request.questions ??= new Set()).add(this)
     deadlines.add(this, deadlines.now() + this.timeoutMs * 1e6)
     const run = Effect.uninterruptibleMask((restore) =>
-      Effect.map(Effect.exit(restore(handler)), (exit) => {
+      Effect.map(Effect.exit(restore(Effect.locally(handler, current, this))), (exit) => {
         this.ran(exit)
         this.owner.questions.delete(this)
         this.host.left(this)
@@ -109,9 +113,11 @@ export class Question implements Deadlines.Deadline {
     if (this.over) this.interrupt()
   }
 
-  /** Ends when the handler has. At once for the handler itself, which may close its own session. */
+  /** Ends when the handler has. At once for the handler itself, and for fibers of its: it may close its own session. */
   readonly left: Effect.Effect<void> = Effect.withFiberRuntime((waiting) =>
-    this.fiber === undefined || this.fiber === waiting ? Effect.void : Effect.asVoid(Fiber.await(this.fiber))
+    this.fiber === undefined || this.fiber === waiting || waiting.getFiberRef(current) === this
+      ? Effect.void
+      : Effect.asVoid(Fiber.await(this.fiber))
   )
 
   onDeadline(): void {

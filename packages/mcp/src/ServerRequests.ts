@@ -17,19 +17,20 @@ import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
-import * as Predicate from "effect/Predicate"
-import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as HandledRequest from "./HandledRequest.js"
 import { HandlersRefused, type RequestError } from "./McpError.js"
 import { type Handlers, questions, Refused, type RequestContext, type Service } from "./McpHandlers.js"
 import type { PendingRequest } from "./PendingRequest.js"
+import * as RootChanges from "./RootChanges.js"
 import type { ServerKey } from "./ServerKey.js"
 import { gone, type Host, Owner, Question } from "./ServerQuestion.js"
 import { firstId, type Session } from "./Session.js"
+import { Visits } from "./Visits.js"
 
 /**
  * What it is made of.
@@ -88,8 +89,8 @@ export class ServerRequests implements Host {
   private readonly open = new Map<RequestId, Question>()
   /** How many handlers run, those included whose answer nobody wants any more. */
   private running = 0
-  /** Addresses that somebody is to visit, and whose handlers hear that they were; `undefined`: those of the connection. */
-  private readonly visits = new Map<string, Owner | undefined>()
+  /** Addresses that somebody is to visit. */
+  private readonly visits = new Visits((id, owners) => this.visited(id, owners))
   /** For what is to be run, and not to be answered. */
   private readonly silent: Host
   /** The server knows now what it may ask, and may be told of changes. */
@@ -106,10 +107,10 @@ export class ServerRequests implements Host {
       request: (request, origin) => this.take(request, origin),
       notification: ({ method, params }) => {
         if (method === "notifications/cancelled") this.cancelled(params?.["requestId"])
-        else if (method === "notifications/elicitation/complete") this.completed(params?.["elicitationId"])
+        else if (method === "notifications/elicitation/complete") this.visits.done(params?.["elicitationId"])
       },
       visits: (elicitations) => {
-        for (const { elicitationId } of elicitations) this.remember(elicitationId, undefined)
+        for (const { elicitationId } of elicitations) this.visits.required(elicitationId, this.owners(undefined))
       },
       closed: () => {
         // An answer would go nowhere.
@@ -147,29 +148,46 @@ export class ServerRequests implements Host {
     ping: Effect.Effect<unknown, RequestError>
   ): Effect.Effect<void, HandlersRefused, Scope.Scope> {
     return Effect.gen(this, function* () {
-      const checked = yield* this.checked(handlers)
+      const owner = yield* this.checked(handlers)
+      // Whose it is would be asked something by these handlers: see `McpTask`.
+      if (this.options.session.waiting().some(({ method }) => method === "tasks/result")) {
+        yield* this.refuse("somebody waits for the result of a task on this connection")
+      }
       // Where nothing ties a request to a call: what the server has asked for others is on its way no more, once a ping
       // that came after it is answered.
       if (!this.options.ties()) yield* Effect.catchAll(ping, ({ message }) => this.refuse(`no answer: ${message}`))
-      const owner = yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          this.sessions.push(checked)
-          return checked
-        }),
-        (owner) =>
-          Effect.suspend(() => {
-            this.sessions.splice(this.sessions.indexOf(owner), 1)
-            if (handlers.roots !== undefined) this.tellRoots()
-            return owner.end
-          })
+      const scope = yield* Effect.scope
+      const left = Effect.suspend(() => {
+        this.sessions.splice(this.sessions.indexOf(owner), 1)
+        if (handlers.roots !== undefined) this.tellRoots()
+        return this.end(owner)
+      })
+      // Not `acquireRelease`, whose finalizers do not see that it is a handler that closes the scope: see `Question.left`.
+      yield* Effect.uninterruptible(
+        Effect.suspend(() => {
+          this.sessions.push(owner)
+          return Scope.addFinalizer(scope, left)
+        })
       )
       const { roots } = handlers
       if (roots === undefined) return
       // To the server these are other roots; when the session has ended, it sees those that were there before.
       this.tellRoots()
-      if (roots.changes === undefined) return
-      yield* Effect.forkScoped(Stream.runForEach(roots.changes, () => Effect.sync(() => this.rootsChanged(owner))))
+      if (roots.changes !== undefined) yield* RootChanges.follow(roots.changes, () => this.rootsChanged(owner))
     })
+  }
+
+  /** Nothing of the owner's is left when it ends. */
+  end(owner: Owner): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.visits.forget(owner)
+      return owner.end
+    })
+  }
+
+  /** Whether handlers of a session answer here. */
+  get isHeld(): boolean {
+    return this.sessions.length > 0
   }
 
   private checked(handlers: Handlers): Effect.Effect<Owner, HandlersRefused> {
@@ -199,7 +217,9 @@ export class ServerRequests implements Host {
   }
 
   private take(request: JSONRPCRequest, origin: RequestId | undefined): boolean {
-    const { clean, limits } = this.options.session
+    const { clean, isOpen, limits } = this.options.session
+    // An answer would go nowhere.
+    if (!isOpen()) return true
     const read = HandledRequest.read(request, this.options.questions, clean)
     if (read === undefined) return false
     const refuse = ({ code, reason }: Refused) => {
@@ -214,9 +234,11 @@ export class ServerRequests implements Host {
     for (const owner of owners) {
       const handle = read.by(owner.handlers)
       if (handle === undefined) continue
-      if (read.elicitationId !== undefined)
-        this.remember(read.elicitationId, owner === call?.options.owner ? owner : undefined)
-      this.ask(request, owner, call, (context) => Effect.suspend(() => handle(context)))
+      const { elicitationId } = read
+      this.ask(request, owner, call, (context) => {
+        const asked = Effect.suspend(() => handle(context))
+        return elicitationId === undefined ? asked : this.visiting(elicitationId, owner, asked)
+      })
       return true
     }
     return refuse(nobody(request.method))
@@ -264,11 +286,18 @@ export class ServerRequests implements Host {
     this.open.get(id as RequestId)?.stop(undefined)
   }
 
-  private completed(id: unknown): void {
-    if (!Predicate.isString(id) || !this.visits.has(id)) return
-    const visitor = this.visits.get(id)
-    this.visits.delete(id)
-    const owners = visitor === undefined ? this.owners(undefined) : [visitor]
+  private visiting<E>(
+    elicitationId: string,
+    owner: Owner,
+    asked: Effect.Effect<Readonly<Record<string, unknown>>, E>
+  ): Effect.Effect<Readonly<Record<string, unknown>>, E> {
+    const answered = this.visits.asked(elicitationId, owner)
+    return Effect.onExit(asked, (exit) =>
+      Effect.sync(() => answered(Exit.isSuccess(exit) && exit.value["action"] === "accept"))
+    )
+  }
+
+  private visited(id: string, owners: ReadonlyArray<Owner>): void {
     for (const owner of owners) {
       const hear = owner.handlers.elicitation?.completed
       if (owner.over || hear === undefined || this.running >= this.options.session.limits.serverRequests) continue
@@ -281,14 +310,6 @@ export class ServerRequests implements Host {
       )
       return
     }
-  }
-
-  private remember(elicitationId: string, owner: Owner | undefined): void {
-    if (elicitationId.length > longestId) return
-    this.visits.set(elicitationId, owner)
-    if (this.visits.size <= mostVisits) return
-    const [oldest] = this.visits.keys()
-    if (oldest !== undefined) this.visits.delete(oldest)
   }
 
   private owners(call: PendingRequest | undefined): ReadonlyArray<Owner> {
@@ -308,12 +329,6 @@ export class ServerRequests implements Host {
     }
   }
 }
-
-/** Nobody knows of more of them at once … */
-const mostVisits = 1000
-
-/** … nor of one whose id is longer than any that is one. Characters. */
-const longestId = 1000
 
 const nobody = (method: string): Refused =>
   new Refused({

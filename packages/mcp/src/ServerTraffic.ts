@@ -74,7 +74,8 @@ export class ServerTraffic {
   open({ id, method }: JSONRPCRequest): "opened" | JSONRPCErrorResponse {
     const { serverRequests } = this.host.limits
     const sameId = this.requests.has(id)
-    if (!sameId && this.requests.size < serverRequests) {
+    // Each counts, those that are answered at once as well: to answer them is work, too.
+    if (this.counts(this.host.now()) && !sameId && this.requests.size < serverRequests) {
       this.requests.add(id)
       return "opened"
     }
@@ -82,7 +83,6 @@ export class ServerTraffic {
     this.host.tell(
       SessionEvent.RequestRefused({ method: this.host.clean(method), reason: sameId ? "sameId" : "tooMany" })
     )
-    this.stray()
     const error = sameId
       ? { code: ErrorCode.InvalidRequest, message: "a request with this id is open" }
       : { code: ErrorCode.InternalError, message: `${serverRequests} requests are open, and no more are taken` }

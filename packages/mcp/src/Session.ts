@@ -237,8 +237,11 @@ class Live implements Session, Holder, Host, Receiver {
         if (asked !== undefined) this.foreign.delete(asked)
         failed?.(failure)
         if (failure.fatal) this.broken(failure)
-        // The server waits for an answer; better one that says why than none.
+        // The server waits for an answer; better one that says less, or why there is none, than none.
         else if (failure.unfit === true && "result" in message) this.transmit(unanswerable(message.id, failure.reason))
+        else if (failure.unfit === true && "error" in message && message.error.data !== undefined) {
+          this.transmit({ ...message, error: { code: message.error.code, message: message.error.message } })
+        }
       }
     }
     try {
@@ -268,6 +271,10 @@ class Live implements Session, Holder, Host, Receiver {
 
   extend(request: PendingRequest): void {
     this.deadlines.add(request, Math.min(this.deadlines.now() + request.options.timeoutMs * 1e6, request.endsAt))
+  }
+
+  hold(request: PendingRequest): void {
+    this.deadlines.add(request, request.endsAt)
   }
 
   observe(request: PendingRequest, error: RequestError | "cancelled" | undefined, result: unknown): void {

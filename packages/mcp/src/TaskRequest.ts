@@ -59,7 +59,7 @@ export const get = (taskId: string): McpRequest<Task> => ({
   method: "tasks/get",
   needs: "tasks",
   params: { taskId },
-  answer: status
+  answer: status(taskId)
 })
 
 /**
@@ -72,7 +72,7 @@ export const cancel = (taskId: string): McpRequest<Task> => ({
   method: "tasks/cancel",
   needs: "tasks.cancel",
   params: { taskId },
-  answer: status
+  answer: status(taskId)
 })
 
 /**
@@ -90,4 +90,18 @@ export const result = (taskId: string): McpRequest<CallToolResult> => ({
 
 const created = Answer.fromSchema(CreateTaskResultSchema)
 
-const status: Answer.Answer<Task> = Answer.fromSchema(GetTaskResultSchema)
+const anyStatus: Answer.Answer<Task> = Answer.fromSchema(GetTaskResultSchema)
+
+/**
+ * Reads how this task is doing. That of another is no answer.
+ *
+ * @since 0.1.0
+ * @category readers
+ */
+export function status(taskId: string): Answer.Answer<Task> {
+  return (result) => {
+    const read = anyStatus(result)
+    if (read instanceof Answer.Malformed || read.taskId === taskId) return read
+    return new Answer.Malformed("taskId: it is not that of the task that was asked about")
+  }
+}
