@@ -125,7 +125,7 @@ export const OpenLoop: Benchmark = {
   ids: ["OPEN"],
   title: "Calls that begin when they are due",
   run: ({ full, seed }) => {
-    const length = full ? { rounds: 5, forMs: 5_000, warmMs: 3_000 } : { rounds: 2, forMs: 500, warmMs: 500 }
+    const length = full ? { rounds: 5, forMs: 5_000, warmMs: 3_000 } : { rounds: 2, forMs: 400, warmMs: 500 }
     return Effect.map(
       Effect.forEach(transports, (transport) => scene(transport, length, seed)),
       Tables.joined

@@ -44,5 +44,7 @@ export const attempt = <A>(name: string, effect: Effect.Effect<A>): Effect.Effec
     onFailure: (cause) =>
       Cause.isInterruptedOnly(cause)
         ? Effect.failCause(cause)
-        : Effect.succeed(Either.left({ name, error: String(Cause.squash(cause)) }))
+        : Effect.succeed(Either.left({ name, error: said(Cause.squash(cause)) }))
   })
+
+const said = (error: unknown): string => (error instanceof Error ? error.message : String(error))
