@@ -37,7 +37,7 @@ export const B6: Benchmark = {
   title: "A server that works on one call at a time",
   run: ({ full }) =>
     Effect.gen(function* () {
-      const rounds = full ? 11 : 3
+      const rounds = full ? 11 : 2
       const books = yield* Books.make(work)
       const stages = yield* Effect.forEach(roles, (role) =>
         Effect.map(Player.open(role, books.stdio), (player) => ({ role, player, rates: new Array<number>() }))

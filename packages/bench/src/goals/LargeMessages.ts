@@ -55,7 +55,7 @@ const scene = ({ name, subjects, target }: Transport, full: boolean): Effect.Eff
     const opened = yield* Comparison.open(subjects, yield* target)
     const results = yield* Effect.forEach(sizes, ({ bytes }, n) => {
       // The first one has code to compile for all of them.
-      const length = full ? { rounds: 11, roundMs: 200 } : { rounds: 3, roundMs: n === 0 ? 60 : 20 }
+      const length = full ? { rounds: 11, roundMs: 200 } : { rounds: 3, roundMs: n === 0 ? 40 : 20 }
       return Comparison.compare(opened, { atOnce: 1, timed: true, bytes }, length)
     })
     const title = `${name}, SDK-built server, one at a time`
