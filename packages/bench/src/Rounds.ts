@@ -81,7 +81,8 @@ export const figure = (name: string, samples: ReadonlyArray<number>): Figure => 
   }
 }
 
-const quantile = (sorted: ReadonlyArray<number>, share: number): number =>
+/** The value below which this share of them lies; they are in order. */
+export const quantile = (sorted: ReadonlyArray<number>, share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 
 /** Runs an operation again and again, in one fiber. */

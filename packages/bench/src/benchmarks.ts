@@ -3,8 +3,29 @@ import type { Benchmark } from "./Goal.js"
 import { B1 } from "./goals/B1.js"
 import { B2 } from "./goals/B2.js"
 import { ColdStart } from "./goals/ColdStart.js"
+import { B6 } from "./goals/B6.js"
+import { B7 } from "./goals/B7.js"
+import { B8 } from "./goals/B8.js"
+import { B11 } from "./goals/B11.js"
+import { FlakyCalls } from "./goals/FlakyCalls.js"
 import { FreshCalls } from "./goals/FreshCalls.js"
 import { HttpCalls } from "./goals/HttpCalls.js"
+import { LargeMessages } from "./goals/LargeMessages.js"
+import { OpenLoop } from "./goals/OpenLoop.js"
 import { StdioCalls } from "./goals/StdioCalls.js"
 
-export const benchmarks: ReadonlyArray<Benchmark> = [B1, B2, StdioCalls, HttpCalls, FreshCalls, ColdStart]
+export const benchmarks: ReadonlyArray<Benchmark> = [
+  B1,
+  B2,
+  StdioCalls,
+  HttpCalls,
+  FreshCalls,
+  B6,
+  B7,
+  B8,
+  B11,
+  FlakyCalls,
+  OpenLoop,
+  LargeMessages,
+  ColdStart
+]

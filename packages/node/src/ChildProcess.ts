@@ -104,22 +104,24 @@ export class SpawnFailure extends Data.TaggedError("SpawnFailure")<{
  */
 export const open = (options: Options): Effect.Effect<ChildProcess, SpawnFailure, Scope.Scope> =>
   Effect.flatMap(Effect.clock, (clock) => {
-    const [enter, leave] = options.watchdog === false ? [Effect.void, Effect.void] : [Watchdog.enter, Watchdog.leave]
+    const { enter, leave, linger } = options.watchdog === false ? unwatched : Watchdog
     // The watchdog is there before the child: what is killed between the start of the child and word of it to the
     // watchdog is what no watchdog can end.
     const acquire = Effect.zipRight(
       enter,
       Effect.onError(start(options), () => leave)
     )
-    return Effect.acquireRelease(acquire, ([child, node]) =>
+    return Effect.acquireRelease(acquire, ([child, node]) => {
+      // Asked now: what ends from here on was asked to.
+      const left = child.stdout.readableEnded || node.exitCode !== null || node.signalCode !== null ? linger : leave
       // On a fiber of its own: the waits in it can be interrupted, and an interruption of the fiber that closes the
       // scope, once under way, would reach them and leave the process running.
-      Effect.zipRight(close(child, node, options.close), leave).pipe(
+      return Effect.zipRight(close(child, node, options.close), left).pipe(
         Effect.withClock(clock),
         Effect.forkDaemon,
         Effect.flatMap(Fiber.join)
       )
-    )
+    })
   }).pipe(Effect.map(([child]) => child))
 
 /**
@@ -161,6 +163,9 @@ export const nextTurn: Effect.Effect<void> = Effect.async<void>(
  */
 export const describe = (status: ExitStatus): string =>
   status.signal === null ? `its process exited with code ${status.code}` : `its process was killed by ${status.signal}`
+
+/** For a child that does without the watchdog. */
+const unwatched = { enter: Effect.void, leave: Effect.void, linger: Effect.void }
 
 type Started = readonly [ChildProcess, NodeChildProcess.ChildProcess]
 

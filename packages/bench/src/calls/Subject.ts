@@ -21,7 +21,9 @@ export const Load = Schema.Struct({
   /** How many of them are under way at a time. */
   atOnce: Schema.Number,
   /** Whether each call is timed. That costs, too, so it is not done where processor time is measured. */
-  timed: Schema.Boolean
+  timed: Schema.Boolean,
+  /** How long the text of a call is at least. Default: as short as it can be. */
+  bytes: Schema.optional(Schema.Number)
 })
 export type Load = typeof Load.Type
 

@@ -3,8 +3,9 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Loop from "../calls/Loop.js"
 import type { Open } from "../calls/Subject.js"
+import type { OpenCaller } from "../scenes/Caller.js"
 
-export const open: Open = async (target) => {
+export const caller: OpenCaller = async (target) => {
   if ("url" in target) throw new Error("it speaks stdio only")
   const child = spawn(target.command, target.args, { stdio: ["pipe", "pipe", "inherit"] })
   const exited = once(child, "exit")
@@ -12,7 +13,10 @@ export const open: Open = async (target) => {
   let rest = ""
   child.stdout.setEncoding("utf8")
   child.stdout.on("data", (chunk: string) => {
-    const lines = (rest + chunk).split("\n")
+    rest += chunk
+    // A long message comes in many chunks: they are not looked through again for each of them.
+    if (!chunk.includes("\n")) return
+    const lines = rest.split("\n")
     rest = lines.pop() ?? ""
     for (const line of lines) {
       // What comes is from the servers of these benchmarks.
@@ -45,10 +49,15 @@ export const open: Open = async (target) => {
   })
   send({ jsonrpc: "2.0", method: "notifications/initialized" })
   return {
-    run: Loop.promises((text) => request("tools/call", { name: "echo", arguments: { text } })),
+    call: (text) => request("tools/call", { name: "echo", arguments: { text } }),
     close: async () => {
       child.stdin.end()
       await exited
     }
   }
+}
+
+export const open: Open = async (target) => {
+  const { call, close } = await caller(target, {})
+  return { run: Loop.promises(call), close }
 }

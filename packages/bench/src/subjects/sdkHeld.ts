@@ -4,6 +4,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
 import * as Loop from "../calls/Loop.js"
 import type { Open, Target } from "../calls/Subject.js"
+import type { OpenCaller } from "../scenes/Caller.js"
 
 export const connect = async (target: Target): Promise<Client> => {
   const transport =
@@ -16,10 +17,15 @@ export const connect = async (target: Target): Promise<Client> => {
   return client
 }
 
-export const open: Open = async (target) => {
+export const caller: OpenCaller = async (target) => {
   const client = await connect(target)
   return {
-    run: Loop.promises((text) => client.callTool({ name: "echo", arguments: { text } })),
+    call: (text) => client.callTool({ name: "echo", arguments: { text } }),
     close: () => client.close()
   }
+}
+
+export const open: Open = async (target) => {
+  const { call, close } = await caller(target, {})
+  return { run: Loop.promises(call), close }
 }

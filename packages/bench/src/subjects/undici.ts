@@ -2,10 +2,11 @@
 import { Agent } from "undici"
 import * as Loop from "../calls/Loop.js"
 import type { Open } from "../calls/Subject.js"
+import type { OpenCaller } from "../scenes/Caller.js"
 
 const revision = "2025-11-25"
 
-export const open: Open = async (target) => {
+export const caller: OpenCaller = async (target) => {
   if (!("url" in target)) throw new Error("it speaks HTTP only")
   const { origin, pathname: path } = new URL(target.url)
   // As many sockets as Mooring has.
@@ -38,7 +39,12 @@ export const open: Open = async (target) => {
   await request("initialize", { protocolVersion: revision, capabilities: {}, clientInfo })
   await post({ method: "notifications/initialized" })
   return {
-    run: Loop.promises((text) => request("tools/call", { name: "echo", arguments: { text } })),
+    call: (text) => request("tools/call", { name: "echo", arguments: { text } }),
     close: () => agent.close()
   }
+}
+
+export const open: Open = async (target) => {
+  const { call, close } = await caller(target, {})
+  return { run: Loop.promises(call), close }
 }
