@@ -1,21 +1,21 @@
 /**
- * The process of one subject: opens its client, then does the rounds that it is sent. It ends when its parent
- * disconnects or is gone, and only then: Ctrl-C reaches the whole group, and what it has opened must be closed first.
- * Arguments: the subject's file, the target as JSON.
+ * The process of one subject: says who it is, opens its client when it is told to, then does the rounds that it is sent.
+ * Argument: the subject's module.
  */
 import * as Schema from "effect/Schema"
-import { type Client, Load, type Open, type Sample, Target } from "./Subject.js"
+import { dirname } from "node:path"
+import { pathToFileURL } from "node:url"
+import * as Held from "./Held.js"
+import * as Loop from "./Loop.js"
+import { serve } from "./Served.js"
+import { Asked, type Client, type Load, type Sample, type Subject, type Target } from "./Subject.js"
+import { versionOf } from "./Version.js"
 
-const [file = "", target = ""] = process.argv.slice(2)
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {})
+const [module = ""] = process.argv.slice(2)
 
-const disconnected = new Promise<void>((resolve) => {
-  // It may have happened while the imports were loading.
-  if (process.connected) process.once("disconnect", resolve)
-  else resolve()
-})
-const tell = (message: object): void => {
-  if (process.connected) process.send?.(message)
+const opened = async ({ open }: Subject, target: Target): Promise<Client> => {
+  const client = await open(target)
+  return "call" in client ? { run: Loop.promises(client.call), close: client.close } : client
 }
 
 const round = async (client: Client, load: Load): Promise<Sample> => {
@@ -26,23 +26,30 @@ const round = async (client: Client, load: Load): Promise<Sample> => {
   const { system, user } = process.cpuUsage(before)
   const wallMs = performance.now() - startedAt
   latencies.sort((a, b) => a - b)
-  return { wallMs, cpuUs: user + system, p50Us: latencies[latencies.length >> 1] ?? 0 }
+  const sample = { wallMs, cpuUs: user + system, p50Us: latencies[latencies.length >> 1] ?? 0 }
+  return load.last === true ? { ...sample, held: Held.now() } : sample
 }
 
-try {
-  // Each file in `subjects/` exports an `open`; `Comparison` names only those.
-  const { open } = (await import(`../subjects/${file}.js`)) as { readonly open: Open }
-  const client = await open(Schema.decodeUnknownSync(Schema.parseJson(Target))(target))
-  process.on("message", (message) => {
-    round(client, Schema.decodeUnknownSync(Load)(message)).then(tell, (error: unknown) =>
-      tell({ error: error instanceof Error ? error.stack : String(error) })
-    )
-  })
-  tell({ ready: true })
-  await disconnected
-  await client.close()
-} catch (error) {
-  process.exitCode = 1
-  process.stderr.write(`${file}: ${error instanceof Error ? error.stack : String(error)}\n`)
-  if (process.connected) process.disconnect()
-}
+await serve(async () => {
+  // What `Comparison` names are modules of this shape.
+  const subject = (await import(pathToFileURL(module).href)) as Subject
+  const { from = dirname(module), package: name, settings = "" } = subject.about ?? {}
+  let opening: Promise<Client> | undefined
+  return {
+    says: { version: versionOf(name, from), settings },
+    answer: async (message) => {
+      const asked = Schema.decodeUnknownSync(Asked)(message)
+      if ("open" in asked) {
+        await (opening = opened(subject, asked.open))
+        return { opened: true }
+      }
+      if (opening === undefined) throw new Error("it has not been opened")
+      return round(await opening, asked)
+    },
+    // Where it did not open, that was the answer.
+    close: async () => {
+      const client = await opening?.catch(() => undefined)
+      await client?.close()
+    }
+  }
+})

@@ -2,7 +2,11 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Loop from "../calls/Loop.js"
-import type { Open } from "../calls/Subject.js"
+import type { About, Open } from "../calls/Subject.js"
+
+export const about: About = {
+  settings: "JSON-RPC over the pipes of one process, any number of calls, those of one tick in one write"
+}
 
 export const open: Open = async (target) => {
   if ("url" in target) throw new Error("it speaks stdio only")

@@ -6,7 +6,14 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import { readFileSync } from "node:fs"
 import * as Loop from "../calls/Loop.js"
-import type { Open } from "../calls/Subject.js"
+import type { About, Open } from "../calls/Subject.js"
+
+export const about: About = {
+  package: "@mooring/node",
+  settings:
+    "every setting at its default but stdio's concurrency. stdio: 1 process, 64 calls at a time; HTTP: up to 2 " +
+    "connections, 32 calls at a time and 16 sockets each"
+}
 
 export const open: Open = async (target) => {
   // A process takes one call at a time unless one says that it can take more. The echo servers can.

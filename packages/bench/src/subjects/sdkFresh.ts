@@ -1,7 +1,12 @@
 /** A connection of its own for each call, by the SDK: what is done where connections are not pooled. */
-import type { Open } from "../calls/Subject.js"
+import type { About, Open } from "../calls/Subject.js"
 import * as Loop from "../calls/Loop.js"
 import { connect } from "./sdkHeld.js"
+
+export const about: About = {
+  package: "@modelcontextprotocol/sdk",
+  settings: "callTool of Client, every setting at its default; a connection for each call, closed after it"
+}
 
 export const open: Open = (target) =>
   Promise.resolve({
