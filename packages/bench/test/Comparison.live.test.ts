@@ -46,6 +46,7 @@ describe("a comparison", () => {
       "answers another",
       /^Error: wrong answer to "message \d+": \[\{"type"|^Error: wrong answer to "message \d+": "message \d+ or so"$/
     ],
+    ["last round throws", "Error: it broke in the end"],
     ["dies", "the process ended (SIGKILL)"],
     ["throws aside", "the process ended (code 1): RangeError: nobody catches this"]
   ]

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Measures from "../src/calls/Measures.js"
-import { descendants } from "../src/calls/Held.js"
 import { merged } from "../src/goals/Servers.js"
+import { descendants } from "../src/calls/Held.js"
 
 /** A subject whose rounds took so long, for a hundred calls each. */
 const took = (name: string, walls: ReadonlyArray<number | undefined>, failed?: string): Measures.Result => ({

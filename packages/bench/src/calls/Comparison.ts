@@ -85,9 +85,9 @@ const inTurn = <A>(items: ReadonlyArray<A>, round: number): ReadonlyArray<A> => 
 const warmCalls = 10_000
 
 /**
- * Until it has made as many calls as compilers need, or has used fifteen rounds' worth of processor time, or has waited
- * thirty rounds, under whatever load. Gives the calls that fill a round: by processor time, since on a busy machine a stretch of
- * time holds few of them.
+ * Until its process has made as many calls as compilers need, or has used twenty rounds' worth of processor time, or has
+ * waited for thirty rounds, under whatever load. Gives the calls that fill a round: by processor time, since on a busy
+ * machine a stretch of time holds few of them.
  */
 const warmUp = (
   subject: Opened.Opened,
@@ -102,7 +102,7 @@ const warmUp = (
       const byTime = (calls * 2 * roundMs) / wallMs
       const fitting = Math.max(load.atOnce, Math.round(Math.min(byCpu, byTime)))
       const done = subject.done()
-      const warm = done.calls >= warmCalls || done.cpuMs >= 15 * roundMs || done.wallMs >= 30 * roundMs
+      const warm = done.calls >= warmCalls || done.cpuMs >= 20 * roundMs || done.wallMs >= 30 * roundMs
       // A few calls do not tell how many fill a round.
       if (warm && fitting <= 4 * calls) return fitting
       calls = Math.min(fitting, 4 * calls)

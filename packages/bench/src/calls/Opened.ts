@@ -1,5 +1,6 @@
 /**
- * A subject in a process of its own, with its client open. One that fails is ended, and fails from then on; what it said
+ * A subject in a process of its own, with its client open. It has one target and one client in its life: what V8 has made
+ * of the code for one, it drops for the next, which costs for some ten thousand calls. One that fails is ended, and fails from then on; what it said
  * is kept. Mooring must not: of that the whole run dies.
  */
 import type * as Duration from "effect/Duration"
@@ -21,7 +22,7 @@ export interface Entry {
   /** Its file in `subjects/`, or the path of one that is elsewhere. */
   readonly file: string
   /** What it calls, where that is not what the others call. */
-  readonly target?: Target
+  readonly via?: (target: Target) => Target
   /** Variables of its environment besides those of this process. */
   readonly env?: Readonly<Record<string, string>>
   /** Whether it is Mooring. Default: false. */
@@ -58,7 +59,14 @@ const ClientOpen = Schema.Struct({ opened: Schema.Literal(true) })
 /** Starts a subject and opens its client. */
 export const make = (entry: Entry, target: Target): Effect.Effect<Opened, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { file, name, ours = false, sparse = false, limit = ours ? "2 minutes" : "30 seconds" } = entry
+    const {
+      file,
+      name,
+      ours = false,
+      sparse = false,
+      via = (target: Target) => target,
+      limit = ours ? "2 minutes" : "30 seconds"
+    } = entry
     const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     let failed: Failed | undefined
     const orEnd = <A>(attempt: Effect.Effect<A, Trouble>): Effect.Effect<A, Failed> =>
@@ -82,7 +90,7 @@ export const make = (entry: Entry, target: Target): Effect.Effect<Opened, never,
           ? Effect.flatMap(started, ([, process]) => orEnd(process.attempt(message, answer)))
           : Effect.fail(failed)
       )
-    yield* Effect.ignore(ask({ open: entry.target ?? target }, ClientOpen))
+    yield* Effect.ignore(ask({ open: via(target) }, ClientOpen))
     let done: Done = { calls: 0, cpuMs: 0, wallMs: 0 }
     const count = ({ calls }: Load, { cpuUs, wallMs }: Sample) => {
       done = { calls: done.calls + calls, cpuMs: done.cpuMs + cpuUs / 1000, wallMs: done.wallMs + wallMs }

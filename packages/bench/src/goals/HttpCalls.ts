@@ -9,7 +9,7 @@ import * as Servers from "./Servers.js"
 
 const names = { ours: "Mooring: McpClient.callTool", sdk: "SDK client, held open" }
 
-const subjects: ReadonlyArray<Comparison.Entry> = [
+const entries: ReadonlyArray<Comparison.Entry> = [
   { name: names.sdk, file: "sdkHeld" },
   { name: names.ours, file: "mooring", ours: true },
   { name: "undici, by hand", file: "undici" },
@@ -19,22 +19,26 @@ const subjects: ReadonlyArray<Comparison.Entry> = [
 /** What is to be slower: the floor is not. */
 const rivals = [names.sdk, ...Peers.entries.map(({ name }) => name)]
 
+const server = (name: string, faster: number, file: string, ...args: ReadonlyArray<string>) => ({
+  name,
+  faster,
+  target: Effect.map(Forked.start(file, args, Schema.Struct({ url: Schema.String })), ([address]) => address)
+})
+
 const servers = [
-  { name: "SDK-built server, SSE", file: "servers/sdkHttp", args: ["sse"], faster: 2.5 },
-  { name: "SDK-built server, JSON", file: "servers/sdkHttp", args: ["json"], faster: 2.5 },
-  { name: "bare server", file: "servers/bareHttp", args: [], faster: 8 }
+  server("SDK-built server, SSE", 2.5, "servers/sdkHttp", "sse"),
+  server("SDK-built server, JSON", 2.5, "servers/sdkHttp", "json"),
+  server("bare server", 8, "servers/bareHttp")
 ]
 
 export const HttpCalls: Benchmark = {
   ids: ["B4", "B5"],
   title: "Calls over Streamable HTTP",
   run: (options) =>
-    Servers.onEach(servers, options, (server, length) =>
+    Servers.onEach(entries, servers, options, (server, subjects, length) =>
       Effect.gen(function* () {
-        const [target] = yield* Forked.start(server.file, server.args, Schema.Struct({ url: Schema.String }))
-        const opened = yield* Comparison.open(subjects, target)
-        const together = yield* Comparison.compare(opened, { atOnce: 64, timed: false }, length)
-        const alone = yield* Comparison.compare(opened, { atOnce: 1, timed: true }, length)
+        const together = yield* Comparison.compare(subjects, { atOnce: 64, timed: false }, length)
+        const alone = yield* Comparison.compare(subjects, { atOnce: 1, timed: true }, length)
         const title = (load: string) => `HTTP, ${server.name}, ${load}`
         const cpu = Comparison.scenario(title("64 at once"), together, Comparison.cpuPerCall)
         const rate = Comparison.scenario(title("64 at once"), together, Comparison.rate)
@@ -60,8 +64,7 @@ export const HttpCalls: Benchmark = {
             rate,
             p50,
             ...Comparison.held.map((measure) => Comparison.scenario(title("64 at once"), together, measure))
-          ],
-          subjects: Comparison.measured(opened)
+          ]
         }
       })
     )

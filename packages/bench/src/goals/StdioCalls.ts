@@ -14,43 +14,44 @@ const names = { ours: "Mooring: McpClient.callTool", sdk: "SDK client, held open
  * the processor by session (autogroup): on a machine that is busy with other things, a server in another session waits
  * longer for its turn than one in the client's. This row shows how much of a difference that is; on a quiet machine none.
  */
-const apart = (target: { readonly command: string; readonly args: ReadonlyArray<string> }) =>
-  existsSync("/usr/bin/setsid")
-    ? [
-        {
-          name: "SDK client, server in its own session",
-          file: "sdkHeld",
-          target: { command: "/usr/bin/setsid", args: [target.command, ...target.args] }
-        }
-      ]
-    : []
+const apart: ReadonlyArray<Comparison.Entry> = existsSync("/usr/bin/setsid")
+  ? [
+      {
+        name: "SDK client, server in its own session",
+        file: "sdkHeld",
+        via: (target) =>
+          "url" in target ? target : { command: "/usr/bin/setsid", args: [target.command, ...target.args] }
+      }
+    ]
+  : []
 
-const subjects: ReadonlyArray<Comparison.Entry> = [
+const entries: ReadonlyArray<Comparison.Entry> = [
   { name: names.sdk, file: "sdkHeld" },
   { name: names.ours, file: "mooring", ours: true },
   { name: "Mooring: McpConnection.callTool", file: "mooringConnection", ours: true },
   { name: "JSON-RPC by hand", file: "bareStdio" },
-  ...Peers.entries
+  ...Peers.entries,
+  ...apart
 ]
 
 /** What is to be slower: the floor is not. */
 const rivals = [names.sdk, ...Peers.entries.map(({ name }) => name)]
 
-const servers = [
-  { name: "SDK-built server", file: "servers/sdkStdio" },
-  { name: "bare server", file: "servers/bareStdio" }
-]
+const server = (name: string, file: string) => ({
+  name,
+  target: Effect.succeed({ command: process.execPath, args: [Forked.fileOf(file)] })
+})
+
+const servers = [server("SDK-built server", "servers/sdkStdio"), server("bare server", "servers/bareStdio")]
 
 export const StdioCalls: Benchmark = {
   ids: ["B3", "B5"],
   title: "Calls over stdio",
   run: (options) =>
-    Servers.onEach(servers, options, (server, length) =>
+    Servers.onEach(entries, servers, options, (server, subjects, length) =>
       Effect.gen(function* () {
-        const target = { command: process.execPath, args: [Forked.fileOf(server.file)] }
-        const opened = yield* Comparison.open([...subjects, ...apart(target)], target)
-        const together = yield* Comparison.compare(opened, { atOnce: 64, timed: false }, length)
-        const alone = yield* Comparison.compare(opened, { atOnce: 1, timed: true }, length)
+        const together = yield* Comparison.compare(subjects, { atOnce: 64, timed: false }, length)
+        const alone = yield* Comparison.compare(subjects, { atOnce: 1, timed: true }, length)
         const cpu = Comparison.scenario(`${server.name}, 64 at once`, together, Comparison.cpuPerCall)
         const p50 = Comparison.scenario(`${server.name}, one at a time`, alone, Comparison.p50)
         const ahead = Comparison.leastRatio(together, Comparison.rate, names.ours, rivals)
@@ -75,8 +76,7 @@ export const StdioCalls: Benchmark = {
             p50,
             Comparison.scenario(`${server.name}, one at a time`, alone, Comparison.cpuPerCall),
             ...Comparison.held.map((measure) => Comparison.scenario(`${server.name}, 64 at once`, together, measure))
-          ],
-          subjects: Comparison.measured(opened)
+          ]
         }
       })
     )
