@@ -82,7 +82,7 @@ const inTurn = <A>(items: ReadonlyArray<A>, round: number): ReadonlyArray<A> => 
  * So many calls until V8 has compiled what is hot: the first thousands over HTTP cost several times what they cost
  * in the end, by any client.
  */
-const warmCalls = 10_000
+const warmCalls = 20_000
 
 /**
  * Until its process has made as many calls as compilers need, or has used twenty rounds' worth of processor time, or has
