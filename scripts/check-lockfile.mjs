@@ -1,6 +1,7 @@
 // The lockfiles and the settings hold no addresses: they install from whatever registry a machine is set up with.
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { sets } from "./aside.mjs"
 import { main } from "./workspace.mjs"
 
 const address = /:\/\/|tarball:|registry=/
@@ -10,7 +11,7 @@ const files = [
   ["pnpm-workspace.yaml", address],
   [".npmrc", address],
   // npm notes also where one may give money to whom, which it installs nothing from.
-  ["scripts/conformance/suite/package-lock.json", /"resolved":/]
+  ...Object.values(sets).map(({ folder }) => /** @type {const} */ ([`${folder}/package-lock.json`, /"resolved":/]))
 ]
 
 /**

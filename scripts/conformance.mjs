@@ -4,18 +4,18 @@
 // The suite needs a newer Node than we do. It and one for this platform are installed below node_modules/.cache, as
 // `conformance/suite/package-lock.json` has them, when they are not there yet. The client runs on the Node that runs
 // this; nothing listens on anything but 127.0.0.1.
-import { createHash } from "node:crypto"
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { install } from "./aside.mjs"
 import * as Verdict from "./conformance/verdict.mjs"
-import { root, run } from "./processes.mjs"
+import { run } from "./processes.mjs"
 
 const protocol = "2025-11-25"
 /** Milliseconds for a scenario, on a machine that may be busy. Later than the client itself gives up. */
 const timeout = 60_000
 const here = fileURLToPath(new URL("conformance/", import.meta.url))
-const cache = join(root, "node_modules/.cache/conformance")
+const cache = await install("conformance")
 const results = join(cache, "results")
 
 /** @param {string} path */
@@ -23,24 +23,6 @@ const json = (path) => JSON.parse(readFileSync(path, "utf8"))
 
 /** @type {{ readonly optionalDependencies: Readonly<Record<string, string>> }} */
 const { optionalDependencies: nodes } = json(join(here, "suite/package.json"))
-
-/** Installs what the lockfile has, unless it is there: only packages for this platform are. */
-const install = async () => {
-  const stamp = join(cache, ".installed")
-  const hash = createHash("sha256").update(`${process.platform} ${process.arch}`)
-  for (const name of ["package.json", "package-lock.json"]) hash.update(readFileSync(join(here, "suite", name)))
-  const fingerprint = hash.digest("hex")
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint) return
-  rmSync(cache, { force: true, recursive: true })
-  mkdirSync(cache, { recursive: true })
-  for (const name of ["package.json", "package-lock.json"]) copyFileSync(join(here, "suite", name), join(cache, name))
-  console.error("installing the conformance suite and a Node for it …")
-  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
-  const options = /** @type {const} */ ({ cwd: cache, shell: process.platform === "win32" })
-  const { code, output } = await run("npm", [...args, `--prefix=${cache}`], options)
-  if (code !== 0) throw new Error(`npm ci ended with ${code}\n${output}`)
-  writeFileSync(stamp, fingerprint)
-}
 
 /** The Node that was installed for this platform. */
 const newerNode = () => {
@@ -97,7 +79,6 @@ const attempt = async (scenario) => {
   return false
 }
 
-await install()
 const { authorization, wanted } = await listed()
 const only = process.argv.slice(2)
 const unknown = only.find((name) => !wanted.includes(name))

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { sets } from "../aside.mjs"
 import { check as arrows } from "../check-arrows.mjs"
 import { check as docs } from "../check-docs.mjs"
 import { check as lockfile } from "../check-lockfile.mjs"
@@ -117,9 +118,12 @@ describe("lockfile", () => {
     write(".npmrc", "loglevel=silent\n")
     write("pnpm-workspace.yaml", "packages: []\n")
     write("pnpm-lock.yaml", "a: 1\nresolution: {integrity: x, tarball: https://example.com/a.tgz}\n")
-    const suite = "scripts/conformance/suite/package-lock.json"
-    write(suite, '{\n"url": "https://example.com/sponsor",\n"resolved": "https://example.com/a.tgz"\n}\n')
-    expect(lockfile(root)).toEqual([expect.stringContaining("pnpm-lock.yaml:2"), expect.stringContaining(`${suite}:3`)])
+    const aside = Object.values(sets).map(({ folder }) => `${folder}/package-lock.json`)
+    for (const path of aside) {
+      write(path, '{\n"url": "https://example.com/sponsor",\n"resolved": "https://example.com/a.tgz"\n}\n')
+    }
+    const places = ["pnpm-lock.yaml:2", ...aside.map((path) => `${path}:3`)]
+    expect(lockfile(root)).toEqual(places.map((place): unknown => expect.stringContaining(place)))
   })
 })
 

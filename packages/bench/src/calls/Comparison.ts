@@ -1,119 +1,75 @@
 /**
  * Compares subjects in rounds: each does the same load in turn, in an order that changes, while the others wait. How
- * many calls fill a round follows from a warm-up, so that a slow subject does not take all the time.
+ * many calls fill a round follows from a warm-up, so that a slow subject does not take all the time. One that fails is
+ * left out of the rounds that follow, and shown as failed.
  */
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type { Scenario } from "../Goal.js"
-import { figure, type RoundsOptions } from "../Rounds.js"
-import * as Forked from "./Forked.js"
-import { type Load, Sample, type Target } from "./Subject.js"
+import { availableParallelism } from "node:os"
+import type { Failed, Measured } from "../Goal.js"
+import type { RoundsOptions } from "../Rounds.js"
+import type { Result } from "./Measures.js"
+import * as Opened from "./Opened.js"
+import type { Load, Sample, Target } from "./Subject.js"
 
-/** A subject in a comparison. */
-export interface Entry {
-  readonly name: string
-  /** Its file in `subjects/`. */
-  readonly file: string
-  /** What it calls, where that is not what the others call. */
-  readonly target?: Target
-  /** Variables of its environment besides those of this process. */
-  readonly env?: Readonly<Record<string, string>>
-}
+export { cpuPerCall, held, leastRatio, p50, rate, ratio, scenario, type Measure, type Result } from "./Measures.js"
+export type { Entry, Opened } from "./Opened.js"
 
-/** A subject whose client is open. */
-export interface Opened {
-  readonly name: string
-  readonly run: (load: Load) => Effect.Effect<Sample>
-}
-
-/** The samples of one subject under one load, with the number of calls that each of them stands for. */
-export interface Result {
-  readonly name: string
-  readonly calls: number
-  readonly samples: ReadonlyArray<Sample>
-}
-
-/** Opens every subject, each in a process of its own. */
+/** Opens every subject, each in a process of its own. As many start at a time as there are cores. */
 export const open = (
-  entries: ReadonlyArray<Entry>,
+  entries: ReadonlyArray<Opened.Entry>,
   target: Target
-): Effect.Effect<ReadonlyArray<Opened>, never, Scope.Scope> =>
-  Effect.forEach(entries, ({ env, file, name, target: own }) =>
-    Effect.map(
-      Forked.start(
-        "calls/main",
-        [file, JSON.stringify(own ?? target)],
-        Schema.Struct({ ready: Schema.Literal(true) }),
-        env
-      ),
-      ([, client]): Opened => ({ name, run: (load) => client.ask(load, Sample) })
-    )
+): Effect.Effect<ReadonlyArray<Opened.Opened>, never, Scope.Scope> =>
+  Effect.parallelFinalizers(
+    Effect.forEach(entries, (entry) => Opened.make(entry, target), { concurrency: availableParallelism() })
   )
+
+/** Who was compared. */
+export const measured = (subjects: ReadonlyArray<Opened.Opened>): ReadonlyArray<Measured> =>
+  subjects.flatMap(({ measured }) => measured ?? [])
 
 /** Measures subjects under one load. */
 export const compare = (
-  subjects: ReadonlyArray<Opened>,
-  load: Omit<Load, "calls">,
+  subjects: ReadonlyArray<Opened.Opened>,
+  load: Omit<Load, "calls" | "last">,
   { roundMs, rounds }: RoundsOptions
 ): Effect.Effect<ReadonlyArray<Result>> =>
   Effect.gen(function* () {
-    const results: Array<{ readonly subject: Opened; readonly calls: number; readonly samples: Array<Sample> }> = []
+    const taking: Array<Taking> = []
     for (const subject of subjects) {
-      const calls = yield* warmUp(subject, load, roundMs)
-      results.push({ subject, calls, samples: [] })
+      // What went wrong is in `failed()` when the rounds are over.
+      const calls = yield* Effect.orElseSucceed(warmUp(subject, load, roundMs), () => 0)
+      taking.push({ subject, calls, samples: [] })
     }
     for (let round = 0; round < rounds; round++) {
-      for (const { calls, samples, subject } of inTurn(results, round)) {
-        samples.push(yield* subject.run({ ...load, calls }))
+      for (const { calls, samples, subject } of inTurn(taking, round)) {
+        if (!takesPart(subject, round) || subject.failed() !== undefined) continue
+        const last = !range(round + 1, rounds).some((later) => takesPart(subject, later))
+        yield* Effect.match(subject.run({ ...load, calls, last }), {
+          onSuccess: (sample) => void samples.push({ ...sample, round }),
+          onFailure: () => {}
+        })
       }
     }
-    return results.map(({ calls, samples, subject: { name } }) => ({ name, calls, samples }))
+    return taking.map(({ calls, samples, subject }) => ({ name: subject.name, calls, samples, ...errorOf(subject) }))
   })
 
-/** What a round's samples are shown and judged by. */
-export interface Measure {
-  readonly name: string
-  readonly unit: string
-  readonly of: (sample: Sample, calls: number) => number
+interface Taking {
+  readonly subject: Opened.Opened
+  readonly calls: number
+  readonly samples: Array<Sample & { readonly round: number }>
 }
 
-export const cpuPerCall: Measure = { name: "client CPU", unit: "µs per call", of: ({ cpuUs }, calls) => cpuUs / calls }
-export const rate: Measure = {
-  name: "throughput",
-  unit: "calls per second",
-  of: ({ wallMs }, calls) => (calls / wallMs) * 1000
+const errorOf = (subject: Opened.Opened): { readonly failed?: string } => {
+  const failed = subject.failed()
+  return failed === undefined ? {} : { failed: failed.error }
 }
-export const p50: Measure = { name: "p50 of a call", unit: "µs", of: (sample) => sample.p50Us }
 
-/** A table of one measure of all subjects. */
-export const scenario = (title: string, results: ReadonlyArray<Result>, measure: Measure): Scenario => ({
-  name: `${title}: ${measure.name}`,
-  unit: measure.unit,
-  figures: results.map(({ calls, name, samples }) =>
-    figure(
-      name,
-      samples.map((sample) => measure.of(sample, calls))
-    )
-  )
-})
+/** One round of two for those that are sparse, the first and the second in turn: every second one goes backwards. */
+const takesPart = ({ sparse }: Opened.Opened, round: number): boolean => !sparse || (round + (round >> 1)) % 2 === 0
 
-/**
- * One subject's measure ÷ another's, of the same round: the median over the rounds. A core that falls asleep between two
- * calls, or a machine that is busy for a while, makes rounds several times as slow; it is the same for those that come
- * one after the other, which two medians over all rounds would not show.
- */
-export const ratio = (results: ReadonlyArray<Result>, measure: Measure, name: string, to: string): number => {
-  const of = (wanted: string) => {
-    const result = results.find((result) => result.name === wanted)
-    return result?.samples.map((sample) => measure.of(sample, result.calls)) ?? []
-  }
-  const beside = of(to)
-  return figure(
-    name,
-    of(name).map((value, round) => value / (beside[round] ?? Number.NaN))
-  ).median
-}
+const range = (from: number, to: number): ReadonlyArray<number> =>
+  Array.from({ length: Math.max(0, to - from) }, (_, n) => from + n)
 
 /** Each round begins with another subject, every second goes backwards: nobody always comes after the same one. */
 const inTurn = <A>(items: ReadonlyArray<A>, round: number): ReadonlyArray<A> => {
@@ -126,28 +82,29 @@ const inTurn = <A>(items: ReadonlyArray<A>, round: number): ReadonlyArray<A> => 
  * So many calls until V8 has compiled what is hot: the first thousands over HTTP cost several times what they cost
  * in the end, by any client.
  */
-const warmCalls = 10_000
+const warmCalls = 20_000
 
 /**
- * Until it has made as many calls as compilers need, or has used ten rounds' worth of processor time, or has waited forty
- * rounds. Gives the calls that fill a round: by processor time, since on a busy machine a stretch of time holds few of
- * them.
+ * Until its process has made as many calls as compilers need, or has used twenty rounds' worth of processor time, or has
+ * waited for thirty rounds, under whatever load. Gives the calls that fill a round: by processor time, since on a busy
+ * machine a stretch of time holds few of them.
  */
-const warmUp = (subject: Opened, load: Omit<Load, "calls">, roundMs: number): Effect.Effect<number> =>
+const warmUp = (
+  subject: Opened.Opened,
+  load: Omit<Load, "calls" | "last">,
+  roundMs: number
+): Effect.Effect<number, Failed> =>
   Effect.gen(function* () {
     let calls = load.atOnce
-    let made = 0
-    let cpuMs = 0
-    let spentMs = 0
     for (;;) {
-      const sample = yield* subject.run({ ...load, calls })
-      made += calls
-      cpuMs += sample.cpuUs / 1000
-      spentMs += sample.wallMs
-      const byCpu = (calls * roundMs) / 2 / (sample.cpuUs / 1000)
-      const byTime = (calls * 2 * roundMs) / sample.wallMs
+      const { cpuUs, wallMs } = yield* subject.run({ ...load, calls })
+      const byCpu = (calls * roundMs) / 2 / (cpuUs / 1000)
+      const byTime = (calls * 2 * roundMs) / wallMs
       const fitting = Math.max(load.atOnce, Math.round(Math.min(byCpu, byTime)))
-      if (made >= warmCalls || cpuMs >= 10 * roundMs || spentMs >= 40 * roundMs) return fitting
+      const done = subject.done()
+      const warm = done.calls >= warmCalls || done.cpuMs >= 20 * roundMs || done.wallMs >= 30 * roundMs
+      // A few calls do not tell how many fill a round.
+      if (warm && fitting <= 4 * calls) return fitting
       calls = Math.min(fitting, 4 * calls)
     }
   })

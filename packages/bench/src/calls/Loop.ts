@@ -1,10 +1,8 @@
 /** Keeps a number of calls under way: as many loops as there are calls at once, each beginning its next when one ends. */
-import type { McpClient } from "@mooring/mcp"
-import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import type { Client, Load } from "./Subject.js"
 
-/** For clients whose calls are promises of a tool's result. */
+/** For clients whose calls are promises of a tool's result, of its content, or of the text in it. */
 export const promises =
   (call: (text: string) => Promise<unknown>): Client["run"] =>
   async (load, took) => {
@@ -21,9 +19,9 @@ export const promises =
   }
 
 /** For clients whose calls are effects. */
-export const effects = (
-  call: (text: string) => Effect.Effect<CallToolResult, McpClient.CallError>,
-  runPromise: (effect: Effect.Effect<void, McpClient.CallError>) => Promise<void>
+export const effects = <E>(
+  call: (text: string) => Effect.Effect<unknown, E>,
+  runPromise: (effect: Effect.Effect<void, E>) => Promise<void>
 ): Client["run"] => {
   const loop = (load: Load, texts: Iterable<string>, took: (micros: number) => void) =>
     Effect.gen(function* () {
@@ -63,9 +61,9 @@ export const check = (result: unknown, text: string): void => {
 }
 
 const isEcho = (result: unknown, text: string): boolean => {
-  if (typeof result !== "object" || result === null || !("content" in result)) return false
-  const { content } = result
-  if (!Array.isArray(content) || content.length !== 1) return false
+  const content = typeof result === "object" && result !== null && "content" in result ? result.content : result
+  if (!Array.isArray(content)) return content === text
   const block: unknown = content[0]
+  if (content.length !== 1) return false
   return typeof block === "object" && block !== null && "text" in block && block.text === text
 }

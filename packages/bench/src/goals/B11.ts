@@ -55,7 +55,10 @@ const measured = (subject: Subject): Effect.Effect<Used> =>
     const left = yield* Effect.scoped(
       Effect.gen(function* () {
         const opened = yield* Comparison.open([subject], books.stdio)
-        for (const { run } of opened) yield* run({ calls: subject.calls, atOnce: subject.atOnce, timed: false })
+        for (const { run } of opened) {
+          const round = run({ calls: subject.calls, atOnce: subject.atOnce, timed: false })
+          yield* Effect.catchAll(round, ({ error }) => Effect.dieMessage(error))
+        }
         yield* Effect.sleep(rest)
         return (yield* books.processes).length
       })

@@ -5,8 +5,10 @@ import type * as Scope from "effect/Scope"
 import { fileURLToPath } from "node:url"
 import * as Comparison from "../calls/Comparison.js"
 import * as Forked from "../calls/Forked.js"
+import * as Peers from "../calls/Peers.js"
 import type { Target } from "../calls/Subject.js"
 import { atLeast, type Benchmark } from "../Goal.js"
+import * as Servers from "./Servers.js"
 
 const names = { ours: "Mooring: McpClient.callTool", fresh: "SDK client, a connection for each call" }
 
@@ -36,29 +38,28 @@ const servers: ReadonlyArray<{
   }
 ]
 
+const entries: ReadonlyArray<Comparison.Entry> = [
+  { name: names.ours, file: "mooring", ours: true },
+  // Mooring is told by its settings whom to trust, the others by the variable that Node has for it.
+  ...[{ name: names.fresh, file: "sdkFresh" }, ...Peers.entries].map((entry) => ({
+    ...entry,
+    env: { NODE_EXTRA_CA_CERTS: authority }
+  }))
+]
+
 export const FreshCalls: Benchmark = {
   ids: ["B12"],
   title: "A connection for each call beside a pooled one",
   run: (options) =>
-    Effect.map(
-      Effect.forEach(servers, ({ faster, name, target }) =>
-        Effect.scoped(
-          Effect.gen(function* () {
-            const opened = yield* Comparison.open(
-              [
-                { name: names.ours, file: "mooring" },
-                // Mooring is told by its settings whom to trust, the SDK's client by the variable that Node has for it.
-                { name: names.fresh, file: "sdkFresh", env: { NODE_EXTRA_CA_CERTS: authority } }
-              ],
-              yield* target
-            )
-            const results = yield* Comparison.compare(opened, { atOnce: 1, timed: true }, options)
-            const p50 = Comparison.scenario(`${name}, SDK-built server, one at a time`, results, Comparison.p50)
-            const ratio = Comparison.ratio(results, Comparison.p50, names.fresh, names.ours)
-            return { goal: atLeast("B12", ratio, faster, "×", `${name}: p50 fresh ÷ pooled`), scenario: p50 }
-          })
-        )
-      ),
-      (rows) => ({ goals: rows.map(({ goal }) => goal), scenarios: rows.map(({ scenario }) => scenario) })
+    Servers.onEach(entries, servers, options, ({ faster, name }, subjects, length) =>
+      Effect.gen(function* () {
+        const results = yield* Comparison.compare(subjects, { atOnce: 1, timed: true }, length)
+        const p50 = Comparison.scenario(`${name}, SDK-built server, one at a time`, results, Comparison.p50)
+        const ratio = Comparison.ratio(results, Comparison.p50, names.fresh, names.ours)
+        return {
+          goals: [atLeast("B12", ratio, faster, "×", `${name}: p50 fresh ÷ pooled`)],
+          scenarios: [p50]
+        }
+      })
     )
 }

@@ -3,7 +3,9 @@ import * as Effect from "effect/Effect"
 import { existsSync } from "node:fs"
 import * as Comparison from "../calls/Comparison.js"
 import * as Forked from "../calls/Forked.js"
-import { atMost, type Benchmark } from "../Goal.js"
+import * as Peers from "../calls/Peers.js"
+import { atLeast, atMost, type Benchmark } from "../Goal.js"
+import * as Servers from "./Servers.js"
 
 const names = { ours: "Mooring: McpClient.callTool", sdk: "SDK client, held open" }
 
@@ -12,64 +14,70 @@ const names = { ours: "Mooring: McpClient.callTool", sdk: "SDK client, held open
  * the processor by session (autogroup): on a machine that is busy with other things, a server in another session waits
  * longer for its turn than one in the client's. This row shows how much of a difference that is; on a quiet machine none.
  */
-const apart = (target: { readonly command: string; readonly args: ReadonlyArray<string> }) =>
-  existsSync("/usr/bin/setsid")
-    ? [
-        {
-          name: "SDK client, server in its own session",
-          file: "sdkHeld",
-          target: { command: "/usr/bin/setsid", args: [target.command, ...target.args] }
-        }
-      ]
-    : []
+const apart: ReadonlyArray<Comparison.Entry> = existsSync("/usr/bin/setsid")
+  ? [
+      {
+        name: "SDK client, server in its own session",
+        file: "sdkHeld",
+        via: (target) =>
+          "url" in target ? target : { command: "/usr/bin/setsid", args: [target.command, ...target.args] }
+      }
+    ]
+  : []
 
-const subjects: ReadonlyArray<Comparison.Entry> = [
+const entries: ReadonlyArray<Comparison.Entry> = [
   { name: names.sdk, file: "sdkHeld" },
-  { name: names.ours, file: "mooring" },
-  { name: "Mooring: McpConnection.callTool", file: "mooringConnection" },
-  { name: "JSON-RPC by hand", file: "bareStdio" }
+  { name: names.ours, file: "mooring", ours: true },
+  { name: "Mooring: McpConnection.callTool", file: "mooringConnection", ours: true },
+  { name: "JSON-RPC by hand", file: "bareStdio" },
+  ...Peers.entries,
+  ...apart
 ]
 
-const servers = [
-  { name: "SDK-built server", file: "servers/sdkStdio" },
-  { name: "bare server", file: "servers/bareStdio" }
-]
+/** What is to be slower: the floor is not. */
+const rivals = [names.sdk, ...Peers.entries.map(({ name }) => name)]
+
+const server = (name: string, file: string) => ({
+  name,
+  target: Effect.succeed({ command: process.execPath, args: [Forked.fileOf(file)] })
+})
+
+const servers = [server("SDK-built server", "servers/sdkStdio"), server("bare server", "servers/bareStdio")]
 
 export const StdioCalls: Benchmark = {
   ids: ["B3", "B5"],
   title: "Calls over stdio",
   run: (options) =>
-    Effect.map(
-      Effect.forEach(servers, (server) =>
-        Effect.scoped(
-          Effect.gen(function* () {
-            const target = { command: process.execPath, args: [Forked.fileOf(server.file)] }
-            const opened = yield* Comparison.open([...subjects, ...apart(target)], target)
-            const together = yield* Comparison.compare(opened, { atOnce: 64, timed: false }, options)
-            const alone = yield* Comparison.compare(opened, { atOnce: 1, timed: true }, options)
-            const cpu = Comparison.scenario(`${server.name}, 64 at once`, together, Comparison.cpuPerCall)
-            const p50 = Comparison.scenario(`${server.name}, one at a time`, alone, Comparison.p50)
-            const ratio = (results: typeof together, measure: Comparison.Measure) =>
-              Comparison.ratio(results, measure, names.ours, names.sdk)
-            const how = (what: string) => `McpClient.callTool ÷ SDK client held open, ${server.name}: ${what}`
-            return {
-              goals: [
-                atMost("B3", ratio(together, Comparison.cpuPerCall), 0.75, "×", how("client CPU per call, 64 at once")),
-                atMost("B5", ratio(alone, Comparison.p50), 1.05, "×", how("p50 one at a time"))
-              ],
-              scenarios: [
-                cpu,
-                Comparison.scenario(`${server.name}, 64 at once`, together, Comparison.rate),
-                p50,
-                Comparison.scenario(`${server.name}, one at a time`, alone, Comparison.cpuPerCall)
-              ]
-            }
-          })
-        )
-      ),
-      (reports) => ({
-        goals: reports.flatMap(({ goals }) => goals),
-        scenarios: reports.flatMap(({ scenarios }) => scenarios)
+    Servers.onEach(entries, servers, options, (server, subjects, length) =>
+      Effect.gen(function* () {
+        const together = yield* Comparison.compare(subjects, { atOnce: 64, timed: false }, length)
+        const alone = yield* Comparison.compare(subjects, { atOnce: 1, timed: true }, length)
+        const cpu = Comparison.scenario(`${server.name}, 64 at once`, together, Comparison.cpuPerCall)
+        const p50 = Comparison.scenario(`${server.name}, one at a time`, alone, Comparison.p50)
+        const ahead = Comparison.leastRatio(together, Comparison.rate, names.ours, rivals)
+        const ratio = (results: typeof together, measure: Comparison.Measure) =>
+          Comparison.ratio(results, measure, names.ours, names.sdk)
+        const how = (what: string) => `McpClient.callTool ÷ SDK client held open, ${server.name}: ${what}`
+        return {
+          goals: [
+            atMost("B3", ratio(together, Comparison.cpuPerCall), 0.75, "×", how("client CPU per call, 64 at once")),
+            atLeast(
+              "B3",
+              ahead.ratio,
+              1,
+              "×",
+              `McpClient.callTool ÷ the best peer, ${server.name}: calls per second, 64 at once; the best is ${ahead.to}`
+            ),
+            atMost("B5", ratio(alone, Comparison.p50), 1.05, "×", how("p50 one at a time"))
+          ],
+          scenarios: [
+            cpu,
+            Comparison.scenario(`${server.name}, 64 at once`, together, Comparison.rate),
+            p50,
+            Comparison.scenario(`${server.name}, one at a time`, alone, Comparison.cpuPerCall),
+            ...Comparison.held.map((measure) => Comparison.scenario(`${server.name}, 64 at once`, together, measure))
+          ]
+        }
       })
     )
 }

@@ -3,7 +3,7 @@
  * `subjects/` that can do that exports its `caller`.
  */
 import * as Schema from "effect/Schema"
-import type { Target } from "../calls/Subject.js"
+import type { Caller, Target } from "../calls/Subject.js"
 
 /** What a scene says of Mooring's pool; the other subjects have none. */
 export const Settings = Schema.Struct({
@@ -15,12 +15,5 @@ export const Settings = Schema.Struct({
   mayRunTwice: Schema.optional(Schema.Boolean)
 })
 export type Settings = typeof Settings.Type
-
-export interface Caller {
-  /** Gives the tool's result, and rejects when the call fails. */
-  readonly call: (text: string) => Promise<unknown>
-  /** Leaves nothing behind. */
-  readonly close: () => Promise<void>
-}
 
 export type OpenCaller = (target: Target, settings: Settings) => Promise<Caller>

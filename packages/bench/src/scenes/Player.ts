@@ -32,7 +32,7 @@ export const open = ({ file, name, settings = {} }: Role, target: Target): Effec
       [file, JSON.stringify(target), JSON.stringify(settings)],
       Schema.Struct({ ready: Schema.Literal(true) }),
       // The SDK's client would write a warning for each listener too many, thousands of them, and pay for that.
-      { NODE_NO_WARNINGS: "1" }
+      { env: { NODE_NO_WARNINGS: "1" } }
     ),
     ([, process]): Player => ({ name, play: (act) => process.ask(act, Outcome) })
   )

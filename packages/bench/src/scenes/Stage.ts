@@ -6,7 +6,7 @@
 import { check } from "../calls/Loop.js"
 import type { Act, Outcome } from "./Act.js"
 import * as Arrivals from "./Arrivals.js"
-import type { Caller } from "./Caller.js"
+import type { Caller } from "../calls/Subject.js"
 
 type Of<Name extends Act["act"]> = Extract<Act, { readonly act: Name }>
 

@@ -1,7 +1,6 @@
 /** Who plays: the version of what a subject is made of. */
-import { existsSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { versionOf } from "../calls/Version.js"
 import type { Measured } from "../Goal.js"
 
 /** The package that the files in `subjects/` are made of, by how their names begin. */
@@ -19,21 +18,9 @@ export const of = (
     const from = packages.find(({ begins }) => file.startsWith(begins))
     return {
       name,
-      version: from === undefined ? `Node ${process.version}` : `${from.name} ${versionOf(from.name)}`,
+      version: from === undefined ? versionOf(undefined, here) : `${from.name} ${versionOf(from.name, here)}`,
       settings: Object.keys(settings).length === 0 ? "every setting at its default" : JSON.stringify(settings)
     }
   })
 
-/** Of an installed package. Its manifest is read where it is: not every package lets that be imported. */
-const versionOf = (name: string): string => {
-  let folder = dirname(fileURLToPath(import.meta.url))
-  for (;;) {
-    const manifest = join(folder, "node_modules", name, "package.json")
-    // It is what npm has checked.
-    if (existsSync(manifest))
-      return (JSON.parse(readFileSync(manifest, "utf8")) as { readonly version: string }).version
-    const above = dirname(folder)
-    if (above === folder) return "unknown"
-    folder = above
-  }
-}
+const here = fileURLToPath(new URL(".", import.meta.url))

@@ -18,6 +18,10 @@ export const answer = (line: string): string | undefined => {
         serverInfo: { name: "bare echo", version: "1.0.0" }
       })
     }
+    case "tools/list": {
+      const inputSchema = { type: "object", properties: { text: { type: "string" } }, required: ["text"] }
+      return result(id, { tools: [{ name: "echo", description: "Gives its text back", inputSchema }] })
+    }
     case "tools/call":
       return result(id, { content: [{ type: "text", text: params?.arguments?.text }] })
     case "ping":

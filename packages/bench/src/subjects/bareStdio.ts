@@ -1,9 +1,12 @@
 /** JSON-RPC by hand over the pipes of a process: what no client can do for less. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import * as Loop from "../calls/Loop.js"
-import type { Open } from "../calls/Subject.js"
+import type { About, Open } from "../calls/Subject.js"
 import type { OpenCaller } from "../scenes/Caller.js"
+
+export const about: About = {
+  settings: "JSON-RPC over the pipes of one process, any number of calls, those of one tick in one write"
+}
 
 export const caller: OpenCaller = async (target) => {
   if ("url" in target) throw new Error("it speaks stdio only")
@@ -57,7 +60,4 @@ export const caller: OpenCaller = async (target) => {
   }
 }
 
-export const open: Open = async (target) => {
-  const { call, close } = await caller(target, {})
-  return { run: Loop.promises(call), close }
-}
+export const open: Open = (target) => caller(target, {})

@@ -7,8 +7,15 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import { readFileSync } from "node:fs"
 import * as Loop from "../calls/Loop.js"
-import type { Client, Open, Target } from "../calls/Subject.js"
+import type { About, Client, Open, Target } from "../calls/Subject.js"
 import type { OpenCaller, Settings } from "../scenes/Caller.js"
+
+export const about: About = {
+  package: "@mooring/node",
+  settings:
+    "every setting at its default but stdio's concurrency. stdio: 1 process, 64 calls at a time; HTTP: up to 2 " +
+    "connections, 32 calls at a time and 16 sockets each"
+}
 
 /** The layer for a target; nothing connects before it is called. */
 const connect = async (target: Target, { mayRunTwice, ...pool }: Settings) => {

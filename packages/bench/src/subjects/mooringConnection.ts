@@ -4,7 +4,12 @@ import { NodeConnector } from "@mooring/node"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Loop from "../calls/Loop.js"
-import type { Open } from "../calls/Subject.js"
+import type { About, Open } from "../calls/Subject.js"
+
+export const about: About = {
+  package: "@mooring/node",
+  settings: "one connection without pool and client, any number of calls; over HTTP 16 sockets"
+}
 
 export const open: Open = async (target) => {
   const runtime = ManagedRuntime.make(Layer.merge(NodeConnector.layer, Layer.scope))

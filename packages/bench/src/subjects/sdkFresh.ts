@@ -1,8 +1,12 @@
 /** A connection of its own for each call, by the SDK: what is done where connections are not pooled. */
-import type { Open } from "../calls/Subject.js"
-import * as Loop from "../calls/Loop.js"
+import type { About, Open } from "../calls/Subject.js"
 import type { OpenCaller } from "../scenes/Caller.js"
 import { connect } from "./sdkHeld.js"
+
+export const about: About = {
+  package: "@modelcontextprotocol/sdk",
+  settings: "callTool of Client, every setting at its default; a connection for each call, closed after it"
+}
 
 export const caller: OpenCaller = (target) =>
   Promise.resolve({
@@ -17,7 +21,4 @@ export const caller: OpenCaller = (target) =>
     close: () => Promise.resolve()
   })
 
-export const open: Open = async (target) => {
-  const { call, close } = await caller(target, {})
-  return { run: Loop.promises(call), close }
-}
+export const open: Open = (target) => caller(target, {})

@@ -2,9 +2,13 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
-import * as Loop from "../calls/Loop.js"
-import type { Open, Target } from "../calls/Subject.js"
+import type { About, Open, Target } from "../calls/Subject.js"
 import type { OpenCaller } from "../scenes/Caller.js"
+
+export const about: About = {
+  package: "@modelcontextprotocol/sdk",
+  settings: "callTool of Client, every setting at its default; one connection, any number of calls"
+}
 
 export const connect = async (target: Target): Promise<Client> => {
   const transport =
@@ -25,7 +29,4 @@ export const caller: OpenCaller = async (target) => {
   }
 }
 
-export const open: Open = async (target) => {
-  const { call, close } = await caller(target, {})
-  return { run: Loop.promises(call), close }
-}
+export const open: Open = (target) => caller(target, {})

@@ -4,7 +4,6 @@
  */
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import type { Open } from "../calls/Subject.js"
-import * as Loop from "../calls/Loop.js"
 import type { OpenCaller } from "../scenes/Caller.js"
 import { connect } from "./sdkHeld.js"
 
@@ -33,7 +32,4 @@ export const caller: OpenCaller = (target) => {
   })
 }
 
-export const open: Open = async (target) => {
-  const { call, close } = await caller(target, {})
-  return { run: Loop.promises(call), close }
-}
+export const open: Open = (target) => caller(target, {})

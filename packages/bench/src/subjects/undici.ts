@@ -1,10 +1,14 @@
 /** A POST for each call by `undici.request`, by hand: what no client can do for much less. */
 import { Agent } from "undici"
-import * as Loop from "../calls/Loop.js"
-import type { Open } from "../calls/Subject.js"
+import type { About, Open } from "../calls/Subject.js"
 import type { OpenCaller } from "../scenes/Caller.js"
 
 const revision = "2025-11-25"
+
+export const about: About = {
+  package: "undici",
+  settings: "a POST for each call, 16 sockets; one session, any number of calls"
+}
 
 export const caller: OpenCaller = async (target) => {
   if (!("url" in target)) throw new Error("it speaks HTTP only")
@@ -44,7 +48,4 @@ export const caller: OpenCaller = async (target) => {
   }
 }
 
-export const open: Open = async (target) => {
-  const { call, close } = await caller(target, {})
-  return { run: Loop.promises(call), close }
-}
+export const open: Open = (target) => caller(target, {})
