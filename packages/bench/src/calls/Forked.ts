@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url"
 
 export interface Forked {
   /** Sends a message and waits for the next one from there. Not to be used twice at a time. */
-  readonly ask: <A, I>(message: object, answer: Schema.Schema<A, I>) => Effect.Effect<A>
+  readonly ask: <A, I>(message: object | string, answer: Schema.Schema<A, I>) => Effect.Effect<A>
 }
 
 /** The file of another module of this package as Node can run it. */
