@@ -172,12 +172,18 @@ describe("what is made from a result file", () => {
     expect(text).toContain(
       "| borrow and return in the pool | µs | 2.00 | another: 8.00; by hand: 1.00; broken: failed |"
     )
-    expect(text).toContain("| B1 | a \\| b | 1.00 µs | ≤ 2.00 | met |")
+    expect(text).toContain("1 of 1 goals were met")
     const page = `before\n${Headlines.begin}\nold\n${Headlines.end}\nafter\n`
     const put = Headlines.put(page, text)
     expect(put).toBe(`before\n${Headlines.begin}\n\n${text}\n\n${Headlines.end}\nafter\n`)
     expect(Headlines.put(put ?? "", text)).toBe(put)
     expect(Headlines.put("no markers", text)).toBeUndefined()
+  })
+
+  it("is a page with every goal and every chart", () => {
+    const page = Headlines.page(document, ["cost-by-keys.svg"])
+    expect(page).toContain("| B1 | a \\| b | 1.00 µs | ≤ 2.00 | met |")
+    expect(page).toContain("![cost by keys](../charts/cost-by-keys.svg)")
   })
 
   it("needs every scenario that README shows, of a run that was to measure all", () => {

@@ -9,7 +9,7 @@ const Bytes = Schema.Array(Schema.Number)
 const Held = Schema.Struct({ held: Bytes, fiber: Schema.optionalWith(Bytes, { default: () => [] }) })
 
 /** What a process finds that measures its own memory so often. */
-const measured = (rounds: number) =>
+export const measured = (rounds: number) =>
   Effect.scoped(
     Effect.gen(function* () {
       const ready = Schema.Struct({ ready: Schema.Literal(true) })

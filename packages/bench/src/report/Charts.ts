@@ -120,7 +120,7 @@ const lines = ({ axis, lines, name, unit }: Curve): string => {
   const isWide = Math.max(...values) > 20 * Math.min(...values)
   return draw(380, {
     title: title(name, `${unit}${isWide ? " (logarithmic)" : ""}, by ${axis.name}`),
-    legend: { bottom: 6, textStyle: { color: light("text"), fontFamily: font } },
+    legend: { bottom: 6, itemGap: 40, textStyle: { color: light("text"), fontFamily: font } },
     grid: { left: 64, right: 32, top: 64, bottom: 72 },
     xAxis: { type: "category", data: axis.values.map((value) => value.toLocaleString("en")), ...axisStyle },
     yAxis: { type: isWide ? "log" : "value", ...axisStyle },

@@ -47,7 +47,6 @@ export const end = "<!-- bench: end -->"
 
 /** The text between the markers. */
 export const markdown = (document: Document): string => {
-  const { machine, node, options, startedAt, versions } = document
   const rows = scenarios(document).map(({ scenario, what }) => {
     const { floor, ours } = Roles.of(scenario)
     const others = scenario.figures
@@ -57,6 +56,25 @@ export const markdown = (document: Document): string => {
     const failed = (scenario.failed ?? []).map(({ name }) => `${name}: failed`)
     return [what, scenario.unit, number(ours?.median ?? null), [...beside, ...failed].join("; ")]
   })
+  const met = document.goals.filter(({ met }) => met).length
+  return [
+    where(document),
+    "",
+    table(["what", "unit", "Mooring", "beside"], rows),
+    "",
+    `${met} of ${document.goals.length} goals were met: [all of them, and charts](packages/bench/results/README.md).`
+  ].join("\n")
+}
+
+/** When, how and on what it was measured. */
+const where = ({ machine, node, options, startedAt, versions }: Document): string => {
+  const of = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  const run = `${options.full ? "a full run" : "a short run"}, rounds of ${options.roundMs} ms`
+  return `Medians of ${run}, ${startedAt.slice(0, 10)}: ${machine.cores} cores (${machine.cpu}), Node ${node}, ${of.join(", ")}.`
+}
+
+/** The page of all goals and charts. */
+export const page = (document: Document, charts: ReadonlyArray<string>): string => {
   const goals = document.goals.map(({ atLeast, goal, how, id, measured, met, unit }) => [
     id,
     how,
@@ -64,14 +82,18 @@ export const markdown = (document: Document): string => {
     goal === null ? "" : `${atLeast === true ? "≥" : "≤"} ${number(goal)}`,
     met ? "met" : "missed"
   ])
-  const date = startedAt.slice(0, 10)
-  const of = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  const subjects = document.subjects.map(({ name, settings, version }) => [name, version, settings])
   return [
-    `Measured on ${date}, ${options.full ? "a full run" : "a short run"}: ${machine.cores} cores (${machine.cpu}), Node ${node}, ${of.join(", ")}. Medians.`,
+    "# What was measured",
     "",
-    table(["what", "unit", "Mooring", "beside"], rows),
+    "Written by `npm run bench -- --charts`, from `latest.json`.",
     "",
-    table(["goal", "how", "measured", "limit", ""], goals)
+    where(document),
+    "",
+    table(["goal", "how", "measured", "limit", ""], goals),
+    ...(subjects.length === 0 ? [] : ["", table(["subject", "version", "settings"], subjects)]),
+    ...charts.flatMap((file) => ["", `![${file.replace(/\.svg$/, "").replaceAll("-", " ")}](../charts/${file})`]),
+    ""
   ].join("\n")
 }
 
