@@ -18,6 +18,10 @@ export interface Scenario {
   readonly name: string
   readonly unit: string
   readonly figures: ReadonlyArray<Figure>
+  /** The subject that the others are compared with. Default: the first whose name begins with "Mooring". */
+  readonly ours?: string
+  /** The subject that no library can do for less. Default: the first whose name ends with "by hand". */
+  readonly floor?: string
   /** Subjects that could not be measured, with what they said. They are shown, never left out. */
   readonly failed?: ReadonlyArray<Failed>
 }

@@ -1,22 +1,32 @@
 /** edge: the command `npm run bench`; it reads its arguments, writes to stdout and sets the exit code. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { writeFileSync } from "node:fs"
-import { cpus } from "node:os"
 import { parseArgs } from "node:util"
-import Table from "cli-table3"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { benchmarks } from "./benchmarks.js"
-import type { Options, Report } from "./Goal.js"
+import type { Options } from "./Goal.js"
+import * as Document from "./report/Document.js"
+import * as Run from "./report/Run.js"
+import * as Tables from "./report/Tables.js"
 
 const { values } = parseArgs({
   options: {
     only: { type: "string" },
     json: { type: "string" },
+    charts: { type: "string" },
     seed: { type: "string" },
-    full: { type: "boolean", default: false }
+    full: { type: "boolean", default: false },
+    // Shows that everything runs: the figures of so few and so short rounds say little.
+    quick: { type: "boolean", default: false }
   }
 })
+if (values.charts !== undefined) {
+  // What draws takes a moment to load, and is there for those alone who have the workspace installed.
+  const { write } = await import("./report/Published.js")
+  write(values.charts)
+  process.exit(0)
+}
 const wanted = values.only?.split(",").map((id) => id.trim().toUpperCase())
 const ids = [...new Set(benchmarks.flatMap((benchmark) => benchmark.ids))]
 const unknown = wanted?.filter((id) => !ids.includes(id)) ?? []
@@ -25,43 +35,36 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 const seed = Number(values.seed ?? 1)
-const options: Options = values.full
-  ? { rounds: 41, roundMs: 400, full: true, seed }
-  : { rounds: 15, roundMs: 150, full: false, seed }
+const size = values.full
+  ? { rounds: 41, roundMs: 400 }
+  : values.quick
+    ? { rounds: 3, roundMs: 30 }
+    : { rounds: 15, roundMs: 150 }
+const options: Options = { ...size, full: values.full, seed }
 
-const print = (report: Report): void => {
-  for (const scenario of report.scenarios) {
-    const table = new Table({
-      head: [scenario.name, "median", "p10", "p90", "rounds"],
-      style: { head: [], border: [] }
-    })
-    for (const { high, low, median, name, rounds } of scenario.figures) {
-      table.push([name, median.toFixed(3), low.toFixed(3), high.toFixed(3), rounds])
+const startedAt = Date.now()
+const minutes = (ms: number): string =>
+  `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, "0")}`
+
+const progress: Run.Progress = {
+  began: ({ ids, title }, place, of) => {
+    process.stderr.write(`${minutes(Date.now() - startedAt)}  ${place} of ${of}  ${ids.join(", ")}: ${title}\n`)
+  },
+  ended: (_, { curves = [], scenarios }) => {
+    for (const text of [...scenarios.map(Tables.scenario), ...curves.map(Tables.curve)]) {
+      process.stdout.write(`${text}\n`)
     }
-    process.stdout.write(`${table.toString()}\n${scenario.unit}\n\n`)
   }
 }
 
 const program = Effect.gen(function* () {
-  const reports: Array<Report> = []
-  for (const benchmark of benchmarks) {
-    if (wanted !== undefined && !benchmark.ids.some((id) => wanted.includes(id))) continue
-    process.stderr.write(`${benchmark.ids.join(", ")}: ${benchmark.title}\n`)
-    const report = yield* benchmark.run(options)
-    print(report)
-    reports.push(report)
-  }
-  const goals = reports.flatMap((report) => report.goals).filter(({ id }) => wanted?.includes(id) ?? true)
-  for (const { atLeast, goal, how, id, measured, met, unit } of goals) {
-    const limit = `${atLeast === true ? "≥" : "≤"} ${goal}`
-    process.stdout.write(`${id} ${met ? "met" : "MISSED"}: ${measured.toFixed(3)} ${unit}, goal ${limit} (${how})\n`)
-  }
+  const ran = yield* Run.run(benchmarks, wanted, options, progress)
+  for (const goal of ran.goals) process.stdout.write(`${Tables.goal(goal)}\n`)
   if (values.json !== undefined) {
-    const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, platform: process.platform }
-    const document = { machine, options, goals, scenarios: reports.flatMap((report) => report.scenarios) }
-    writeFileSync(values.json, `${JSON.stringify(document, null, 2)}\n`)
+    const about = { ...options, only: wanted, startedAt, tookMs: Date.now() - startedAt }
+    writeFileSync(values.json, Document.write(about, ran))
   }
-  return goals.every(({ met }) => met)
+  return ran.goals.every(({ met }) => met)
 })
 
 // On Ctrl-C what was started is ended first, then this process.

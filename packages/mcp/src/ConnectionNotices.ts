@@ -93,7 +93,8 @@ export class ConnectionNotices {
   private readonly ownLogs = new Set<OwnLogReader>()
   /** The level that the server was told last. `unknown`: it may have been told another. */
   private told: ServerLog.Level | "unknown" | undefined
-  private readonly levels = Effect.unsafeMakeSemaphore(1)
+  /** Made when there is a level to set. */
+  private levels: Effect.Semaphore | undefined
   /** The level is somebody's own. */
   private owned = false
   private ended: string | undefined
@@ -166,7 +167,7 @@ export class ConnectionNotices {
       const { withoutLog } = this
       if (withoutLog !== undefined) return Effect.fail(withoutLog)
       this.owned = true
-      return this.levels.withPermits(1)(this.setLevel(level))
+      return this.inTurn(this.setLevel(level))
     })
   }
 
@@ -185,7 +186,7 @@ export class ConnectionNotices {
       return level === undefined ? Effect.void : this.setLevel(level)
     })
     this.host.run(
-      Effect.catchAllCause(this.levels.withPermits(1)(set), (cause) => {
+      Effect.catchAllCause(this.inTurn(set), (cause) => {
         const failure = Cause.failureOption(cause)
         if (failure._tag === "None") return Effect.failCause(Cause.die(Cause.squash(cause)))
         const error = failure.value
@@ -193,6 +194,12 @@ export class ConnectionNotices {
         return Effect.logDebug(`MCP server "${this.connection.key}": its log level could not be set`, error)
       })
     )
+  }
+
+  /** One level at a time. */
+  private inTurn<A, E>(set: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    this.levels ??= Effect.unsafeMakeSemaphore(1)
+    return this.levels.withPermits(1)(set)
   }
 
   private wantedLevel(): ServerLog.Level | undefined {

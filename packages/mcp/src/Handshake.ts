@@ -133,18 +133,21 @@ const handshake = (
   session: Session.Session,
   refused: (cause: unknown) => McpConnectError
 ): Effect.Effect<void, McpConnectError> =>
-  Effect.async<void, McpConnectError>((resume) => {
+  Effect.suspend(() => {
     let ended: ClientTransport.NotDelivered | undefined
+    // Outside of `async`: the session keeps what listens for as long as it is open, and would keep the connect's fiber.
     session.listen({
       closed: (reason, cause) => {
         ended = new ClientTransport.NotDelivered({ reason, delivery: "Unknown", fatal: true, cause })
       }
     })
-    // No deadline of the SDK's: when it passes, the SDK cancels `initialize`, which the specification forbids.
-    client.connect(transport, { timeout: longestTimer }).then(
-      () => resume(ended === undefined ? Effect.void : Effect.fail(refused(ended))),
-      (cause: unknown) => resume(Effect.fail(refused(ended ?? cause)))
-    )
+    return Effect.async<void, McpConnectError>((resume) => {
+      // No deadline of the SDK's: when it passes, the SDK cancels `initialize`, which the specification forbids.
+      client.connect(transport, { timeout: longestTimer }).then(
+        () => resume(ended === undefined ? Effect.void : Effect.fail(refused(ended))),
+        (cause: unknown) => resume(Effect.fail(refused(ended ?? cause)))
+      )
+    })
   })
 
 /** The longest that a timer of JavaScript can run. Milliseconds. */

@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { Pool, type PoolError } from "@mooring/pool"
+import { Deadlines, Pool, type PoolError } from "@mooring/pool"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
@@ -35,6 +35,7 @@ import * as ServerConfig from "./ServerConfig.js"
 import { logAnnotations, type Partition, type ServerId, type ServerKey } from "./ServerKey.js"
 import * as Servers from "./Servers.js"
 import type * as ServerStatus from "./ServerStatus.js"
+import * as Session from "./Session.js"
 import { Watches } from "./Watches.js"
 
 /**
@@ -182,6 +183,8 @@ const makeReloading = (options: Options) =>
     })
     yield* Effect.addFinalizer(() => watches.close)
     const gauges = yield* PoolGauges.make(options.name ?? "mcp")
+    // Made before the pool, so that it outlasts every connection.
+    const deadlines = yield* Deadlines.make
     const pool: Service["pool"] = yield* Pool.make<
       ServerKey,
       McpConnection.McpConnection,
@@ -195,7 +198,9 @@ const makeReloading = (options: Options) =>
           if (server === undefined) return Effect.die(new UnknownServer({ server: key.server, known: servers.names }))
           return Effect.flatMap(watches.of(key, pool), (watch) =>
             watch.connect(server, watches.metricsOf(server), handle.id, (observer) =>
-              McpConnection.make(key, server.config, { number: handle.id, keep: handle.keep, observer })
+              McpConnection.make(key, server.config, { number: handle.id, keep: handle.keep, observer }).pipe(
+                Effect.provideService(Session.SharedDeadlines, deadlines)
+              )
             )
           )
         }).pipe(

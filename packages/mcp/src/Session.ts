@@ -9,6 +9,7 @@
 import { Deadlines, type Pool } from "@mooring/pool"
 import { ErrorCode, type JSONRPCMessage, type JSONRPCRequest, type RequestId } from "@modelcontextprotocol/sdk/types.js"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as LogLevel from "effect/LogLevel"
 import * as Runtime from "effect/Runtime"
@@ -78,6 +79,17 @@ export interface Session {
 }
 
 /**
+ * The deadlines of the requests of many sessions, so that a thousand connections need one fiber for them, and not one
+ * each. They must outlast the sessions. Default: `undefined`, each session has its own.
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export class SharedDeadlines extends Context.Reference<SharedDeadlines>()("@mooring/mcp/Session/SharedDeadlines", {
+  defaultValue: (): Deadlines.Deadlines | undefined => undefined
+}) {}
+
+/**
  * Starts the transport and takes over its messages. `server` stands in errors; `clean` makes a server's text fit to
  * be shown in one (by default it is cut, and control characters go); `observer` hears how each request ended. Holds the
  * server to the `Limits` of its context.
@@ -94,7 +106,7 @@ export const make = (
   }
 ): Effect.Effect<Session, McpConnectError, Scope.Scope> =>
   Effect.gen(function* () {
-    const deadlines = yield* Deadlines.make
+    const deadlines = (yield* SharedDeadlines) ?? (yield* Deadlines.make)
     const runtime = yield* Effect.runtime<never>()
     const limits = yield* Limits.Limits
     const log = (level: LogLevel.LogLevel, what: string, cause: Cause.Cause<never> = Cause.empty) => {

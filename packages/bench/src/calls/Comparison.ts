@@ -12,7 +12,18 @@ import type { Result } from "./Measures.js"
 import * as Opened from "./Opened.js"
 import type { Load, Sample, Target } from "./Subject.js"
 
-export { cpuPerCall, held, leastRatio, p50, rate, ratio, scenario, type Measure, type Result } from "./Measures.js"
+export {
+  cpuPerCall,
+  curve,
+  held,
+  leastRatio,
+  p50,
+  rate,
+  ratio,
+  scenario,
+  type Measure,
+  type Result
+} from "./Measures.js"
 export type { Entry, Opened } from "./Opened.js"
 
 /** Opens every subject, each in a process of its own. As many start at a time as there are cores. */

@@ -13,9 +13,9 @@ import { lastError, Trouble } from "./Trouble.js"
 
 export interface Forked {
   /** Sends a message and waits for the next one from there. Not to be used twice at a time. Dies of what goes wrong. */
-  readonly ask: <A, I>(message: object, answer: Schema.Schema<A, I>) => Effect.Effect<A>
+  readonly ask: <A, I>(message: object | string, answer: Schema.Schema<A, I>) => Effect.Effect<A>
   /** The same, for a process that may not be able to. One that does not answer in time is killed. */
-  readonly attempt: <A, I>(message: object, answer: Schema.Schema<A, I>) => Effect.Effect<A, Trouble>
+  readonly attempt: <A, I>(message: object | string, answer: Schema.Schema<A, I>) => Effect.Effect<A, Trouble>
 }
 
 export interface Options {

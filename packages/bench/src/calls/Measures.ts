@@ -1,5 +1,5 @@
 /** What the rounds of subjects are shown by, and how two subjects are set beside each other. */
-import type { Scenario } from "../Goal.js"
+import type { Curve, Scenario } from "../Goal.js"
 import { figure } from "../Rounds.js"
 import type { Sample } from "./Subject.js"
 
@@ -45,6 +45,25 @@ export const scenario = (title: string, results: ReadonlyArray<Result>, measure:
   }),
   failed: results.flatMap(({ failed, name }) => (failed === undefined ? [] : [{ name, error: failed }]))
 })
+
+/** How a measure grows: the results at each place on an axis. */
+export const curve = (
+  name: string,
+  axis: Curve["axis"],
+  results: ReadonlyArray<ReadonlyArray<Result>>,
+  measure: Measure
+): Curve => {
+  const columns = results.map((result) => scenario(name, result, measure).figures)
+  return {
+    name,
+    axis,
+    unit: measure.unit,
+    lines: (results[0] ?? []).map((subject) => ({
+      name: subject.name,
+      values: columns.map((figures) => figures.find((figure) => figure.name === subject.name)?.median ?? null)
+    }))
+  }
+}
 
 /**
  * One subject's measure ÷ another's, of the same round: the median over the rounds that both have. A core that falls asleep

@@ -5,7 +5,12 @@ import * as EffectPool from "effect/Pool"
 import { atMost, type Benchmark } from "../Goal.js"
 import { measure, repeat } from "../Rounds.js"
 
-const names = { ours: "Pool.use", fresh: "Pool.use, built for each call", effect: "Effect.scoped(Pool.get) of effect" }
+const names = {
+  ours: "Mooring: Pool.use",
+  fresh: "Mooring: Pool.use, built for each call",
+  effect: "Effect.scoped(Pool.get) of effect",
+  floor: "an empty effect"
+}
 
 export const B1: Benchmark = {
   ids: ["B1"],
@@ -22,7 +27,7 @@ export const B1: Benchmark = {
             { name: names.ours, run: repeat(pool.use("key", use)) },
             { name: names.fresh, run: repeat(Effect.suspend(() => pool.use("key", use))) },
             { name: names.effect, run: repeat(Effect.scoped(EffectPool.get(theirs))) },
-            { name: "an empty effect", run: repeat(Effect.void) }
+            { name: names.floor, run: repeat(Effect.void) }
           ],
           options
         )
@@ -38,7 +43,7 @@ export const B1: Benchmark = {
             ),
             atMost("B1", of(names.fresh) / of(names.effect), 1 / 8, "×", "the same ÷ Effect.scoped(Pool.get)")
           ],
-          scenarios: [{ name: B1.title, unit: "µs CPU per operation", figures }]
+          scenarios: [{ name: B1.title, unit: "µs CPU per operation", ours: names.fresh, floor: names.floor, figures }]
         }
       })
     ).pipe(Effect.orDie)

@@ -7,7 +7,7 @@ import { atMost, type Benchmark } from "../Goal.js"
 import { measure, repeat, type Subject } from "../Rounds.js"
 
 /** Borrows over `keys` in turn. */
-const inTurn = <K>(name: string, keys: ReadonlyArray<K>): Effect.Effect<Subject, never, Scope.Scope> =>
+export const inTurn = <K>(name: string, keys: ReadonlyArray<K>): Effect.Effect<Subject, never, Scope.Scope> =>
   Effect.gen(function* () {
     const pool = yield* Pool.make({ acquire: (key: K) => Effect.succeed({ key }), maxConnecting: keys.length })
     for (const key of keys) yield* pool.use(key, nothing)

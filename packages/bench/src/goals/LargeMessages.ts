@@ -61,18 +61,13 @@ const scene = ({ name, subjects, target }: Transport, full: boolean): Effect.Eff
     const title = `${name}, SDK-built server, one at a time`
     const tables = (measure: Comparison.Measure) =>
       results.map((result, n) => Comparison.scenario(`${title}, ${sizes[n]?.name}`, result, measure))
-    const curve = (measure: Comparison.Measure): Curve => {
-      const columns = tables(measure)
-      return {
-        name: `${title}: ${measure.name} as messages grow`,
-        axis: { name: "message size (bytes)", values: sizes.map(({ bytes }) => bytes) },
-        unit: measure.unit,
-        lines: subjects.map((subject) => ({
-          name: subject.name,
-          values: columns.map(({ figures }) => figures.find((figure) => figure.name === subject.name)?.median ?? null)
-        }))
-      }
-    }
+    const curve = (measure: Comparison.Measure): Curve =>
+      Comparison.curve(
+        `${title}: ${measure.name} as messages grow`,
+        { name: "message size (bytes)", values: sizes.map(({ bytes }) => bytes) },
+        results,
+        measure
+      )
     return {
       goals: [],
       scenarios: [...tables(Comparison.cpuPerCall), ...tables(Comparison.p50)],

@@ -114,24 +114,37 @@ export const trend = (rests: ReadonlyArray<Sample>): number | undefined => {
   return slopes[Math.floor(slopes.length / 2)]
 }
 
-/** The pool has one fiber that sleeps until the next thing is to be done, or none when there is nothing to do. */
-export const poolTimer = 1
+/**
+ * The pool has a fiber that sleeps until the next thing is to be done, and one for the deadlines of requests; either is
+ * there or not.
+ */
+export const poolTimers = 2
 
-/** What has grown between the first rest and the last. */
-export const grown = (rests: ReadonlyArray<Sample>): ReadonlyArray<string> => {
+/** The samples that were taken at rest. */
+export const restsOf = (samples: ReadonlyArray<Sample>): ReadonlyArray<Sample> =>
+  samples.filter(({ phase }) => phase === "rest")
+
+/** What there is more of at the last rest than at the first: of things that are counted, so that one is too many. */
+export const leftOver = (rests: ReadonlyArray<Sample>): ReadonlyArray<string> => {
   const first = rests[0]
   const last = rests.at(-1)
   if (first === undefined || last === undefined || first === last) return ["there are not two rests to compare"]
-  const allowed = { descriptors: 0, children: 0, timers: poolTimer, fibers: poolTimer, open: 0, waiting: 0 } as const
-  const equal = Struct.keys(allowed).flatMap((what) =>
+  const allowed = { descriptors: 0, children: 0, timers: poolTimers, fibers: poolTimers, open: 0, waiting: 0 } as const
+  return Struct.keys(allowed).flatMap((what) =>
     last[what] > first[what] + allowed[what]
       ? [`${what}: ${first[what]} after the warm-up, ${last[what]} at the end`]
       : []
   )
-  const more = last.heap - first.heap
+}
+
+/** What has grown between the first rest and the last, memory included. */
+export const grown = (rests: ReadonlyArray<Sample>): ReadonlyArray<string> => {
+  const first = rests[0]
+  const last = rests.at(-1)
+  const more = first === undefined || last === undefined ? 0 : last.heap - first.heap
   const slope = trend(rests) ?? 0
   return [
-    ...equal,
+    ...leftOver(rests),
     ...(more > heapBound.mebibytes ? [`heap: ${more.toFixed(1)} MiB more than after the warm-up`] : []),
     ...(slope > heapBound.mebibytesPerMinute ? [`heap: it grows by ${slope.toFixed(2)} MiB a minute`] : [])
   ]

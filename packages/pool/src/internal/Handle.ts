@@ -81,7 +81,7 @@ export class Handle<in out K, in out A, in out E> implements ItemHandle {
     item.key.kept--
     if (item.probedWhileKept) {
       item.probedWhileKept = false
-      item.health?.unsafeInterruptAsFork(item.health.id())
+      item.health?.stop()
       item.health = undefined
     }
     if (!item.isIdle) return

@@ -2,7 +2,6 @@
  * One pooled resource, from the moment its opening begins until its scope has closed. The pool's own record: borrowers
  * see only the value. Which step may follow which is decided in one place, `transition`.
  */
-import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { Deadline } from "../Deadlines.js"
 import type { CloseReason } from "../PoolEvent.js"
@@ -60,7 +59,8 @@ export class Item<in out K, in out A, in out E> implements Deadline {
   wasOpen = false
   /** Opening or closing, while it runs. */
   task: Bounded | undefined = undefined
-  health: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
+  /** Its health check, while that runs. */
+  health: { readonly stop: () => void } | undefined = undefined
   /** When it has reached its lifetime. */
   expiresAt = Infinity
   reason: CloseReason = "connectFailed"

@@ -370,7 +370,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     item.abortConnect = undefined
     key.closing++
     this.capacity.closeStarted(key)
-    item.health?.unsafeInterruptAsFork(item.health.id())
+    item.health?.stop()
     item.health = undefined
     // Not to be interrupted: an item that hangs is abandoned, and closed all the same if it ever comes back.
     const close = Effect.uninterruptible(Effect.zipRight(before, Scope.close(item.scope, Exit.void)))
