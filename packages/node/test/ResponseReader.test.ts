@@ -220,6 +220,11 @@ const cases: ReadonlyArray<readonly [string, string, unknown]> = [
   ["204 with a length", "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n", answered("", true, 204)],
   ["204 with chunks", "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", answered("", true, 204)],
   [
+    "204 with a length and chunks",
+    "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n",
+    refused("the response has both a length and a transfer encoding")
+  ],
+  [
     "204 with a body",
     "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok",
     refused(unasked, "head 204", "body ", "end")

@@ -60,9 +60,9 @@ const framed = (text: string, status: number, is11: boolean, fields: ReadonlyArr
   const bodiless = status < 200 || status === 204 || status === 304
   let framing: Framing = "fixed"
   let length = 0
+  // Both are how somebody between makes one response into two.
+  if (transfer !== undefined && lengths !== undefined) return "the response has both a length and a transfer encoding"
   if (transfer !== undefined && !bodiless) {
-    // Both are how somebody between makes one response into two.
-    if (lengths !== undefined) return "the response has both a length and a transfer encoding"
     if (transfer.toLowerCase() !== "chunked") return "the transfer encoding is one that nobody asked for"
     framing = "chunked"
   } else if (lengths !== undefined) {
