@@ -162,10 +162,11 @@ export class WireSocket implements Runway, ResponseSink {
     const now = this.harbour.now()
     this.resume()
     this.idleUntil = now + idleNanos(keepsAliveFor)
-    this.flight?.end()
     // What is not written yet would be taken for the beginning of the next request.
     if (!keepsAlive || !this.lasts(now) || this.socket.writableLength > 0) this.discard()
     this.harbour.settles(this)
+    // Who is told may send the next request at once.
+    this.flight?.end()
   }
 
   private connected(): void {
