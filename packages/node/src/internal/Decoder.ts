@@ -38,11 +38,19 @@ export const decoderOf = (encoding: string | undefined, source: Source, reader: 
   const stream = encoding === undefined ? undefined : makers.get(encoding.trim().toLowerCase())?.()
   if (stream === undefined) return undefined
   let stopped = false
+  let begun = false
+  /** The body is whole; what it decompresses to is, which may be told by less of it. */
+  let whole = false
+  let decoded = false
   stream.on("data", (chunk: Uint8Array) => {
     if (!stopped) reader.data(chunk)
   })
   stream.on("end", () => {
-    if (!stopped) reader.end()
+    decoded = true
+    if (stopped) return
+    if (whole) reader.end()
+    // It takes no more, and does not say so.
+    else source.resume()
   })
   stream.on("error", (error) => {
     if (!stopped) reader.failed(error)
@@ -52,10 +60,17 @@ export const decoderOf = (encoding: string | undefined, source: Source, reader: 
   })
   return {
     write: (chunk) => {
-      // It is read later, and the chunk is ours only now.
-      if (!stopped && !stream.write(Buffer.from(chunk))) source.pause()
+      begun = true
+      // It is read later, and the chunk is ours only now. What follows the end of what is compressed is nothing.
+      if (!stopped && !decoded && !stream.write(Buffer.from(chunk))) source.pause()
     },
-    end: () => stream.end(),
+    end: () => {
+      whole = true
+      if (begun && !decoded) return void stream.end()
+      // Of an empty body, nothing is compressed.
+      stream.destroy()
+      reader.end()
+    },
     stop: () => {
       stopped = true
       stream.destroy()

@@ -4,7 +4,7 @@
  * An edge file: sockets, and the time that a connection may take, are the host's.
  */
 import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from "node:net"
-import { connect as connectTls, type ConnectionOptions } from "node:tls"
+import { connect as connectTls, type ConnectionOptions, createSecureContext, type SecureContext } from "node:tls"
 
 /** Certificates as `node:tls` takes them. */
 export type Certificates = Pick<ConnectionOptions, "ca" | "cert" | "key" | "passphrase">
@@ -15,6 +15,8 @@ export class Dial {
   private readonly port: number
   private readonly secure: boolean
   private session: Buffer | undefined
+  /** Made once: with authorities of one's own, that takes longer than all else of a connection. */
+  private context: SecureContext | undefined
 
   constructor(
     origin: string,
@@ -28,7 +30,10 @@ export class Dial {
     this.port = port === "" ? (this.secure ? 443 : 80) : Number(port)
   }
 
-  /** Begins to connect. What goes wrong is an `error` of the socket; `connected` is called otherwise, once. */
+  /**
+   * Begins to connect. What goes wrong is an `error` of the socket; `connected` is called otherwise, once. Throws where
+   * the certificates are none.
+   */
   open(onread: OnReadOpts, connected: () => void): Socket {
     const { host, port, secure, timeout } = this
     const socket: Socket = secure ? connectTls(this.options(onread)) : connectTcp({ host, port, onread })
@@ -46,9 +51,9 @@ export class Dial {
 
   // Node takes `onread` for these sockets, too, which its types do not say.
   private options(onread: OnReadOpts): ConnectionOptions & { readonly onread: OnReadOpts } {
-    const { certificates, host, port, session } = this
+    const { host, port, session } = this
     return {
-      ...certificates,
+      secureContext: (this.context ??= createSecureContext(this.certificates)),
       // An address is no name.
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(session === undefined ? {} : { session }),

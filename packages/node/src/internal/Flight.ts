@@ -21,7 +21,7 @@ export interface Runway extends Source {
   discard(): void
 }
 
-export class Flight implements HttpCarrier.HttpFlight {
+export class Flight implements HttpCarrier.HttpFlight, Source {
   runway: Runway | undefined
   /** `whole`: the response has ended, and the socket is about to be free. */
   private state: "waiting" | "flying" | "whole" | "over" = "waiting"
@@ -48,21 +48,19 @@ export class Flight implements HttpCarrier.HttpFlight {
 
   /** The first byte is about to leave. Whether it may; if not, the flight is over. */
   begin(): boolean {
-    if (this.state !== "waiting") return false
-    if (this.sink.starting()) {
-      this.state = "flying"
-      return true
-    }
-    this.state = "over"
-    this.sink.gone()
-    return false
+    if (!this.isWaiting()) return false
+    const isWanted = this.sink.starting()
+    // Who is asked may have aborted it.
+    if (!this.isWaiting()) return false
+    this.state = isWanted ? "flying" : "over"
+    if (!isWanted) this.sink.gone()
+    return isWanted
   }
 
   head(head: HttpCarrier.HttpHead): void {
-    const { runway } = this
-    if (this.state !== "flying" || runway === undefined) return
+    if (this.state !== "flying") return
     if (!this.route.decompresses) return this.sink.head(head)
-    this.decoder = decoderOf(head.header("content-encoding"), runway, {
+    this.decoder = decoderOf(head.header("content-encoding"), this, {
       data: (chunk) => this.sink.data(chunk),
       end: () => {
         this.decoder = undefined
@@ -104,6 +102,19 @@ export class Flight implements HttpCarrier.HttpFlight {
   free(): void {
     this.freed = true
     this.land()
+  }
+
+  pause(): void {
+    if (this.state === "flying") this.runway?.pause()
+  }
+
+  /** Once the response is whole, the socket may be another's, who has it wait. */
+  resume(): void {
+    if (this.state === "flying") this.runway?.resume()
+  }
+
+  private isWaiting(): boolean {
+    return this.state === "waiting"
   }
 
   private land(): void {

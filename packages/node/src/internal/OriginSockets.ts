@@ -2,11 +2,12 @@
  * The sockets to one origin, kept alive between requests. Every request finds a free one or opens another: how many there
  * are, those who send decide. It is shared by connections; closing it ends every socket.
  *
- * A socket that has answered, or that was idle, is written to only after the host has looked at it once more (in the
- * check phase of its loop, a turn): a server that has closed it, or says what nobody asked for, is noticed before
- * anything is sent to it that may have run then, and before its words can be taken for an answer
- * (https://github.com/advisories/GHSA-35p6-xmwp-9g52). All sockets have their turn together, so that this costs no more
- * under load than the one look.
+ * A socket that has answered, or that was idle, is written to only after the host has looked at it once more: a server
+ * that has closed it, or says what nobody asked for, is noticed before anything is sent to it that may have run then,
+ * and before its words can be taken for an answer (https://github.com/advisories/GHSA-35p6-xmwp-9g52). The host looks at
+ * sockets, then runs its immediates, and so in turn; what an answer gives rise to is done between the look that brought
+ * the answer and the immediates after it, so that it is at those after the next look that a socket is fit. All sockets
+ * have their turn together: this costs no more under load than the one look.
  *
  * An edge file: sockets, and turns of the loop, are the host's.
  */
@@ -32,23 +33,23 @@ export class OriginSockets implements Harbour, Route {
   readonly proxy = undefined
   readonly heads: RequestHeads
   readonly now: () => number
+  readonly lifetime: number
   private readonly dial: Dial
   private readonly all = new Set<WireSocket>()
   /** Those that nothing is on, the last used at the end. */
   private readonly free: Array<WireSocket> = []
-  /** Those whose response is whole, until their turn; and of these, those that nothing is to be written to. */
-  private settling: Array<WireSocket> = []
-  private spare: Array<WireSocket> = []
-  /** Those that were free, and are to be written to at their turn. */
-  private boarding: Array<WireSocket> = []
+  /** Those that the host has not looked at since they came, and those that it will have looked at in the next turn. */
+  private came = new Tide()
+  private seen = new Tide()
   private turning = false
   private awaited = false
   private sweeper: ReturnType<typeof setTimeout> | undefined
   private isClosed: (() => void) | undefined
 
-  constructor(private readonly options: Options) {
+  constructor(options: Options) {
     this.decompresses = options.decompresses
     this.now = options.now
+    this.lifetime = options.lifetime
     this.heads = new RequestHeads(new URL(options.origin).host)
     this.dial = new Dial(options.origin, options.certificates, options.connectTimeout)
   }
@@ -60,12 +61,13 @@ export class OriginSockets implements Harbour, Route {
   }
 
   connected(socket: WireSocket): void {
-    this.depart(socket)
+    this.release(socket)
+    this.rest()
   }
 
   settles(socket: WireSocket): void {
-    this.settling.push(socket)
-    if (socket.isOpen) this.spare.push(socket)
+    this.came.settling.push(socket)
+    if (socket.isOpen) this.came.spare.push(socket)
     this.await()
   }
 
@@ -76,10 +78,12 @@ export class OriginSockets implements Harbour, Route {
 
   closed(socket: WireSocket, error: unknown): void {
     this.all.delete(socket)
-    // One that has its turn before it finds another socket by itself.
     const { boarding } = socket
     socket.boarding = undefined
-    boarding?.flight.failed(error)
+    if (boarding !== undefined) {
+      if (socket.wasOpen) this.board(boarding)
+      else boarding.flight.failed(error)
+    }
     if (this.all.size === 0) this.isClosed?.()
   }
 
@@ -87,25 +91,26 @@ export class OriginSockets implements Harbour, Route {
     clearTimeout(this.sweeper)
     const closed = new Promise<void>((resolve) => (this.isClosed = resolve))
     if (this.all.size === 0) return
-    for (const socket of this.all) socket.discard()
+    for (const socket of this.all) socket.discard(closedHere())
     await closed
   }
 
   private board(boarding: Boarding): void {
-    if (this.isClosed !== undefined) return boarding.flight.failed(new Error("the connection was closed by this side"))
-    const spare = this.turning ? undefined : this.spare.pop()
+    if (this.isClosed !== undefined) return boarding.flight.failed(closedHere())
+    const fit = this.turning ? this.takeFree() : undefined
+    const spare = fit ?? this.seen.spare.pop() ?? this.came.spare.pop()
     const socket = spare ?? this.takeFree()
     if (socket === undefined) return this.open(boarding)
     socket.hold(true)
     socket.boarding = boarding
     boarding.flight.runway = socket
-    if (this.turning) return this.depart(socket)
-    if (spare === undefined) this.boarding.push(socket)
+    if (fit !== undefined) return this.release(fit)
+    if (spare === undefined) this.came.boarding.push(socket)
     this.await()
   }
 
-  /** Writes what is to be written to it, if there is still something. */
-  private depart(socket: WireSocket): void {
+  /** Writes what is to be written to it, if there is still something; else it is free. */
+  private release(socket: WireSocket): void {
     const { boarding } = socket
     socket.boarding = undefined
     if (boarding !== undefined && !socket.isOpen) return this.board(boarding)
@@ -113,17 +118,23 @@ export class OriginSockets implements Harbour, Route {
   }
 
   private open(boarding: Boarding): void {
-    const socket = new WireSocket(this, this.dial)
+    let socket
+    try {
+      socket = new WireSocket(this, this.dial)
+    } catch (error) {
+      return boarding.flight.failed(error)
+    }
     socket.boarding = boarding
     boarding.flight.runway = socket
     this.all.add(socket)
   }
 
   private takeFree(): WireSocket | undefined {
+    if (this.free.length === 0) return undefined
     const now = this.now()
     for (;;) {
       const socket = this.free.pop()
-      if (socket === undefined || socket.lasts(now, this.options.lifetime)) return socket
+      if (socket === undefined || socket.lasts(now)) return socket
       socket.discard()
     }
   }
@@ -131,23 +142,30 @@ export class OriginSockets implements Harbour, Route {
   private await(): void {
     if (this.awaited) return
     this.awaited = true
-    setImmediate(() => this.turn())
+    setImmediate(this.turn)
   }
 
-  /** The host has looked at every socket since they were given to it. */
-  private turn(): void {
-    const { boarding, settling } = this
-    this.boarding = []
-    this.settling = []
-    this.spare = []
+  /** The host has looked at every socket that had come before the last turn. */
+  private readonly turn = (): void => {
+    const { came, seen } = this
     this.awaited = false
+    if (seen.settling.length + seen.boarding.length > 0) this.depart(seen)
+    this.seen = came
+    this.came = seen
+    if (came.settling.length + came.boarding.length > 0) this.await()
+  }
+
+  private depart({ boarding, settling, spare }: Tide): void {
     this.turning = true
+    // What is given back now goes by none of these, but by those that are free.
+    spare.length = 0
     const landed = settling.map((socket) => socket.landed())
-    for (const socket of settling) this.depart(socket)
-    for (const socket of boarding) this.depart(socket)
+    for (const socket of settling) this.release(socket)
+    for (const socket of boarding) this.release(socket)
     // Each that is gone lets one go on that waited for it, which finds a socket that is free now.
     for (const flight of landed) flight?.free()
     this.turning = false
+    settling.length = boarding.length = 0
     this.rest()
   }
 
@@ -162,10 +180,21 @@ export class OriginSockets implements Harbour, Route {
   private sweep(): void {
     this.sweeper = undefined
     const now = this.now()
-    for (const socket of this.free.filter((one) => !one.lasts(now, this.options.lifetime))) socket.discard()
+    for (const socket of this.free.filter((one) => !one.lasts(now))) socket.discard()
     this.rest()
   }
 }
+
+/** Sockets that the host is to look at. */
+class Tide {
+  /** Those whose response is whole, and of these, those that nothing is to be written to. */
+  readonly settling: Array<WireSocket> = []
+  readonly spare: Array<WireSocket> = []
+  /** Those that were free, and are to be written to. */
+  readonly boarding: Array<WireSocket> = []
+}
+
+const closedHere = () => new Error("the connection was closed by this side")
 
 /** How often the free are looked at. */
 const sweepMillis = 500

@@ -17,10 +17,11 @@ export class RequestHeads {
 
   /** Up to where the length of the body stands. Throws `Unfit`. One character is one byte. */
   of({ body, headers, method, path }: HttpCarrier.HttpRequest): string {
+    const hasBody = body !== undefined
     const known = this.known.get(headers)
-    if (known?.method === method && known.path === path) return known.text
-    const text = written(this.host, method, path, headers, body !== undefined)
-    this.known.set(headers, { method, path, text })
+    if (known?.method === method && known.path === path && known.hasBody === hasBody) return known.text
+    const text = written(this.host, method, path, headers, hasBody)
+    this.known.set(headers, { method, path, hasBody, text })
     return text
   }
 }
@@ -28,6 +29,7 @@ export class RequestHeads {
 interface Known {
   readonly method: string
   readonly path: string
+  readonly hasBody: boolean
   readonly text: string
 }
 
@@ -38,7 +40,7 @@ const written = (
   headers: ReadonlyArray<string>,
   hasBody: boolean
 ): string => {
-  if (!/^[\x21-\xff]+$/.test(path)) throw new Unfit("its path has characters that no request line can hold")
+  if (!target.test(path)) throw new Unfit("its path has characters that no request line can hold")
   let lines = ""
   let named = false
   for (let n = 0; n + 1 < headers.length; n += 2) {
@@ -47,12 +49,32 @@ const written = (
     if (!token.test(name)) throw new Unfit(`the name of its header ${n / 2 + 1} is none`)
     if (!fieldValue.test(value))
       throw new Unfit(`the value of its header ${name} has characters that no header can hold`)
-    if (name.toLowerCase() === "host") named = true
+    const lower = name.toLowerCase()
+    // What is sent anyway.
+    if (lower === "connection" && value.toLowerCase() === "keep-alive") continue
+    if (ofSocket.has(lower)) throw new Unfit(`its header ${name} is for the socket to say`)
+    if (lower === "host") {
+      if (named) throw new Unfit("it names its host twice")
+      named = true
+    }
     lines += `${name}: ${value}\r\n`
   }
   const first = `${method} ${path} HTTP/1.1\r\n${named ? "" : `host: ${host}\r\n`}connection: keep-alive\r\n`
-  return `${first}${lines}${hasBody ? "content-length: " : "\r\n"}`
+  return `${first}${lines}${hasBody ? "content-length: " : method === "POST" ? "content-length: 0\r\n\r\n" : "\r\n"}`
 }
 
+/** What says where the request ends, or how the socket is used: whoever sets these makes one request into two. */
+const ofSocket: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "expect",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade"
+])
+
+const target = /^\/[\x21-\x7e]*$/
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/

@@ -25,11 +25,14 @@ export class ResponseHead implements HttpCarrier.HttpHead {
   }
 }
 
+/** What is said of a head that does not begin as one. */
+export const noResponse = "the response does not begin as one of HTTP/1.1"
+
 /** Reads a head. Gives what breaks the rules, if something does. */
 export const parse = (text: string): ResponseHead | string => {
   const lines = text.split("\r\n")
   const [, minor, code] = statusLine.exec(lines[0] ?? "") ?? []
-  if (code === undefined) return "the response does not begin as one of HTTP/1.1"
+  if (code === undefined) return noResponse
   const fields: Array<string> = []
   for (let n = 1; n < lines.length; n++) {
     const line = lines[n] ?? ""
@@ -37,7 +40,8 @@ export const parse = (text: string): ResponseHead | string => {
     if (before > 0 && (line.startsWith(" ") || line.startsWith("\t"))) {
       // A value that goes on in the next line, as was allowed once.
       if (forbidden.test(line)) return badHeader
-      fields[before] = trimmed(`${fields[before] ?? ""} ${trimmed(line)}`)
+      const more = trimmed(line)
+      if (more !== "") fields[before] = fields[before] === "" ? more : `${fields[before] ?? ""} ${more}`
       continue
     }
     const colon = line.indexOf(":")
@@ -56,16 +60,18 @@ const framed = (text: string, status: number, is11: boolean, fields: ReadonlyArr
   const bodiless = status < 200 || status === 204 || status === 304
   let framing: Framing = "fixed"
   let length = 0
+  // Both are how somebody between makes one response into two.
+  if (transfer !== undefined && lengths !== undefined) return "the response has both a length and a transfer encoding"
   if (transfer !== undefined && !bodiless) {
-    // Both are how somebody between makes one response into two.
-    if (lengths !== undefined) return "the response has both a length and a transfer encoding"
     if (transfer.toLowerCase() !== "chunked") return "the transfer encoding is one that nobody asked for"
     framing = "chunked"
   } else if (lengths !== undefined) {
     if (!/^\d{1,15}$/.test(lengths)) return "the length of the response is no number, or several"
     length = bodiless ? 0 : Number(lengths)
   } else if (!bodiless) framing = "untilEnd"
-  const keepsAlive = framing !== "untilEnd" && (is11 ? !says(connection, "close") : says(connection, "keep-alive"))
+  // What HTTP/1.0 says of a transfer encoding, somebody between may not have understood: RFC 9112, 6.1.
+  const isOpenEnded = framing === "untilEnd" || (framing === "chunked" && !is11)
+  const keepsAlive = !isOpenEnded && !says(connection, "close") && (is11 || says(connection, "keep-alive"))
   const [, seconds] = /(?:^|[,;\s])timeout=(\d{1,9})/i.exec(valueOf(fields, "keep-alive") ?? "") ?? []
   const keepsAliveFor = seconds === undefined ? undefined : Number(seconds)
   return new ResponseHead(text, status, fields, framing, length, keepsAlive, keepsAliveFor)

@@ -1,7 +1,8 @@
 /**
  * Reads the responses of one HTTP/1.1 connection from its bytes, however they are cut, by the rules of RFC 9112, and
  * takes nothing that breaks them: what a strict reader and a lax one understand in two ways is how answers end up with
- * the wrong request. It keeps nothing of a body, and owns nothing.
+ * the wrong request. What it tells and what it refuses does not depend on the cuts. Each byte is looked at once. It keeps
+ * nothing of a body, and owns nothing.
  */
 import * as ResponseHead from "./ResponseHead.js"
 
@@ -22,6 +23,7 @@ type State =
   | "fixed"
   | "untilEnd"
   | "size"
+  | "beforeExtension"
   | "extension"
   | "sizeEnd"
   | "chunk"
@@ -31,28 +33,32 @@ type State =
   | "trailerEnd"
   | "stopped"
 
-/** As much as Node and `undici` take. Bytes. */
+/** As much as Node and `undici` take. Bytes, the empty line at its end not counted. */
 const maxHead = 16 * 1024
+/** Of what may come before a head: empty lines, and informational responses, of which there may be any number. Bytes. */
+const maxBefore = 64 * 1024
 /** More digits are more than any message has bytes. */
 const maxSizeDigits = 13
 
 export class ResponseReader {
   private state: State = "idle"
-  /** What has come of a head that is not whole. */
-  private begun = ""
-  /** Bytes that are left of a body or chunk; of a line, those that have come. */
+  /** The parts of a head that is not whole, their bytes, and how many of these are the beginning of an empty line. */
+  private readonly parts: Array<string> = []
+  private partBytes = 0
+  private matched = 0
+  /** Bytes of the body or of the chunk that are still to come. */
   private left = 0
-  private digits = 0
-  /** Bytes of the trailers, or of what follows the size of a chunk. */
+  /** Characters of the line that has begun: digits of a size, or of a trailer. */
+  private inLine = 0
+  /** Bytes of what nobody is told: before a head, after the size of a chunk, or of the trailers. */
   private extra = 0
   private known: ResponseHead.ResponseHead | undefined
-  private current: ResponseHead.ResponseHead | undefined
 
   constructor(private readonly sink: ResponseSink) {}
 
   /** The head of the last response that was begun. */
   get last(): ResponseHead.ResponseHead | undefined {
-    return this.current
+    return this.known
   }
 
   /** A request is about to leave: a response is due. */
@@ -112,41 +118,58 @@ export class ResponseReader {
   }
 
   /** Reads a head, or a part of one. Gives the place after it, or what breaks the rules. */
-  private headFrom(bytes: Buffer, from: number, length: number): number | string {
-    let at = from
-    if (this.begun === "") {
-      // Some servers end a body with an empty line too many.
-      while (at < length && (bytes[at] === cr || bytes[at] === lf)) at++
-      if (at === length) return this.tooLong((this.extra += at - from)) ? overlong : at
-      const end = bytes.indexOf(blank, at, "latin1")
-      // What follows in the buffer is of earlier reads.
-      if (end >= 0 && end + 4 <= length) {
-        if (this.tooLong(end - at)) return overlong
-        return this.headIs(bytes.toString("latin1", at, end)) ?? end + 4
-      }
+  private headFrom(bytes: Buffer, begin: number, length: number): number | string {
+    let from = begin
+    // Some servers end a body with an empty line too many.
+    while (this.partBytes === 0 && from < length && (bytes[from] === cr || bytes[from] === lf)) {
+      if (++this.extra > maxBefore) return overlong
+      from++
     }
-    const before = this.begun.length
-    this.begun += bytes.toString("latin1", at, Math.min(length, at + maxHead + 4))
-    const end = this.begun.indexOf(blank, Math.max(0, before - 3))
-    if (this.tooLong(end < 0 ? this.begun.length : end)) return overlong
-    if (end < 0) return length
-    const text = this.begun.slice(0, end)
-    this.begun = ""
-    return this.headIs(text) ?? at + end + 4 - before
+    const end = Math.min(length, from + maxHead + blank - this.partBytes)
+    let at = from
+    let { matched } = this
+    while (at < end && matched < blank) {
+      const byte = bytes[at++]
+      if (byte === lf) matched = (matched & 1) === 1 ? matched + 1 : 0
+      else if (byte === cr) matched = matched === 2 ? 3 : 1
+      else matched = 0
+    }
+    if (matched < blank) {
+      if (!this.goesOn(bytes, from, at)) return ResponseHead.noResponse
+      this.matched = matched
+      this.partBytes += at - from
+      this.parts.push(bytes.toString("latin1", from, at))
+      return this.partBytes === maxHead + blank ? overlong : at
+    }
+    if (this.partBytes === 0) return this.headIs(bytes.toString("latin1", from, at - blank)) ?? at
+    this.parts.push(bytes.toString("latin1", from, at))
+    const text = this.parts.join("").slice(0, -blank)
+    this.parts.length = this.partBytes = this.matched = 0
+    return this.headIs(text) ?? at
+  }
+
+  /** Whether what has come of a head is the beginning of one. Servers of other protocols say something, and wait. */
+  private goesOn(bytes: Buffer, from: number, to: number): boolean {
+    for (let n = this.partBytes, at = from; n < protocol.length && at < to; n++, at++) {
+      if (bytes[at] !== protocol.charCodeAt(n)) return false
+    }
+    return true
   }
 
   private headIs(text: string): string | undefined {
-    this.extra = 0
     // Servers repeat themselves: but for the second that it is, and the length, the next head is like the last.
     const known = this.known?.text === text ? this.known : ResponseHead.parse(text)
     if (typeof known === "string") return known
-    if (known.status < 200) return known.status === 101 ? "the server left HTTP, which it was not asked to" : undefined
+    if (known.status === 101) return "the server left HTTP, which it was not asked to"
+    if (known.status < 200) {
+      this.extra += text.length + blank
+      return this.extra > maxBefore ? "the server sent informational responses without end" : undefined
+    }
     this.known = known
-    this.current = known
     const { framing } = known
     this.left = known.length
-    this.state = framing === "chunked" ? "size" : framing === "untilEnd" ? "untilEnd" : "fixed"
-    this.digits = 0
+    this.state = framing === "chunked" ? "size" : framing
+    this.inLine = 0
     this.sink.head(known)
     if (this.left === 0 && this.state === "fixed") this.whole()
     return undefined
@@ -159,24 +182,23 @@ export class ResponseReader {
         const digit = hexDigit(byte)
         if (digit >= 0) {
           this.left = this.left * 16 + digit
-          return ++this.digits > maxSizeDigits ? "a chunk is longer than anything can be" : undefined
+          return ++this.inLine > maxSizeDigits ? "a chunk is longer than anything can be" : undefined
         }
-        if (this.digits === 0) return "a chunk has no size"
-        if (byte === cr) this.state = "sizeEnd"
-        else if (byte === semicolon || byte === space || byte === tab) {
-          this.state = "extension"
-          this.extra = 0
-        } else return "the size of a chunk is no number"
-        return undefined
+        if (this.inLine === 0) return "a chunk has no size"
+        this.extra = 0
+        return this.afterSize(byte)
       }
+      case "beforeExtension":
+        return this.afterSize(byte)
       case "extension":
         if (byte === cr) this.state = "sizeEnd"
-        else if (byte === lf) return "a line does not end with CR and LF"
-        return this.tooLong(++this.extra) ? "what follows the size of a chunk is too long" : undefined
+        else if (byte === lf) return unended
+        else if ((byte < space && byte !== tab) || byte === del) return "what follows the size of a chunk is no text"
+        return this.isTooMuch() ? tooMuchAfterSize : undefined
       case "sizeEnd":
-        if (byte !== lf) return "a line does not end with CR and LF"
+        if (byte !== lf) return unended
         this.state = this.left === 0 ? "trailers" : "chunk"
-        this.digits = this.extra = 0
+        this.inLine = this.extra = 0
         return undefined
       case "chunkEnd":
         this.state = "chunkEnd2"
@@ -186,19 +208,28 @@ export class ResponseReader {
         return byte === lf ? undefined : "a chunk is longer than its size"
       case "trailers":
         if (byte === cr) this.state = "trailerEnd"
-        else if (byte === lf) return "a line does not end with CR and LF"
-        else this.digits++
-        return this.tooLong(++this.extra) ? "the trailers are too long" : undefined
+        else if (byte === lf) return unended
+        else this.inLine++
+        return this.isTooMuch() ? "the trailers are too long" : undefined
       default:
         // `trailerEnd`: an empty line is the end of all.
-        if (byte !== lf) return "a line does not end with CR and LF"
-        if (this.digits === 0) this.whole()
+        if (byte !== lf) return unended
+        if (this.inLine === 0) this.whole()
         else {
-          this.digits = 0
+          this.inLine = 0
           this.state = "trailers"
         }
         return undefined
     }
+  }
+
+  /** White space, an extension, or the end of the line. */
+  private afterSize(byte: number): string | undefined {
+    if (byte === cr) this.state = "sizeEnd"
+    else if (byte === semicolon) this.state = "extension"
+    else if (byte === space || byte === tab) this.state = "beforeExtension"
+    else return "the size of a chunk is no number"
+    return this.isTooMuch() ? tooMuchAfterSize : undefined
   }
 
   private whole(): void {
@@ -211,18 +242,23 @@ export class ResponseReader {
     return this.state === "stopped"
   }
 
-  private tooLong(bytes: number): boolean {
-    return bytes > maxHead
+  private isTooMuch(): boolean {
+    return ++this.extra > maxHead
   }
 }
 
-const blank = "\r\n\r\n"
+const protocol = "HTTP/1."
+/** How long `\r\n\r\n` is, which ends a head. */
+const blank = 4
 const cr = 13
 const lf = 10
 const tab = 9
 const space = 32
 const semicolon = 59
+const del = 127
+const unended = "a line does not end with CR and LF"
 const overlong = `the head of the response is longer than ${maxHead} bytes`
+const tooMuchAfterSize = "what follows the size of a chunk is too long"
 
 const hexDigit = (byte: number): number => {
   if (byte >= 48 && byte <= 57) return byte - 48

@@ -7,7 +7,7 @@
 import type { HttpCarrier } from "@mooring/mcp"
 import type { Socket } from "node:net"
 import type { Dial } from "./Dial.js"
-import { Flight, type Runway } from "./Flight.js"
+import type { Flight, Runway } from "./Flight.js"
 import { type RequestHeads, Unfit } from "./RequestHead.js"
 import type { ResponseHead } from "./ResponseHead.js"
 import { ResponseReader, type ResponseSink } from "./ResponseReader.js"
@@ -16,9 +16,11 @@ import { ResponseReader, type ResponseSink } from "./ResponseReader.js"
 export interface Harbour {
   readonly heads: RequestHeads
   readonly now: () => number
+  /** How old a socket may be when it is used again. Nanoseconds. */
+  readonly lifetime: number
   /** It is connected. What waited for that can be written now. */
   connected(socket: WireSocket): void
-  /** The response of its flight is whole: it can be used again in the next turn, if it is alive. */
+  /** The response of its flight is whole: it can be used again once the host has looked at it, if it is alive then. */
   settles(socket: WireSocket): void
   /** It is of no more use. */
   lost(socket: WireSocket): void
@@ -34,7 +36,9 @@ export interface Boarding {
 
 /**
  * What sockets are read into. One for all: what was read is dealt with before anything else is, and nobody keeps a view
- * of it. To have the host make room for each read costs 2 µs a call. Bytes as the system gives them at most at once.
+ * of it. No read can begin within another: what a read leads to pauses, resumes, opens or destroys sockets, by none of
+ * which the host reads at once, and writes to none, which is for turns and for what has just connected. To have the host
+ * make room for each read costs 2 µs a call. Bytes as the system gives them at most at once.
  */
 const buffer = Buffer.allocUnsafeSlow(64 * 1024)
 
@@ -45,9 +49,10 @@ export class WireSocket implements Runway, ResponseSink {
   private readonly reader = new ResponseReader(this)
   private readonly socket: Socket
   private state: "connecting" | "open" | "over" = "connecting"
+  private everOpen = false
   /** Nanoseconds of the clock. */
   private connectedAt = 0
-  private idleUntil = Infinity
+  private idleUntil = 0
   private error: unknown
   private held = true
   private paused = false
@@ -62,6 +67,11 @@ export class WireSocket implements Runway, ResponseSink {
     this.socket.on("close", () => this.closed())
   }
 
+  /** Whether it was ever connected: what waits for it can go by another then. */
+  get wasOpen(): boolean {
+    return this.everOpen
+  }
+
   get isOpen(): boolean {
     return this.state === "open"
   }
@@ -70,9 +80,9 @@ export class WireSocket implements Runway, ResponseSink {
     return this.held
   }
 
-  /** Whether it may serve another request. Nanoseconds. */
-  lasts(now: number, lifetime: number): boolean {
-    return this.isOpen && now < this.idleUntil && now - this.connectedAt < lifetime
+  /** Whether it may serve another request. */
+  lasts(now: number): boolean {
+    return this.isOpen && now < this.idleUntil && now - this.connectedAt < this.harbour.lifetime
   }
 
   /** Writes a request; nothing is on it. Whether it is written; if not, its flight is over. */
@@ -132,9 +142,10 @@ export class WireSocket implements Runway, ResponseSink {
     if (this.state === "connecting") this.discard()
   }
 
-  discard(): void {
+  discard(reason?: Error): void {
     if (this.state === "over") return
     this.state = "over"
+    this.error ??= reason
     this.reader.stop()
     this.socket.destroy()
     this.harbour.lost(this)
@@ -150,18 +161,22 @@ export class WireSocket implements Runway, ResponseSink {
 
   end(): void {
     const { keepsAlive = false, keepsAliveFor } = this.reader.last ?? {}
+    const now = this.harbour.now()
     this.resume()
-    this.idleUntil = this.harbour.now() + idleNanos(keepsAliveFor)
-    this.flight?.end()
+    this.idleUntil = now + idleNanos(keepsAliveFor)
     // What is not written yet would be taken for the beginning of the next request.
-    if (!keepsAlive || this.socket.writableLength > 0) this.discard()
+    if (!keepsAlive || !this.lasts(now) || this.socket.writableLength > 0) this.discard()
     this.harbour.settles(this)
+    // Who is told may send the next request at once.
+    this.flight?.end()
   }
 
   private connected(): void {
     if (this.state !== "connecting") return
     this.state = "open"
+    this.everOpen = true
     this.connectedAt = this.harbour.now()
+    this.idleUntil = this.connectedAt + idleNanos(undefined)
     this.harbour.connected(this)
   }
 
@@ -178,8 +193,10 @@ export class WireSocket implements Runway, ResponseSink {
   }
 
   private ended(): void {
+    // TLS says what is wrong before it ends.
+    if (this.error !== undefined) this.broken(this.error)
     // Where no response is under way, or the end is a part of it, that is as it should be.
-    if (this.reader.finish()) this.broken(closedByServer())
+    else if (this.reader.finish()) this.broken(closedByServer())
     else this.discard()
   }
 
@@ -191,6 +208,7 @@ export class WireSocket implements Runway, ResponseSink {
 
   /** Nothing more comes of it. */
   private broken(error: unknown): void {
+    this.error ??= error
     this.discard()
     this.flight?.failed(error)
   }
@@ -205,7 +223,7 @@ const joined = 64 * 1024
 const idle = 4
 
 /** Servers close what is idle at about the time that they say: a request must not be under way then. Seconds. */
-const early = 1
+const early = (seconds: number): number => Math.min(1, seconds / 2)
 
 const idleNanos = (seconds: number | undefined): number =>
-  (seconds === undefined ? idle : Math.max(0, Math.min(seconds, 600) - early)) * 1e9
+  (seconds === undefined ? idle : Math.min(seconds, 600) - early(seconds)) * 1e9
