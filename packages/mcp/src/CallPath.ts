@@ -38,6 +38,7 @@ import type { ServerKey } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
 import type { TaskMismatch } from "./TaskError.js"
 import * as ToolHints from "./ToolHints.js"
+import { unchecked } from "./internal/Unchecked.js"
 
 /**
  * How a connection can be missing: borrowing one failed, or that of a session is gone.
@@ -265,7 +266,7 @@ export const make = <E extends SourceError>(
       if (error._tag === "ConnectionLost") return lost(restore, server, key, call, trace, counted, lookup, error)
       // What was left of the time was the limit of this try; that of the call is the time in all.
       return error.timeoutMs === leftMs
-        ? Effect.fail(new CallTimeout({ ...error, timeoutMs: totalMs(server, call) }))
+        ? Effect.fail(new CallTimeout({ ...error, timeoutMs: totalMs(server, call) }, unchecked))
         : failed
     })
   }

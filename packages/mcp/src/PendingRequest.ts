@@ -24,6 +24,7 @@ import type { RequestTrace } from "./RequestMessage.js"
 import type { Owner, Question } from "./ServerQuestion.js"
 import * as SessionEvent from "./SessionEvent.js"
 import type { UrlElicitation } from "./UrlElicitation.js"
+import { unchecked } from "./internal/Unchecked.js"
 
 /**
  * How long a request may take, and who hears of its progress.
@@ -215,7 +216,7 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     // What was not sent will be sent again elsewhere: the transport, which may still be open, must not send it now.
     this.abandoned = true
     const { delivery, holder } = this
-    this.fail(new ConnectionLost({ server: holder.server, reason, delivery, cause }))
+    this.fail(new ConnectionLost({ server: holder.server, reason, delivery, cause }, unchecked))
   }
 
   /** The transport says that this request failed; only it knows whether any of it was sent. */
@@ -223,7 +224,7 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     const { cause, delivery, fatal, reason, retryAfterMs, status, unfit } = failure
     if (this.holder.release(this, false)) {
       const { server } = this.holder
-      const lost = () => new ConnectionLost({ server, reason, delivery, status, retryAfterMs, cause })
+      const lost = () => new ConnectionLost({ server, reason, delivery, status, retryAfterMs, cause }, unchecked)
       this.fail(unfit === true ? this.invalid(reason) : lost())
     }
     if (fatal) this.holder.broken(failure)
@@ -237,7 +238,7 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
     const timeoutMs = this.deadlineAt >= this.endsAt ? totalTimeoutMs : idleMs
     if (!this.withdraw(`not answered within ${timeoutMs} ms`)) return
     this.holder.tell(SessionEvent.Unanswered({ method: this.message.method, timeoutMs }))
-    this.fail(new CallTimeout({ ...this.what, timeoutMs, delivery: this.delivery }))
+    this.fail(new CallTimeout({ ...this.what, timeoutMs, delivery: this.delivery }, unchecked))
   }
 
   /** The caller was interrupted; nobody waits for an outcome. Does nothing when there is one. */
@@ -286,6 +287,6 @@ export class PendingRequest implements Outgoing, Deadlines.Deadline {
   }
 
   private protocolError(code: number, reason: string, data: unknown): ProtocolError {
-    return new ProtocolError({ ...this.what, code, reason, data })
+    return new ProtocolError({ ...this.what, code, reason, data }, unchecked)
   }
 }

@@ -7,6 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { OutcomeUnknown } from "./McpError.js"
+import { unchecked } from "./internal/Unchecked.js"
 
 /**
  * What is left of the time of a call is over. Never seen by a caller.
@@ -33,7 +34,8 @@ export const noTime: Effect.Effect<never, OutOfTime> = Effect.suspend(() => Effe
 export const open = (
   { cause, server, tool }: OutcomeUnknown,
   reconciled: "DidNotRun" | "Unresolved"
-): Effect.Effect<never, OutcomeUnknown> => Effect.fail(new OutcomeUnknown({ server, tool, cause, reconciled }))
+): Effect.Effect<never, OutcomeUnknown> =>
+  Effect.fail(new OutcomeUnknown({ server, tool, cause, reconciled }, unchecked))
 
 /**
  * It failed, died, or took too long.

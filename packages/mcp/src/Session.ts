@@ -32,6 +32,7 @@ import * as RequestMessage from "./RequestMessage.js"
 import { type Host, ServerTraffic } from "./ServerTraffic.js"
 import * as SessionCounters from "./SessionCounters.js"
 import type * as SessionEvent from "./SessionEvent.js"
+import { unchecked } from "./internal/Unchecked.js"
 
 export { firstId, type Listener }
 
@@ -198,7 +199,7 @@ class Live implements Session, Holder, Host, Receiver {
       return Effect.fail(new ConnectionSaturated({ server, method, limit: this.limits.inFlightBytes }))
     }
     const { cause, reason } = ended
-    return Effect.fail(new ConnectionLost({ server, reason, delivery: "NotSent", cause }))
+    return Effect.fail(new ConnectionLost({ server, reason, delivery: "NotSent", cause }, unchecked))
   }
 
   private start(

@@ -13,6 +13,7 @@ import type { CallLimits, CallToolError, McpConnection } from "./McpConnection.j
 import { type CallTimeout, type ConnectionLost, type InvalidResult, OutcomeUnknown } from "./McpError.js"
 import type { ServerKey } from "./ServerKey.js"
 import type { Server } from "./Servers.js"
+import { unchecked } from "./internal/Unchecked.js"
 
 /**
  * A call of a tool. A class, since objects in braces are dear on a busy path: see `Session`.
@@ -53,7 +54,7 @@ export class ToolCall implements Call<CallToolResult> {
   }
 
   unknown(key: ServerKey, cause: ConnectionLost | CallTimeout): OutcomeUnknown {
-    return new OutcomeUnknown({ server: key.toString(), tool: this.tool, cause })
+    return new OutcomeUnknown({ server: key.toString(), tool: this.tool, cause }, unchecked)
   }
 }
 
