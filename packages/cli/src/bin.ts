@@ -27,17 +27,9 @@ const run = async (argv: ReadonlyArray<string>, debug: boolean): Promise<void> =
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => (signalled = true))
   // A terminal that was closed ends the command like Ctrl-C.
   process.on("SIGHUP", () => process.emit("SIGTERM", "SIGTERM"))
-  const [{ runMain }, { main }, Exit] = await Promise.all([
-    import("@effect/platform-node/NodeRuntime"),
-    import("./Main.js"),
-    import("effect/Exit")
-  ])
+  const { run } = await import("./Run.js")
   if (signalled) process.exit(ExitCode.interrupted)
-  runMain(main(argv, debug), {
-    disableErrorReporting: true,
-    disablePrettyLogger: true,
-    teardown: (exit, onExit) => onExit(Exit.match(exit, { onSuccess: Number, onFailure: () => ExitCode.interrupted }))
-  })
+  run(argv, debug)
 }
 
 const line = Argv.parse(process.argv.slice(2))
