@@ -7,7 +7,7 @@
 import type { HttpCarrier } from "@mooring/mcp"
 import type { Socket } from "node:net"
 import type { Dial } from "./Dial.js"
-import { Flight, type Runway } from "./Flight.js"
+import type { Flight, Runway } from "./Flight.js"
 import { type RequestHeads, Unfit } from "./RequestHead.js"
 import type { ResponseHead } from "./ResponseHead.js"
 import { ResponseReader, type ResponseSink } from "./ResponseReader.js"
