@@ -27,7 +27,8 @@ export const add = async (folder, entry, build) => {
     throw error
   }
   const beside = join(folder, name, `.${entry}`)
-  writeFileSync(beside, `import "./${name}/${entry}"\n`)
+  const path = JSON.stringify(`./${name}/${entry}`)
+  writeFileSync(beside, entry.endsWith(".cjs") ? `require(${path})\n` : `import ${path}\n`)
   utimesSync(beside, started, started)
   renameSync(beside, join(folder, entry))
   const stay = [entry, name, ...newest(folder)]

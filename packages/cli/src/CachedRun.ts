@@ -1,5 +1,5 @@
 /**
- * Stands for `Run.ts` in the bundle, where that is a script of its own, which V8 compiles once.
+ * Stands for `Run.ts` in the bundle: loads the script that was made of it.
  *
  * @since 0.1.0
  */

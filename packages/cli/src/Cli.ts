@@ -1,17 +1,23 @@
 /**
- * The commands, typed, for `@effect/cli`. Each loads what it needs when it runs, so that none pays for another.
- * `Argv` has already put the line in order.
+ * The commands, typed, for `@effect/cli`. The demo is loaded when it runs, as is what it takes to speak to a server
+ * (`Client.ts`), so that no command pays for another. `Argv` has already put the line in order.
  *
  * @since 0.1.0
  */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
-import type { CliApp } from "@effect/cli/CliApp"
 import * as Options from "@effect/cli/Options"
 import type { ValidationError } from "@effect/cli/ValidationError"
+import * as Terminal from "@effect/platform/Terminal"
 import * as Effect from "effect/Effect"
 import { commands, everywhere, json, partition, revoke } from "./CommandLine.js"
-import type { Command as Runs, Environment } from "./commands/Command.js"
+import * as Call from "./commands/call.js"
+import type { Environment } from "./commands/Command.js"
+import type * as Demo from "./commands/demo.js"
+import * as Ping from "./commands/ping.js"
+import * as Servers from "./commands/servers.js"
+import * as Tools from "./commands/tools.js"
+import * as Trust from "./commands/trust.js"
 import type { KnownError } from "./ErrorText.js"
 import * as Package from "./Package.js"
 import type { Format } from "./Render.js"
@@ -41,23 +47,11 @@ const forWhom = {
 const oneServer = Args.text({ name: "SERVER" })
 const anyServer = Args.optional(oneServer)
 
-/** Runs a command that is loaded then. */
-const later =
-  <I>(load: () => Promise<{ readonly run: (input: I) => Runs }>) =>
-  (input: I): Runs =>
-    Effect.flatMap(Effect.promise(load), (command) => command.run(input))
+const servers = Command.make("servers", common, Servers.run).pipe(Command.withDescription(commands.servers.summary))
 
-const servers = Command.make(
-  "servers",
-  common,
-  later(() => import("./commands/servers.js"))
-).pipe(Command.withDescription(commands.servers.summary))
-
-const tools = Command.make(
-  "tools",
-  { server: anyServer, ...forWhom, ...common },
-  later(() => import("./commands/tools.js"))
-).pipe(Command.withDescription(commands.tools.summary))
+const tools = Command.make("tools", { server: anyServer, ...forWhom, ...common }, Tools.run).pipe(
+  Command.withDescription(commands.tools.summary)
+)
 
 const call = Command.make(
   "call",
@@ -69,14 +63,12 @@ const call = Command.make(
     ...forWhom,
     ...common
   },
-  later(() => import("./commands/call.js"))
+  Call.run
 ).pipe(Command.withDescription(commands.call.summary))
 
-const ping = Command.make(
-  "ping",
-  { server: anyServer, ...forWhom, ...common },
-  later(() => import("./commands/ping.js"))
-).pipe(Command.withDescription(commands.ping.summary))
+const ping = Command.make("ping", { server: anyServer, ...forWhom, ...common }, Ping.run).pipe(
+  Command.withDescription(commands.ping.summary)
+)
 
 const trust = Command.make(
   "trust",
@@ -85,7 +77,7 @@ const trust = Command.make(
     revoke: Options.boolean("revoke").pipe(Options.withDescription(revoke.description)),
     ...common
   },
-  later(() => import("./commands/trust.js"))
+  Trust.run
 ).pipe(Command.withDescription(commands.trust.summary))
 
 const demo = Command.make(
@@ -95,10 +87,27 @@ const demo = Command.make(
     output: common.output,
     debug: common.debug
   },
-  later(() => import("./commands/demo.js"))
+  (input: Parameters<typeof Demo.run>[0]) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./commands/demo.js")),
+      (demo) => demo.run(input)
+    )
 ).pipe(Command.withDescription(commands.demo.summary))
 
 const root = Command.make("mooring").pipe(Command.withSubcommands([servers, tools, call, ping, trust, demo]))
+
+/**
+ * `@effect/cli` asks in a terminal only for `--wizard`, which `Argv` refuses. Node's terminal opens stdin: 3 ms at each
+ * start, and 7 to load it with what else is in `NodeContext`.
+ */
+const mute = Effect.provideService(Terminal.Terminal, {
+  columns: Effect.succeed(80),
+  rows: Effect.succeed(24),
+  isTTY: Effect.succeed(false),
+  readInput: Effect.dieMessage("There is no terminal"),
+  readLine: Effect.fail(new Terminal.QuitException()),
+  display: () => Effect.void
+})
 
 /**
  * Runs a line that `Argv` has put in order.
@@ -106,7 +115,9 @@ const root = Command.make("mooring").pipe(Command.withSubcommands([servers, tool
  * @since 0.1.0
  * @category constructors
  */
-export const run = (
-  argv: ReadonlyArray<string>
-): Effect.Effect<void, KnownError | ValidationError, Environment | CliApp.Environment> =>
-  Command.run(root, { name: "mooring", version: Package.version, executable: "mooring" })(["node", "mooring", ...argv])
+export const run = (argv: ReadonlyArray<string>): Effect.Effect<void, KnownError | ValidationError, Environment> =>
+  Command.run(root, { name: "mooring", version: Package.version, executable: "mooring" })([
+    "node",
+    "mooring",
+    ...argv
+  ]).pipe(mute)

@@ -5,7 +5,8 @@
  */
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as HelpDoc from "@effect/cli/HelpDoc"
-import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -64,7 +65,7 @@ export const main = (argv: ReadonlyArray<string>, debug: boolean): Effect.Effect
         return ExitCode.of(error)
       })
     ),
-    Effect.provide(Layer.mergeAll(NodeContext.layer, Output.layer, logging(debug)))
+    Effect.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, Output.layer, logging(debug)))
   )
 
 /** Logs go to stderr, and only when asked for: what matters to a user is an error or a note. */

@@ -1,6 +1,6 @@
 /**
- * What a line that asks for work needs: all commands but the demo, with all that they load. One part of the bundle of
- * its own, so that V8 compiles it once (`Kept.ts`).
+ * What a line that asks for work needs. In the bundle it is a script of its own, with more for what is loaded later, so
+ * that V8 compiles each once (`CodeCache.ts`).
  *
  * @since 0.1.0
  */

@@ -48,6 +48,7 @@ switch (line._tag) {
     say(process.stderr, `mooring: ${line.reason}\n${line.hint}`, ExitCode.usage)
     break
   case "Run":
-    await run(line.argv, line.debug)
+    // A script of CommonJS, as the bundle has it, cannot wait at its top. A rejection ends the process as it would there.
+    void run(line.argv, line.debug)
     break
 }

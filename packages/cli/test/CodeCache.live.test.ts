@@ -14,7 +14,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as CodeCache from "../src/CodeCache.js"
 
@@ -56,7 +56,7 @@ process.exitCode = Number(exit)`
     /** A script that says this. All words here are of one length, so that V8 cannot tell which it had compiled. */
     const write = (word: string) =>
       writeFileSync(script, `const { join } = require("node:path")\nexports.say = () => join("${word}", "x")`)
-    return { code, run, write, kept: CodeCache.fileOf(script), files: () => readdirSync(code).sort() }
+    return { code, script, run, write, kept: CodeCache.fileOf(script), files: () => readdirSync(code).sort() }
   }),
   ({ code }) =>
     Effect.sync(() => {
@@ -105,6 +105,25 @@ describe.concurrent("the code of a script", () => {
         expect(two.equals(one)).toBe(false)
         for (const purpose of ["one", "two"]) yield* here.run({ purpose })
         expect(readFileSync(here.kept).equals(two)).toBe(true)
+      })
+    )
+  )
+
+  it.live("is of each script that another requires, and each runs once", () =>
+    withPlace((here) =>
+      Effect.gen(function* () {
+        const part = join(here.code, "part.cjs")
+        const write = (word: string) => {
+          writeFileSync(here.script, `exports.word = "${word}"\nexports.say = () => require("./part.cjs").say()`)
+          // It requires the one that required it, as parts of a bundle do.
+          const say = `() => [require("./run.cjs").word, "${word}", module.exports === exports, ++times].join()`
+          writeFileSync(part, `let times = 0\nexports.say = ${say}\nrequire("./run.cjs").say()`)
+        }
+        write("saved")
+        expect(yield* here.run()).toBe("saved,saved,true,2\n")
+        expect(here.files().length).toBe(4)
+        write("other")
+        expect(yield* here.run()).toBe("saved,saved,true,2\n")
       })
     )
   )
@@ -234,24 +253,31 @@ describe("the command", () => {
             )
           })
         const kept = () =>
-          readdirSync(join(folder, "dist/bundle"), { encoding: "utf8", recursive: true }).filter(isKept)
+          readdirSync(join(folder, "dist/bundle"), { encoding: "utf8", recursive: true }).filter(isKept).sort()
 
         const listed = yield* run("servers")
         expect(listed).toEqual([undefined, expect.stringContaining("http://127.0.0.1:1/mcp"), expect.any(String)])
-        const [file, ...more] = kept()
-        expect([file, more]).toEqual([expect.stringMatching(/run\.cjs\..*\.v8$/), []])
-        const path = join(folder, "dist/bundle", file ?? "")
-        const { ino } = statSync(path)
+        const files = kept()
+        const start = join(
+          folder,
+          "dist/bundle",
+          files.find((file) => basename(file).startsWith("start.cjs.")) ?? "none"
+        )
+        expect(statSync(start).size).toBeGreaterThan(100_000)
+        // It does not speak to a server.
+        expect(files.map((file) => basename(file).split(".")[0])).not.toContain("client")
+        const states = () => files.map((file) => statSync(join(folder, "dist/bundle", file)).ino)
+        const before = states()
         expect(yield* run("servers")).toEqual(listed)
-        expect(statSync(path).ino).toBe(ino)
+        expect(states()).toEqual(before)
 
         const failed = yield* run("tools", "nobody", "--debug")
-        expect(failed).toEqual([2, "", expect.stringMatching(/at .*run\.cjs:\d+:\d+/)])
-        writeFileSync(path, "garbage")
+        expect(failed).toEqual([2, "", expect.stringMatching(/at .*start\.cjs:\d+:\d+/)])
+        for (const file of files) writeFileSync(join(folder, "dist/bundle", file), "garbage")
         // To the letter, with the places of its stack.
         expect(yield* run("tools", "nobody", "--debug")).toEqual(failed)
         expect(yield* run("servers")).toEqual(listed)
-        expect(statSync(path).size).toBeGreaterThan(100_000)
+        expect(statSync(start).size).toBeGreaterThan(100_000)
       })
     )
   )
