@@ -33,7 +33,8 @@ export const add = async (folder, entry, build) => {
   renameSync(beside, join(folder, entry))
   const stay = [entry, name, ...newest(folder)]
   for (const each of readdirSync(folder)) {
-    if (!stay.includes(each)) rmSync(join(folder, each), { force: true, recursive: true })
+    // One that runs from it may keep something in it just now (packages/cli/src/CodeCache.ts).
+    if (!stay.includes(each)) rmSync(join(folder, each), { force: true, maxRetries: 3, recursive: true })
   }
 }
 
