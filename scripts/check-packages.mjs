@@ -1,5 +1,6 @@
 // Packs every package as it would be published and looks at the result: publint finds nothing, not even a
-// suggestion; README and licence are in; tests, caches and paths of this machine are not. Needs a build.
+// suggestion; README and licence are in; tests, caches (also of compiled code) and paths of this machine are not. Needs
+// a build.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -63,7 +64,7 @@ export const check = async (root) => {
         if (!files.includes(wanted)) refuse(`the package lacks ${wanted}`)
       }
       for (const file of files) {
-        if (/(^|\/)(test|node_modules|coverage)\/|\.tsbuildinfo$|\.test\./.test(file))
+        if (/(^|\/)(test|node_modules|coverage)\/|\.tsbuildinfo$|\.v8(\.|$)|\.test\./.test(file))
           refuse(`the package holds ${file}`)
         // A build of a source that is gone would still be found by an import.
         const source = /^dist\/(?!bundle\/)(.*)\.(?:js|d\.ts)(?:\.map)?$/.exec(file)?.[1]

@@ -27,12 +27,14 @@ export const add = async (folder, entry, build) => {
     throw error
   }
   const beside = join(folder, name, `.${entry}`)
-  writeFileSync(beside, `import "./${name}/${entry}"\n`)
+  const path = JSON.stringify(`./${name}/${entry}`)
+  writeFileSync(beside, entry.endsWith(".cjs") ? `require(${path})\n` : `import ${path}\n`)
   utimesSync(beside, started, started)
   renameSync(beside, join(folder, entry))
   const stay = [entry, name, ...newest(folder)]
   for (const each of readdirSync(folder)) {
-    if (!stay.includes(each)) rmSync(join(folder, each), { force: true, recursive: true })
+    // One that runs from it may keep something in it just now (packages/cli/src/CodeCache.ts).
+    if (!stay.includes(each)) rmSync(join(folder, each), { force: true, maxRetries: 3, recursive: true })
   }
 }
 

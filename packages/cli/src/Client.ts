@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
-import { McpClient, type McpError, McpPool, type ServerConfig } from "@mooring/mcp"
-import { NodeConnector } from "@mooring/node"
+import type { McpClient, McpError, ServerConfig } from "@mooring/mcp"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
-import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Ahead from "./Ahead.js"
 import { type OutputFailed, SomeFailed } from "./CliError.js"
 import type { Asking, Command } from "./commands/Command.js"
 import * as Configured from "./Configured.js"
@@ -28,28 +28,21 @@ export interface Reply<A> {
 }
 
 /**
- * A client with a pool of its own over these servers, for one partition if one is said. Connects nothing before the
- * first call, and tells the first failure, since somebody is waiting at a prompt; closing it ends every connection and
- * process. None of the servers is required: that an application does not start without one does not keep a command from
- * asking another.
+ * The client to ask these servers with, for one partition if one is said (`ClientPool.make`). If it is one server, and
+ * a process, that is started now. All have ended when the scope has closed.
  *
  * @since 0.1.0
- * @category layers
+ * @category constructors
  */
-export const layer = (
+export const open = (
   servers: ReadonlyMap<string, ServerConfig.ServerConfig>,
   partition: Option.Option<string>
-): Layer.Layer<McpClient.McpClient, McpError.ConfigError | McpError.ServersUnavailable> => {
-  const entries = [...servers].map(([name, config]) => [name, { ...config, required: false }] as const)
-  const client = Effect.map(McpClient.make, (made) =>
-    Option.match(partition, { onNone: () => made, onSome: (name) => made.forPartition(name) })
-  )
-  return Layer.scoped(McpClient.McpClient, client).pipe(
-    // `fromEntries` makes a server called `__proto__` one like any other.
-    Layer.provide(McpPool.layer({ servers: Object.fromEntries(entries), retryConnects: false })),
-    Layer.provide(NodeConnector.layer)
-  )
-}
+): Effect.Effect<McpClient.Service, McpError.ConfigError | McpError.ServersUnavailable, Scope.Scope> =>
+  Effect.gen(function* () {
+    const ahead = yield* Ahead.start(servers, partition)
+    const pool = yield* Effect.promise(() => import("./ClientPool.js"))
+    return yield* pool.make(servers, partition, ahead)
+  })
 
 /**
  * Asks the server that the line names, or all, side by side, and shows the replies, in the order of the servers. Fails if not all did: with the error itself where only one server was asked, else with `SomeFailed`, after each error
@@ -67,7 +60,7 @@ export const ask = <A>(
     const configured = yield* Configured.locate(input.config)
     const servers = yield* Configured.runnable(configured, input.server)
     const asked = Effect.gen(function* () {
-      const client = yield* McpClient.McpClient
+      const client = yield* open(servers, input.partition)
       const replies = yield* Effect.forEach(
         servers.keys(),
         (server) => Effect.map(Effect.either(question(client, server)), (answer) => ({ server, answer })),
@@ -82,5 +75,5 @@ export const ask = <A>(
       for (const failure of failures) yield* output.note(ErrorText.render(failure))
       return yield* new SomeFailed({ failed: failures.length, of: servers.size })
     })
-    yield* Effect.provide(asked, layer(servers, input.partition))
+    yield* Effect.scoped(asked)
   })

@@ -169,6 +169,28 @@ export const find = (name: string): CommandSpec | undefined =>
   Object.values<CommandSpec>(commands).find((command) => command.name === name)
 
 /**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ArgumentSpec {
+  readonly name: string
+  /** `some`: any number of them, also none. */
+  readonly times: "once" | "optional" | "some"
+}
+
+/**
+ * The arguments of a command, read from its `usage`: those in brackets need not be there, and dots mean any number.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const argumentsOf = ({ usage }: CommandSpec): ReadonlyArray<ArgumentSpec> =>
+  (usage.match(/\[[^\]]*\]|\S+/g) ?? []).map((word) => ({
+    name: word.replace(/^\[|( \.\.\.)?\]$/g, ""),
+    times: word.includes("...") ? "some" : word.startsWith("[") ? "optional" : "once"
+  }))
+
+/**
  * Every option that a command takes.
  *
  * @since 0.1.0

@@ -27,17 +27,9 @@ const run = async (argv: ReadonlyArray<string>, debug: boolean): Promise<void> =
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => (signalled = true))
   // A terminal that was closed ends the command like Ctrl-C.
   process.on("SIGHUP", () => process.emit("SIGTERM", "SIGTERM"))
-  const [{ runMain }, { main }, Exit] = await Promise.all([
-    import("@effect/platform-node/NodeRuntime"),
-    import("./Main.js"),
-    import("effect/Exit")
-  ])
+  const { run } = await import("./Run.js")
   if (signalled) process.exit(ExitCode.interrupted)
-  runMain(main(argv, debug), {
-    disableErrorReporting: true,
-    disablePrettyLogger: true,
-    teardown: (exit, onExit) => onExit(Exit.match(exit, { onSuccess: Number, onFailure: () => ExitCode.interrupted }))
-  })
+  run(argv, debug)
 }
 
 const line = Argv.parse(process.argv.slice(2))
@@ -56,6 +48,7 @@ switch (line._tag) {
     say(process.stderr, `mooring: ${line.reason}\n${line.hint}`, ExitCode.usage)
     break
   case "Run":
-    await run(line.argv, line.debug)
+    // A script of CommonJS, as the bundle has it, cannot wait at its top. A rejection ends the process as it would there.
+    void run(line.argv, line.debug)
     break
 }

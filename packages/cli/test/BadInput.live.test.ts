@@ -128,7 +128,8 @@ describe.concurrent("bad input: the command line", () => {
     ["an option that does not exist", ["servers", "--jsn"], ['Unknown option "--jsn"']],
     ["a value that an option does not take", ["servers", "--output", "xml"], ['"--output" must be text or json']],
     ["a missing argument", ["call", "server"], ["TOOL", "Usage: mooring call SERVER TOOL"]],
-    ["an argument too many", ["ping", "one", "two"], ["two", "Usage: mooring ping [SERVER]"]]
+    ["an argument too many", ["ping", "one", "two"], ["two", "Usage: mooring ping [SERVER]"]],
+    ["a value that looks like the end of the options", ["ping", "--config=--", "one"], ["/--: there is no such file"]]
   ]
   for (const [title, args, words] of cases) {
     it.live(title, () =>

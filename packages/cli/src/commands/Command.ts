@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type * as CommandExecutor from "@effect/platform/CommandExecutor"
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as Path from "@effect/platform/Path"
 import type * as Effect from "effect/Effect"
@@ -37,7 +36,7 @@ export interface Asking extends Common {
  * @since 0.1.0
  * @category models
  */
-export type Environment = Output | CommandExecutor.CommandExecutor | FileSystem.FileSystem | Path.Path
+export type Environment = Output | FileSystem.FileSystem | Path.Path
 
 /**
  * A command that runs.

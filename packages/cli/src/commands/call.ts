@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { McpClient, McpError, Redaction } from "@mooring/mcp"
+import { type McpClient, McpError, Redaction } from "@mooring/mcp"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as ArgumentCheck from "../ArgumentCheck.js"
@@ -32,14 +32,13 @@ export const run = (input: Input): Command =>
     const json = Option.contains(input.json, "-") ? yield* Stdin.read : Option.getOrUndefined(input.json)
     // What is no argument whatever the tool's schema says is told before anything is started.
     yield* Arguments.parse({ pairs: input.pairs, json, inputSchema: undefined })
-    yield* Effect.provide(call(input, json), Client.layer(servers, input.partition))
+    yield* Effect.scoped(Effect.flatMap(Client.open(servers, input.partition), (client) => call(client, input, json)))
   })
 
-const call = (input: Input, json: string | undefined) =>
+const call = (client: McpClient.Service, input: Input, json: string | undefined) =>
   Effect.gen(function* () {
     const { server } = input
     const output = yield* Output
-    const client = yield* McpClient.McpClient
     const tools = yield* client.listTools(server)
     const tool = tools.find(({ name }) => name === input.tool)
     if (tool === undefined) {

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as NodeCommandExecutor from "@effect/platform-node/NodeCommandExecutor"
 import * as Effect from "effect/Effect"
 import { DemoError } from "../CliError.js"
 import * as Demo from "../demo/Demo.js"
@@ -17,7 +18,10 @@ import type { Command, Common } from "./Command.js"
 export const run = (input: Pick<Common, "output"> & { readonly json: boolean }): Command =>
   Effect.gen(function* () {
     const output = yield* Output
-    const report = yield* Effect.scoped(Effect.flatMap(Progress.make, (progress) => Demo.run(Plan.standard, progress)))
+    const report = yield* Effect.flatMap(Progress.make, (progress) => Demo.run(Plan.standard, progress)).pipe(
+      Effect.scoped,
+      Effect.provide(NodeCommandExecutor.layer)
+    )
     const asJson = input.json || input.output === "json"
     yield* output.result(asJson ? Render.json(report) : ReportText.render(report))
     if (!report.ok)

@@ -12,7 +12,7 @@ import { promisify } from "node:util"
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const bin = here("../../bin/mooring.js")
-if (!existsSync(here("../../dist/bundle/bin.js"))) throw new Error("The command is not built: npm run build")
+if (!existsSync(here("../../dist/bundle/bin.cjs"))) throw new Error("The command is not built: npm run build")
 
 export const fixture = (name: string): string => here(`../fixtures/${name}.mjs`)
 
