@@ -15,6 +15,7 @@ import { clampRetry, clampWait, mediaType, toLastEventId } from "./HttpExchange.
 import * as HttpFailure from "./HttpFailure.js"
 import { type HttpInbox, takeJson } from "./HttpInbox.js"
 import { HttpLane } from "./HttpLane.js"
+import type { HttpLink } from "./HttpLink.js"
 import type { Settings } from "./HttpSettings.js"
 import type { Listening } from "./McpTransport.js"
 
@@ -153,8 +154,9 @@ const listen = (
       const began = yield* Clock.currentTimeMillis
       const { failure, received } = yield* once(inbox, position, begun)
       const status = failure?.status
-      // A server without a route for it says 404, as if it had lost the session that it has just made. Where it truly
-      // has, the next call or ping hears so, too.
+      // A server without a route for it says 404, as if it had lost the session that it has just made.
+      const gone = status === 404 && !hasBegun ? yield* lostSession(inbox.link) : undefined
+      if (gone !== undefined) return gone
       if (status === 405 || (status === 404 && !hasBegun)) {
         yield* Effect.logDebug(`MCP server "${server}" says nothing by itself (${status})`)
         return undefined
@@ -188,6 +190,29 @@ const shortest = 100
 
 /** Many connections that lost their streams at once do not come back at once. */
 const jitter = 0.1
+
+/** Whether the server has lost the session: asks it for a ping, whose answer says nothing else. */
+const lostSession = (link: HttpLink): Effect.Effect<HttpFailure.HttpFailure | undefined> =>
+  Effect.async((resume) => {
+    const body = JSON.stringify({ jsonrpc: "2.0", id: "is there a session", method: "ping" })
+    const { acknowledge } = link.times
+    const call = new HttpCall(
+      link,
+      new HttpLane(1),
+      { method: "POST", purpose: "post", body, total: acknowledge },
+      {
+        wanted: () => true,
+        accept: () => {
+          resume(Effect.succeed(undefined))
+          return undefined
+        },
+        // Whatever else goes wrong, calls will hear of.
+        failed: (failure) => resume(Effect.succeed(failure.status === 404 ? failure : undefined))
+      }
+    )
+    call.start()
+    return Effect.sync(() => call.abort())
+  })
 
 const once = (inbox: HttpInbox, position: Position, opened: () => void): Effect.Effect<Ended> =>
   Effect.async((resume) => {

@@ -75,7 +75,11 @@ describe("the stream of what a server says by itself", () => {
   )
 
   /** In a session; each time that the stream is asked for, the next of these is what comes of it. */
-  const inSession = (streams: ReadonlyArray<(flown: Flown) => void>, config: Partial<ServerConfig.HttpServer> = {}) =>
+  const inSession = (
+    streams: ReadonlyArray<(flown: Flown) => void>,
+    config: Partial<ServerConfig.HttpServer> = {},
+    pinged: (flown: Flown) => void = (flown) => flown.respond(200, json, answer(0)).end()
+  ) =>
     Effect.gen(function* () {
       let asked = 0
       const all = yield* opened(
@@ -83,7 +87,8 @@ describe("the stream of what a server says by itself", () => {
           if (flown.request.method === "GET") streams[Math.min(asked++, streams.length - 1)]?.(flown)
           else if (flown.request.body?.includes('initialize"') === true) {
             flown.respond(200, { ...json, "mcp-session-id": "s1" }, answer(0)).end()
-          } else flown.respond(202, {}).end()
+          } else if (flown.request.body?.includes('"ping"') === true) pinged(flown)
+          else flown.respond(202, {}).end()
         },
         { listen: true, ...config }
       )
@@ -110,6 +115,13 @@ describe("the stream of what a server says by itself", () => {
       const { asked, heard } = yield* inSession([says(404)])
       yield* TestClock.adjust("1 hour")
       expect([heard.closed, asked()]).toEqual([[], 1])
+    })
+  )
+
+  it.scoped("that is not found at first ends the connection when a ping says that the session is lost, too", () =>
+    Effect.gen(function* () {
+      const { asked, heard } = yield* inSession([says(404)], {}, says(404))
+      expect([heard.closed, asked()]).toEqual([["the server no longer knows the session (404)"], 1])
     })
   )
 
