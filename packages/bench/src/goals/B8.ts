@@ -59,7 +59,7 @@ export const B8: Benchmark = {
   title: "kill -9 of the server while it is called",
   run: ({ full }) =>
     Effect.gen(function* () {
-      const kills = full ? 20 : 3
+      const kills = full ? 20 : 7
       const connecting = yield* Books.make(work)
       const fresh = yield* Player.open({ name: "connect", file: "sdkHeld" }, connecting.stdio)
       const connects: Array<number> = []

@@ -47,11 +47,14 @@ const entries: ReadonlyArray<Comparison.Entry> = [
   }))
 ]
 
+/** Milliseconds. */
+const shortRoundMs = 40
+
 export const FreshCalls: Benchmark = {
   ids: ["B12"],
   title: "A connection for each call beside a pooled one",
   run: (options) =>
-    Servers.onEach(entries, servers, options, ({ faster, name }, subjects, length) =>
+    Servers.onEach(entries, servers, options, shortRoundMs, ({ faster, name }, subjects, length) =>
       Effect.gen(function* () {
         const results = yield* Comparison.compare(subjects, { atOnce: 1, timed: true }, length)
         const p50 = Comparison.scenario(`${name}, SDK-built server, one at a time`, results, Comparison.p50)

@@ -31,11 +31,14 @@ const servers = [
   server("bare server", 8, "servers/bareHttp")
 ]
 
+/** Milliseconds. */
+const shortRoundMs = 70
+
 export const HttpCalls: Benchmark = {
   ids: ["B4", "B5"],
   title: "Calls over Streamable HTTP",
   run: (options) =>
-    Servers.onEach(entries, servers, options, (server, subjects, length) =>
+    Servers.onEach(entries, servers, options, shortRoundMs, (server, subjects, length) =>
       Effect.gen(function* () {
         const together = yield* Comparison.compare(subjects, { atOnce: 64, timed: false }, length)
         const alone = yield* Comparison.compare(subjects, { atOnce: 1, timed: true }, length)

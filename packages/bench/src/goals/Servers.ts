@@ -7,9 +7,6 @@ import type { Target } from "../calls/Subject.js"
 import type { Measured, Options, Report } from "../Goal.js"
 import type { RoundsOptions } from "../Rounds.js"
 
-/** In a short run, a round takes about so many milliseconds: there are many subjects, on eight servers. */
-const shortRoundMs = 70
-
 /** What the subjects call. */
 export interface Server {
   readonly target: Effect.Effect<Target, never, Scope.Scope>
@@ -20,6 +17,8 @@ export const onEach = <A extends Server>(
   entries: ReadonlyArray<Comparison.Entry>,
   servers: ReadonlyArray<A>,
   { full, roundMs, rounds }: Options,
+  /** How long a round is at most in a short run, in milliseconds: there are many subjects, on eight servers. */
+  shortRoundMs: number,
   run: (server: A, subjects: ReadonlyArray<Comparison.Opened>, length: RoundsOptions) => Effect.Effect<Report>
 ): Effect.Effect<Report> =>
   Effect.gen(function* () {
