@@ -49,10 +49,12 @@ export const end = "<!-- bench: end -->"
 export const markdown = (document: Document): string => {
   const rows = scenarios(document).map(({ scenario, what }) => {
     const { floor, ours } = Roles.of(scenario)
-    const others = scenario.figures
-      .filter(({ name }) => name !== ours?.name && name !== floor?.name)
-      .map(({ median, name }) => `${name}: ${number(median)}`)
-    const beside = floor === undefined ? others : [...others, `${floor.name}: ${number(floor.median)}`]
+    const others = scenario.figures.filter(
+      ({ name }) => name !== ours?.name && name !== floor?.name && !name.startsWith("Mooring")
+    )
+    const beside = [...rivals(others, scenario.unit), ...(floor === undefined ? [] : [floor])].map(
+      ({ median, name }) => `${name}: ${number(median)}`
+    )
     const failed = (scenario.failed ?? []).map(({ name }) => `${name}: failed`)
     return [what, scenario.unit, number(ours?.median ?? null), [...beside, ...failed].join("; ")]
   })
@@ -64,6 +66,17 @@ export const markdown = (document: Document): string => {
     "",
     `${met} of ${document.goals.length} goals were met: [all of them, and charts](packages/bench/results/README.md).`
   ].join("\n")
+}
+
+/** The SDK's client and the best of the others. Where it was not measured, all of them. */
+const rivals = (others: Scenario["figures"], unit: string): Scenario["figures"] => {
+  const sdk = others.find(({ name }) => name.startsWith("SDK client,"))
+  if (sdk === undefined) return others
+  const sign = unit.includes("per second") ? -1 : 1
+  const [best] = others
+    .filter(({ name }) => !name.startsWith("SDK client,"))
+    .sort((a, b) => sign * ((a.median ?? Infinity) - (b.median ?? Infinity)))
+  return best === undefined ? [sdk] : [sdk, { ...best, name: `the best of the other clients (${best.name})` }]
 }
 
 /** When, how and on what it was measured. */
