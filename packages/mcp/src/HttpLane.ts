@@ -25,6 +25,7 @@ export class HttpLane {
   private active = 0
   private readonly waiting = new Chain<Turn>()
   private moving = false
+  private held = false
 
   constructor(private readonly limit: number) {}
 
@@ -46,11 +47,21 @@ export class HttpLane {
     this.move()
   }
 
+  /** Nobody has a turn until `release`. */
+  hold(): void {
+    this.held = true
+  }
+
+  release(): void {
+    this.held = false
+    this.move()
+  }
+
   /** By a loop, since a turn may be over within `go`: a thousand of them must not stand on each other's stack. */
   private move(): void {
     if (this.moving) return
     this.moving = true
-    while (this.active < this.limit) {
+    while (!this.held && this.active < this.limit) {
       const next = this.waiting.first
       if (next === undefined) break
       this.waiting.delete(next)

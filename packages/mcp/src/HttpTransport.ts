@@ -179,6 +179,7 @@ class Live implements ExchangeHost, ListenerHost {
 
   over(exchange: HttpExchange, outcome: Outcome): void {
     this.chainOf(exchange.request).delete(exchange)
+    if (exchange.request === undefined && isReady(exchange.outgoing.message)) this.requests.release()
     if (!this.closed && outcome !== "dropped") this.settle(exchange, outcome)
     // What was answered is over before its answer is told: the end comes after that.
     if (this.ending !== undefined && !(outcome === "done" && exchange.id !== undefined)) this.closeIfIdle(this.ending)
@@ -186,7 +187,7 @@ class Live implements ExchangeHost, ListenerHost {
 
   private settle({ isHandshake, outgoing }: HttpExchange, outcome: Exclude<Outcome, "dropped">): void {
     if (outcome === "done") {
-      if (methodOf(outgoing.message) === "notifications/initialized" && this.legacy === undefined) {
+      if (isReady(outgoing.message) && this.legacy === undefined) {
         this.listener.begin()
       }
       return
@@ -256,6 +257,8 @@ class Live implements ExchangeHost, ListenerHost {
       const { shown } = this.link.address
       return this.fail(outgoing, false, HttpFailure.notSent(`${maxWaiting} messages wait for ${shown} to accept them`))
     }
+    // What is asked next travels on another socket, and must not come before it: some servers have their tools only then.
+    if (isReady(outgoing.message)) this.requests.hold()
     const exchange = new HttpExchange(this, lane, outgoing, this.legacy?.endpoint)
     this.chainOf(exchange.request).add(exchange)
     exchange.start()
@@ -310,6 +313,9 @@ const endSession = (link: HttpLink, settings: Settings): Effect.Effect<void> => 
     Effect.catchAll(({ reason }) => Effect.logDebug(`The session at ${link.address.shown} was not ended: ${reason}`))
   )
 }
+
+/** Whether it says that the handshake is over. */
+const isReady = (message: JSONRPCMessage): boolean => methodOf(message) === "notifications/initialized"
 
 const methodOf = (message: JSONRPCMessage): string | undefined => ("method" in message ? message.method : undefined)
 

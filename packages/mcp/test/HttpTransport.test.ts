@@ -7,6 +7,26 @@ import * as TestClock from "effect/TestClock"
 import type { FakeCarrier, Flown } from "./FakeCarrier.js"
 import { answer, events, initialized, json, opened, settings } from "./OpenedHttp.js"
 
+describe("the first request of a session", () => {
+  it.scoped("does not overtake the word that the handshake is over, which travels on another socket", () =>
+    Effect.gen(function* () {
+      let accept = () => {}
+      const { carrier, send } = yield* opened((flown) => {
+        if (flown.request.body?.includes("initialized") === true) accept = () => void flown.respond(202, {}).end()
+        else flown.respond(200, json, answer(1)).end()
+      })
+      send(initialized)
+      send({ jsonrpc: "2.0", id: 1, method: "tools/list" })
+      yield* TestClock.adjust("1 second")
+      const asked = () => carrier.flown.filter((flown) => flown.request.body?.includes("tools/list") === true).length
+      expect(asked()).toBe(0)
+      accept()
+      yield* TestClock.adjust(0)
+      expect(asked()).toBe(1)
+    })
+  )
+})
+
 describe("the stream of what a server says by itself", () => {
   const listening = (arrived: (flown: Flown) => void) =>
     opened(
