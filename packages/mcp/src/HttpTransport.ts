@@ -179,7 +179,8 @@ class Live implements ExchangeHost, ListenerHost {
 
   over(exchange: HttpExchange, outcome: Outcome): void {
     this.chainOf(exchange.request).delete(exchange)
-    if (exchange.request === undefined && isReady(exchange.outgoing.message)) this.requests.release()
+    // What waits when all is closed must not leave.
+    if (!this.closed && exchange.request === undefined && isReady(exchange.outgoing.message)) this.requests.release()
     if (!this.closed && outcome !== "dropped") this.settle(exchange, outcome)
     // What was answered is over before its answer is told: the end comes after that.
     if (this.ending !== undefined && !(outcome === "done" && exchange.id !== undefined)) this.closeIfIdle(this.ending)
@@ -187,9 +188,7 @@ class Live implements ExchangeHost, ListenerHost {
 
   private settle({ isHandshake, outgoing }: HttpExchange, outcome: Exclude<Outcome, "dropped">): void {
     if (outcome === "done") {
-      if (isReady(outgoing.message) && this.legacy === undefined) {
-        this.listener.begin()
-      }
+      if (isReady(outgoing.message) && this.legacy === undefined) this.listener.begin()
       return
     }
     if (isHandshake && this.legacy === undefined && HttpLegacy.mayBe(outcome)) return this.fallBack(outgoing, outcome)
@@ -258,7 +257,7 @@ class Live implements ExchangeHost, ListenerHost {
       return this.fail(outgoing, false, HttpFailure.notSent(`${maxWaiting} messages wait for ${shown} to accept them`))
     }
     // What is asked next travels on another socket, and must not come before it: some servers have their tools only then.
-    if (isReady(outgoing.message)) this.requests.hold()
+    if (lane === this.control && isReady(outgoing.message)) this.requests.hold()
     const exchange = new HttpExchange(this, lane, outgoing, this.legacy?.endpoint)
     this.chainOf(exchange.request).add(exchange)
     exchange.start()

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import type { ServerConfig } from "@mooring/mcp"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
 import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import type { FakeCarrier, Flown } from "./FakeCarrier.js"
 import { answer, events, initialized, json, opened, settings } from "./OpenedHttp.js"
@@ -23,6 +25,21 @@ describe("the first request of a session", () => {
       accept()
       yield* TestClock.adjust(0)
       expect(asked()).toBe(1)
+    })
+  )
+
+  it.effect("does not leave when the transport closes while it waits for that", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { carrier, send } = yield* Scope.extend(
+        opened(() => {}),
+        scope
+      )
+      send(initialized)
+      send({ jsonrpc: "2.0", id: 1, method: "tools/list" })
+      yield* TestClock.adjust(0)
+      yield* Scope.close(scope, Exit.void)
+      expect(carrier.flown.map((flown) => flown.request.body?.includes("tools/list"))).toEqual([false])
     })
   )
 })

@@ -37,8 +37,8 @@ export interface Boarding {
 /**
  * What sockets are read into. One for all: what was read is dealt with before anything else is, and nobody keeps a view
  * of it. No read can begin within another: what a read leads to pauses, resumes, opens or destroys sockets, by none of
- * which the host reads at once, and writes to none, which is for turns and for what has just connected. To have the host
- * make room for each read costs 2 µs a call. Bytes as the system gives them at most at once.
+ * which the host reads at once, and writes to none, which is for turns and for what has just connected. So the
+ * host need not make room for each read. Bytes as the system gives them at most at once.
  */
 const buffer = Buffer.allocUnsafeSlow(64 * 1024)
 
