@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type { Deadlines } from "@mooring/pool"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -35,6 +36,8 @@ export interface Options {
   readonly keep?: (() => () => void) | undefined
   /** Hears how each request ended. Default: nobody. */
   readonly observer?: RequestObserver | undefined
+  /** Those that outlast it, for the deadlines of its requests. Default: its own, with a fiber for them. */
+  readonly deadlines?: Deadlines.Deadlines | undefined
 }
 
 /**
@@ -87,7 +90,7 @@ const connect = (
   key: ServerKey,
   config: ServerConfig.ServerConfig,
   attempt: ConnectFailure.Attempt,
-  { number, observer }: Options
+  { deadlines, number, observer }: Options
 ): Effect.Effect<Greeted, McpConnectError, Scope.Scope | McpConnector> =>
   Effect.gen(function* () {
     const server = key.toString()
@@ -97,7 +100,7 @@ const connect = (
     const clean = (text: string) => Redaction.passage(redaction, transport.clean?.(text) ?? text)
     attempt.transport = transport
     attempt.phase = "handshake"
-    const session = yield* Session.make(transport, { server, clean, observer })
+    const session = yield* Session.make(transport, { server, clean, observer, deadlines })
     session.listen({
       event: (event) => {
         if (event._tag === "Junk" && attempt.junk.length === 0) attempt.junk.push(event.reason)

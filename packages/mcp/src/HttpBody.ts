@@ -63,8 +63,11 @@ export class TextBody implements HttpBody {
 
   end(): void {
     if (this.length > this.maxBytes) return
-    this.parts.push(this.utf8.end())
-    this.reader.text(this.parts.join(""))
+    const rest = this.utf8.end()
+    if (rest !== "") this.parts.push(rest)
+    const [text = ""] = this.parts
+    // One that came in one piece, as nearly all do, is not copied.
+    this.reader.text(this.parts.length > 1 ? this.parts.join("") : text)
   }
 }
 

@@ -155,9 +155,10 @@ const listen = (
       const { failure, received } = yield* once(inbox, position, begun)
       const status = failure?.status
       // A server without a route for it says 404, as if it had lost the session that it has just made.
-      const gone = status === 404 && !hasBegun ? yield* lostSession(inbox.link) : undefined
-      if (gone !== undefined) return gone
-      if (status === 405 || (status === 404 && !hasBegun)) {
+      const isMissing = status === 404 && !hasBegun
+      const lost = isMissing ? yield* lostSession(inbox.link) : undefined
+      if (lost !== undefined) return lost
+      if (status === 405 || isMissing) {
         yield* Effect.logDebug(`MCP server "${server}" says nothing by itself (${status})`)
         return undefined
       }

@@ -35,7 +35,6 @@ import * as ServerConfig from "./ServerConfig.js"
 import { logAnnotations, type Partition, type ServerId, type ServerKey } from "./ServerKey.js"
 import * as Servers from "./Servers.js"
 import type * as ServerStatus from "./ServerStatus.js"
-import * as Session from "./Session.js"
 import { Watches } from "./Watches.js"
 
 /**
@@ -198,9 +197,7 @@ const makeReloading = (options: Options) =>
           if (server === undefined) return Effect.die(new UnknownServer({ server: key.server, known: servers.names }))
           return Effect.flatMap(watches.of(key, pool), (watch) =>
             watch.connect(server, watches.metricsOf(server), handle.id, (observer) =>
-              McpConnection.make(key, server.config, { number: handle.id, keep: handle.keep, observer }).pipe(
-                Effect.provideService(Session.SharedDeadlines, deadlines)
-              )
+              McpConnection.make(key, server.config, { number: handle.id, keep: handle.keep, observer, deadlines })
             )
           )
         }).pipe(

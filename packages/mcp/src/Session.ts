@@ -9,7 +9,6 @@
 import { Deadlines, type Pool } from "@mooring/pool"
 import { ErrorCode, type JSONRPCMessage, type JSONRPCRequest, type RequestId } from "@modelcontextprotocol/sdk/types.js"
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as LogLevel from "effect/LogLevel"
 import * as Runtime from "effect/Runtime"
@@ -80,20 +79,10 @@ export interface Session {
 }
 
 /**
- * The deadlines of the requests of many sessions, so that a thousand connections need one fiber for them, and not one
- * each. They must outlast the sessions. Default: `undefined`, each session has its own.
- *
- * @since 0.1.0
- * @category references
- */
-export class SharedDeadlines extends Context.Reference<SharedDeadlines>()("@mooring/mcp/Session/SharedDeadlines", {
-  defaultValue: (): Deadlines.Deadlines | undefined => undefined
-}) {}
-
-/**
  * Starts the transport and takes over its messages. `server` stands in errors; `clean` makes a server's text fit to
- * be shown in one (by default it is cut, and control characters go); `observer` hears how each request ended. Holds the
- * server to the `Limits` of its context.
+ * be shown in one (by default it is cut, and control characters go); `observer` hears how each request ended. Many
+ * sessions may share `deadlines` that outlast them, and need one fiber then, not one each (the default). Holds the server
+ * to the `Limits` of its context.
  *
  * @since 0.1.0
  * @category constructors
@@ -104,10 +93,11 @@ export const make = (
     readonly server: string
     readonly clean?: ((text: string) => string) | undefined
     readonly observer?: RequestObserver | undefined
+    readonly deadlines?: Deadlines.Deadlines | undefined
   }
 ): Effect.Effect<Session, McpConnectError, Scope.Scope> =>
   Effect.gen(function* () {
-    const deadlines = (yield* SharedDeadlines) ?? (yield* Deadlines.make)
+    const deadlines = options.deadlines ?? (yield* Deadlines.make)
     const runtime = yield* Effect.runtime<never>()
     const limits = yield* Limits.Limits
     const log = (level: LogLevel.LogLevel, what: string, cause: Cause.Cause<never> = Cause.empty) => {
