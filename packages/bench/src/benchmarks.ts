@@ -15,6 +15,7 @@ import { HttpCalls } from "./goals/HttpCalls.js"
 import { LargeMessages } from "./goals/LargeMessages.js"
 import { OpenLoop } from "./goals/OpenLoop.js"
 import { Scaling } from "./goals/Scaling.js"
+import { SlowConnect } from "./goals/SlowConnect.js"
 import { StdioCalls } from "./goals/StdioCalls.js"
 
 export const benchmarks: ReadonlyArray<Benchmark> = [
@@ -31,6 +32,7 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   B11,
   ColdStart,
   FlakyCalls,
+  SlowConnect,
   OpenLoop,
   LargeMessages,
   Scaling
