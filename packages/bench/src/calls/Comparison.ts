@@ -80,6 +80,33 @@ const errorOf = (subject: Opened.Opened): { readonly failed?: string } => {
 const takesPart = ({ sparse }: Opened.Opened, round: number): boolean => !sparse || (round + (round >> 1)) % 2 === 0
 
 const range = (from: number, to: number): ReadonlyArray<number> =>
+/**
+ * Measures subjects side by side, where each waits nearly all the time: none has to wait for another. How many calls make
+ * up a round is given for each of them. The first round is not counted: in it connections open, and code is compiled that
+ * the others have.
+ */
+export const sideBySide = (
+  subjects: ReadonlyArray<Opened.Opened>,
+  load: (subject: Opened.Opened) => Load,
+  rounds: number
+): Effect.Effect<ReadonlyArray<Result>> =>
+  Effect.forEach(
+    subjects,
+    (subject) => {
+      const { calls } = load(subject)
+      const samples: Taking["samples"] = []
+      return Effect.forEach(range(-1, rounds), (round) =>
+        Effect.map(subject.run(load(subject)), (sample) => {
+          if (round >= 0) samples.push({ ...sample, round })
+        })
+      ).pipe(
+        Effect.ignore,
+        Effect.map(() => ({ name: subject.name, calls, samples, ...errorOf(subject) }))
+      )
+    },
+    { concurrency: "unbounded" }
+  )
+
   Array.from({ length: Math.max(0, to - from) }, (_, n) => from + n)
 
 /** Each round begins with another subject, every second goes backwards: nobody always comes after the same one. */
