@@ -17,6 +17,7 @@ import { OpenLoop } from "./goals/OpenLoop.js"
 import { Scaling } from "./goals/Scaling.js"
 import { SlowConnect } from "./goals/SlowConnect.js"
 import { StdioCalls } from "./goals/StdioCalls.js"
+import { Tracing } from "./goals/Tracing.js"
 
 export const benchmarks: ReadonlyArray<Benchmark> = [
   B1,
@@ -31,9 +32,10 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   B10,
   B11,
   ColdStart,
-  FlakyCalls,
   SlowConnect,
+  FlakyCalls,
   OpenLoop,
   LargeMessages,
-  Scaling
+  Scaling,
+  Tracing
 ]
