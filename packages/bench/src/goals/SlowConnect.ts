@@ -30,7 +30,7 @@ const held = { atOnce: calls, perSecond: 200 }
 
 const rolesOf = (full: boolean): ReadonlyArray<Role> => [
   { name: "Mooring: concurrency 64", file: "mooring", settings: { concurrency: calls }, ...held },
-  { name: "SDK client, opened by the first call, by hand", file: "sdkReopened", ...held },
+  { name: "SDK client, opened by hand by the first call", file: "sdkReopened", ...held },
   { name: "SDK clients in Effect's Pool", file: "effectPool", ...held },
   // Each of its calls starts a process, those to the other servers, too.
   {
