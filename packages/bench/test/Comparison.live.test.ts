@@ -119,7 +119,7 @@ describe("a comparison", () => {
         ["bad", 30, []]
       ])
       expect(results.map(({ failed }) => failed)).toEqual([undefined, undefined, "Error: it broke"])
-      expect(subjects.map((subject) => subject.done().calls)).toEqual([30, 90, 30])
+      expect(subjects.map((subject) => subject.done().calls)).toEqual([23, 68, 38])
     }).pipe(Effect.scoped)
   )
 

@@ -82,8 +82,8 @@ export const compare = (
 
 /**
  * Measures subjects side by side, where each waits nearly all the time: none has to wait for another. How many calls make
- * up a round is given for each of them. The first round is not counted: in it connections open, and code is compiled that
- * the others have.
+ * up a round is given for each of them. A quarter of a round comes first and is not counted: in it connections open, and
+ * code is compiled that the others have.
  */
 export const sideBySide = (
   subjects: ReadonlyArray<Opened.Opened>,
@@ -93,13 +93,15 @@ export const sideBySide = (
   Effect.forEach(
     subjects,
     (subject) => {
-      const { calls } = load(subject)
+      const full = load(subject)
+      const { calls } = full
       const samples: Taking["samples"] = []
-      return Effect.forEach(range(-1, rounds), (round) =>
-        Effect.map(subject.run(load(subject)), (sample) => {
-          if (round >= 0) samples.push({ ...sample, round })
-        })
-      ).pipe(
+      return subject.run({ ...full, calls: Math.ceil(calls / 4) }).pipe(
+        Effect.zipRight(
+          Effect.forEach(range(0, rounds), (round) =>
+            Effect.map(subject.run(full), (sample) => void samples.push({ ...sample, round }))
+          )
+        ),
         Effect.ignore,
         Effect.map(() => ({ name: subject.name, calls, samples, ...errorOf(subject) }))
       )

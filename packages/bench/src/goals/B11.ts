@@ -13,7 +13,7 @@ const work: Books.Work = { takesMs: 1, oneAtATime: false }
 /** Mooring's idle time, and as much again for processes to end. */
 const rest = "2 seconds"
 /** Subjects at a time: what counts is what each server says of itself, not how long it takes. */
-const sideBySide = 4
+const sideBySide = 6
 
 interface Subject extends Comparison.Entry {
   readonly atOnce: number

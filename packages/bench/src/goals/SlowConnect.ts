@@ -73,7 +73,7 @@ export const SlowConnect: Benchmark = {
   title: "A server that starts slowly beside others",
   run: ({ full, seed }) =>
     Effect.gen(function* () {
-      const rounds = full ? 11 : 2
+      const rounds = full ? 11 : 3
       const books = yield* Effect.forEach([slow, ...Array.from({ length: others }, () => quick)], Books.make)
       const targets = books.map(({ stdio }) => stdio)
       const fresh = yield* Player.open({ name: "connect", file: "sdkHeld" }, ...targets.slice(0, 1))
@@ -90,7 +90,8 @@ export const SlowConnect: Benchmark = {
           const { atOnce, perSecond, short } = stage.role
           if (!full && short !== undefined && round !== 0) continue
           const all = full ? calls : (short?.calls ?? calls)
-          const act = { act: "beside", calls: all, atOnce, perSecond, forMs: startsMs, seed: seed + round } as const
+          const forMs = round < 0 ? 50 : startsMs
+          const act = { act: "beside", calls: all, atOnce, perSecond, forMs, seed: seed + round } as const
           yield* play(stage, act, wallMs)
           if (round < 0) stage.played = Either.map(stage.played, () => [])
         }

@@ -51,14 +51,15 @@ const update = {
 const noLabels: ReadonlyArray<never> = []
 
 /** Milliseconds of a round in a short run. */
-const shortRoundMs = 60
+const shortRoundMs = 40
 
 export const Tracing: Benchmark = {
   ids: ["TRACE"],
   title: "Spans and metrics of a call",
   run: ({ full, roundMs, rounds }) =>
     Effect.gen(function* () {
-      const length = { rounds, roundMs: full ? roundMs : Math.min(roundMs, shortRoundMs) }
+      // What is not to be there is small: many rounds tell more of that than long ones.
+      const length = { rounds: 2 * rounds, roundMs: full ? roundMs : Math.min(roundMs, shortRoundMs) }
       const target = { command: process.execPath, args: [Forked.fileOf("servers/bareStdio")] }
       const subjects = yield* Comparison.open(entries, target)
       const results = yield* Comparison.compare(subjects, { atOnce: 64, timed: false }, length)
