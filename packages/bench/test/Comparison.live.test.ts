@@ -116,7 +116,7 @@ describe("a comparison", () => {
       expect(results.map(({ calls, name, samples }) => [name, calls, samples.map(({ round }) => round)])).toEqual([
         ["few", 10, [0, 1]],
         ["many", 30, [0, 1]],
-        ["bad", 30, []]
+        ["bad", 30, [0]]
       ])
       expect(results.map(({ failed }) => failed)).toEqual([undefined, undefined, "Error: it broke"])
       expect(subjects.map((subject) => subject.done().calls)).toEqual([23, 68, 38])
