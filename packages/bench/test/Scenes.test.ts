@@ -235,13 +235,15 @@ describe("the tables of a scene", () => {
   )
 
   it("know the versions of what was measured", () => {
-    const [ours, sdk, bare] = Versions.of([
+    const [ours, sdk, bare, pool] = Versions.of([
       { name: "a", file: "mooring", settings: { max: 8 } },
       { name: "b", file: "sdkHeld" },
-      { name: "c", file: "bareStdio" }
+      { name: "c", file: "bareStdio" },
+      { name: "d", file: "effectPool" }
     ])
     expect(ours).toMatchObject({ name: "a", version: "@mooring/mcp 0.1.0", settings: '{"max":8}' })
     expect(sdk?.version).toMatch(/^@modelcontextprotocol\/sdk \d+\.\d+\.\d+/)
+    expect(pool?.version).toMatch(/^effect 3\./)
     expect(bare?.version).toBe(`Node ${process.version}`)
   })
 })
