@@ -15,7 +15,9 @@ import { HttpCalls } from "./goals/HttpCalls.js"
 import { LargeMessages } from "./goals/LargeMessages.js"
 import { OpenLoop } from "./goals/OpenLoop.js"
 import { Scaling } from "./goals/Scaling.js"
+import { SlowConnect } from "./goals/SlowConnect.js"
 import { StdioCalls } from "./goals/StdioCalls.js"
+import { Tracing } from "./goals/Tracing.js"
 
 export const benchmarks: ReadonlyArray<Benchmark> = [
   B1,
@@ -30,8 +32,10 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   B10,
   B11,
   ColdStart,
+  SlowConnect,
   FlakyCalls,
   OpenLoop,
   LargeMessages,
-  Scaling
+  Scaling,
+  Tracing
 ]

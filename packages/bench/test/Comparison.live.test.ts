@@ -94,6 +94,35 @@ describe("a comparison", () => {
     })
   )
 
+  it.live("tells a subject what is set, and says so of it", () =>
+    Effect.gen(function* () {
+      const { measured, results } = yield* beside("none", { settings: { max: 0 } })
+      expect(results.map(({ failed }) => failed)).toEqual([undefined, "RangeError: max is 0"])
+      expect(measured[1]?.settings).toBe('{"max":0}')
+    })
+  )
+
+  it.live("measures subjects side by side, each with calls of its own, and goes on without one that fails", () =>
+    Effect.gen(function* () {
+      const entries = [
+        { name: "few", file },
+        { name: "many", file },
+        { name: "bad", file, env: { FAULT: "call throws" } }
+      ]
+      const subjects = yield* Comparison.open(entries, target)
+      const calls = (name: string) => (name === "few" ? 10 : 30)
+      const load = ({ name }: { readonly name: string }) => ({ calls: calls(name), atOnce: 5, timed: false })
+      const results = yield* Comparison.sideBySide(subjects, load, 2)
+      expect(results.map(({ calls, name, samples }) => [name, calls, samples.map(({ round }) => round)])).toEqual([
+        ["few", 10, [0, 1]],
+        ["many", 30, [0, 1]],
+        ["bad", 30, [0]]
+      ])
+      expect(results.map(({ failed }) => failed)).toEqual([undefined, undefined, "Error: it broke"])
+      expect(subjects.map((subject) => subject.done().calls)).toEqual([23, 68, 38])
+    }).pipe(Effect.scoped)
+  )
+
   it.live("ends a client that does not close", () =>
     Effect.gen(function* () {
       const { results } = yield* beside("close hangs")

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import { lengthOf } from "../src/calls/Comparison.js"
 import * as Measures from "../src/calls/Measures.js"
 import { merged } from "../src/goals/Servers.js"
 import { descendants } from "../src/calls/Held.js"
@@ -9,6 +10,15 @@ const took = (name: string, walls: ReadonlyArray<number | undefined>, failed?: s
   calls: 100,
   samples: walls.flatMap((wallMs, round) => (wallMs === undefined ? [] : [{ wallMs, cpuUs: 1, p50Us: 1, round }])),
   ...(failed === undefined ? {} : { failed })
+})
+
+describe("a round", () => {
+  it("is half as long for those that are sparse where calls are timed, and for nobody else", () => {
+    const lengths = [true, false].flatMap((sparse) =>
+      [true, false].map((timed) => lengthOf({ sparse }, { timed }, 100))
+    )
+    expect(lengths).toEqual([50, 100, 100, 100])
+  })
 })
 
 describe("measures", () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import * as Arrivals from "../src/scenes/Arrivals.js"
 import * as Books from "../src/scenes/Books.js"
+import { apart } from "../src/scenes/Caller.js"
 import * as Player from "../src/scenes/Player.js"
 import { Stage } from "../src/scenes/Stage.js"
 import * as Tables from "../src/scenes/Tables.js"
@@ -71,12 +72,15 @@ describe("a stage", () => {
   const answer = (text: string) => ({ content: [{ type: "text", text }] })
 
   /** A subject that is asked for `call` by its text, and counts how often it was opened and closed. */
-  const staged = (call: (text: string) => Promise<unknown>) => {
+  const staged = (call: (text: string, server: number) => Promise<unknown>, servers = 1) => {
     const counts = { opened: 0, closed: 0 }
     const stage = new Stage(() => {
       counts.opened++
-      return Promise.resolve({ call, close: () => Promise.resolve(void counts.closed++) })
-    })
+      return Promise.resolve({
+        call: (server, text) => call(text, server),
+        close: () => Promise.resolve(void counts.closed++)
+      })
+    }, servers)
     return { counts, stage }
   }
 
@@ -139,6 +143,71 @@ describe("a stage", () => {
   })
 })
 
+describe("a stage with several servers", () => {
+  const answer = (text: string) => ({ content: [{ type: "text", text }] })
+  const act = { act: "beside", calls: 6, atOnce: 6, perSecond: 10_000, forMs: 2, seed: 1 } as const
+
+  it("calls the first for the first time once the others are there, and those until it has answered, and again then", async () => {
+    const asked: Array<number> = []
+    let giveAll: () => void = () => {}
+    const slow = new Promise<void>((resolve) => (giveAll = resolve))
+    const stage = new Stage(
+      () =>
+        Promise.resolve({
+          call: async (server, text) => {
+            asked.push(server)
+            if (server === 0) await slow
+            return answer(text)
+          },
+          close: () => Promise.resolve()
+        }),
+      3
+    )
+    const playing = stage.play(act)
+    // Two that connect, six that wait, and twenty meanwhile.
+    while (asked.length < 28) await new Promise((resolve) => setImmediate(resolve))
+    expect(asked.slice(0, 2)).toEqual([1, 2])
+    expect(asked.filter((server) => server === 0)).toHaveLength(6)
+    giveAll()
+    const { answered, latenciesUs, others } = await playing
+    expect([answered, latenciesUs.length]).toEqual([6, 6])
+    expect([others?.meanwhile.answered, others?.afterwards.answered]).toEqual([20, 20])
+    expect([1, 2].map((server) => asked.filter((one) => one === server).length)).toEqual([21, 21])
+  })
+
+  it("opens its client anew, and says whose calls failed", async () => {
+    let opened = 0
+    const stage = new Stage(() => {
+      opened++
+      return Promise.resolve({
+        call: (server, text) => (server === 2 ? Promise.reject(new Error("no")) : Promise.resolve(answer(text))),
+        close: () => Promise.resolve()
+      })
+    }, 3)
+    await stage.play(act)
+    const { failed, others } = await stage.play(act)
+    expect(opened).toBe(2)
+    expect(failed).toEqual({})
+    expect(others?.meanwhile).toMatchObject({ answered: 10, failed: { "Error: no": 10 } })
+  })
+
+  it("can be a client for each", async () => {
+    const closed: Array<string> = []
+    const open = apart((target) => {
+      const name = "command" in target ? target.command : target.url
+      return Promise.resolve({
+        call: (text) => Promise.resolve(`${name}: ${text}`),
+        close: () => Promise.resolve(void closed.push(name))
+      })
+    })
+    const callers = await open([{ command: "a", args: [] }, { url: "b" }], {})
+    expect(await Promise.all([callers.call(1, "x"), callers.call(0, "y")])).toEqual(["b: x", "a: y"])
+    await expect(callers.call(2, "z")).rejects.toThrow("there are 2 servers")
+    await callers.close()
+    expect(closed).toEqual(["a", "b"])
+  })
+})
+
 describe("the tables of a scene", () => {
   it("show who failed beside those that did not", () => {
     const rows = [
@@ -166,13 +235,15 @@ describe("the tables of a scene", () => {
   )
 
   it("know the versions of what was measured", () => {
-    const [ours, sdk, bare] = Versions.of([
-      { name: "a", file: "mooringBrief", settings: { max: 8 } },
+    const [ours, sdk, bare, pool] = Versions.of([
+      { name: "a", file: "mooring", settings: { max: 8 } },
       { name: "b", file: "sdkHeld" },
-      { name: "c", file: "bareStdio" }
+      { name: "c", file: "bareStdio" },
+      { name: "d", file: "effectPool" }
     ])
     expect(ours).toMatchObject({ name: "a", version: "@mooring/mcp 0.1.0", settings: '{"max":8}' })
     expect(sdk?.version).toMatch(/^@modelcontextprotocol\/sdk \d+\.\d+\.\d+/)
+    expect(pool?.version).toMatch(/^effect 3\./)
     expect(bare?.version).toBe(`Node ${process.version}`)
   })
 })

@@ -13,6 +13,7 @@ import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import * as ErrorType from "./ErrorType.js"
@@ -50,7 +51,8 @@ export interface Called extends Subject {
 const untraced = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
 /**
- * Runs a call in a span of its own if the fiber has a tracer. Where it has none, but its current span came from outside
+ * Runs a call in a span of its own if the fiber has a tracer, and tracing is not switched off
+ * (`Effect.withTracerEnabled(false)`). Where it has none, but its current span came from outside
  * (`Tracer.externalSpan`), the call still carries that trace along. Else it costs a look at the fiber. To be called,
  * and run, uninterruptibly on the fiber that calls; `call` decides itself what of it can be interrupted.
  *
@@ -65,8 +67,11 @@ export const traced = <A, E>(
   const fiber = Option.getOrUndefined(Fiber.getCurrentFiber())
   if (fiber === undefined) return call(undefined)
   const { currentContext, currentSpan, currentTracer } = fiber
-  if (currentTracer !== untraced)
-    return inSpan(server, called, Context.get(currentContext, TraceContext.CurrentTraceContext), call)
+  if (currentTracer !== untraced) {
+    return fiber.getFiberRef(FiberRef.currentTracerEnabled)
+      ? inSpan(server, called, Context.get(currentContext, TraceContext.CurrentTraceContext), call)
+      : call(undefined)
+  }
   if (currentSpan?._tag !== "ExternalSpan") return call(undefined)
   const meta = TraceContext.fields(currentSpan, Context.get(currentContext, TraceContext.CurrentTraceContext))
   return call(meta === undefined ? undefined : { on: (connection) => connection.traced({ meta }) })

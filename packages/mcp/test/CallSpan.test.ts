@@ -357,6 +357,17 @@ describe("without a tracer", () => {
         yield* mcp.callTool("a", "find").pipe(Effect.withTracerEnabled(false))
         expect(spans.map(({ name }) => name)).toEqual(["initialize"])
         expect(metaOf(requests(server, "tools/call")[0])).toEqual({ progressToken: 1_000_000 })
+        // Nor is a trace passed on that came from outside.
+        const outside = Tracer.externalSpan({ traceId: "a".repeat(32), spanId: "b".repeat(16) })
+        yield* mcp
+          .callTool("a", "find")
+          .pipe(Effect.withSpan("caller"), Effect.withParentSpan(outside), Effect.withTracerEnabled(false))
+        yield* mcp.callTool("a", "find").pipe(Effect.withParentSpan(outside), Effect.withTracerEnabled(false))
+        expect(requests(server, "tools/call").slice(1).map(metaOf)).toEqual([
+          { progressToken: 1_000_001 },
+          { progressToken: 1_000_002 }
+        ])
+        expect(spans).toHaveLength(1)
       })
     ).pipe(Effect.withTracer(tracer))
   })

@@ -39,19 +39,34 @@ export const open = (
 export const measured = (subjects: ReadonlyArray<Opened.Opened>): ReadonlyArray<Measured> =>
   subjects.flatMap(({ measured }) => measured ?? [])
 
-/** Measures subjects under one load. */
+/**
+ * Measures subjects under one load. They warm up one after the other, but those that are sparse, of which so many do at a
+ * time as `warming` says. Default: as many as there are cores.
+ */
 export const compare = (
   subjects: ReadonlyArray<Opened.Opened>,
   load: Omit<Load, "calls" | "last">,
-  { roundMs, rounds }: RoundsOptions
+  { roundMs, rounds }: RoundsOptions,
+  warming = availableParallelism()
 ): Effect.Effect<ReadonlyArray<Result>> =>
   Effect.gen(function* () {
-    const taking: Array<Taking> = []
-    for (const subject of subjects) {
-      // What went wrong is in `failed()` when the rounds are over.
-      const calls = yield* Effect.orElseSucceed(warmUp(subject, load, roundMs), () => 0)
-      taking.push({ subject, calls, samples: [] })
-    }
+    const callsOf = new Map<Opened.Opened, number>()
+    const warm = (subject: Opened.Opened) =>
+      Effect.match(warmUp(subject, load, lengthOf(subject, load, roundMs)), {
+        onSuccess: (calls) => void callsOf.set(subject, calls),
+        // What went wrong is in `failed()` when the rounds are over.
+        onFailure: () => {}
+      })
+    yield* Effect.forEach(
+      subjects.filter(({ sparse }) => !sparse),
+      warm
+    )
+    yield* Effect.forEach(
+      subjects.filter(({ sparse }) => sparse),
+      warm,
+      { concurrency: warming }
+    )
+    const taking = subjects.map((subject): Taking => ({ subject, calls: callsOf.get(subject) ?? 0, samples: [] }))
     for (let round = 0; round < rounds; round++) {
       for (const { calls, samples, subject } of inTurn(taking, round)) {
         if (!takesPart(subject, round) || subject.failed() !== undefined) continue
@@ -65,6 +80,35 @@ export const compare = (
     return taking.map(({ calls, samples, subject }) => ({ name: subject.name, calls, samples, ...errorOf(subject) }))
   })
 
+/**
+ * Measures subjects side by side, where each waits nearly all the time: none has to wait for another. How many calls make
+ * up a round is given for each of them. A quarter of a round comes first and is not counted: in it connections open, and
+ * code is compiled that the others have.
+ */
+export const sideBySide = (
+  subjects: ReadonlyArray<Opened.Opened>,
+  load: (subject: Opened.Opened) => Load,
+  rounds: number
+): Effect.Effect<ReadonlyArray<Result>> =>
+  Effect.forEach(
+    subjects,
+    (subject) => {
+      const full = load(subject)
+      const { calls } = full
+      const samples: Taking["samples"] = []
+      return subject.run({ ...full, calls: Math.ceil(calls / 4) }).pipe(
+        Effect.zipRight(
+          Effect.forEach(range(0, rounds), (round) =>
+            Effect.map(subject.run(full), (sample) => void samples.push({ ...sample, round }))
+          )
+        ),
+        Effect.ignore,
+        Effect.map(() => ({ name: subject.name, calls, samples, ...errorOf(subject) }))
+      )
+    },
+    { concurrency: "unbounded" }
+  )
+
 interface Taking {
   readonly subject: Opened.Opened
   readonly calls: number
@@ -75,6 +119,13 @@ const errorOf = (subject: Opened.Opened): { readonly failed?: string } => {
   const failed = subject.failed()
   return failed === undefined ? {} : { failed: failed.error }
 }
+
+/** The median time of a call needs fewer calls than processor time does; those that are sparse make fewer. */
+export const lengthOf = (
+  { sparse }: Pick<Opened.Opened, "sparse">,
+  { timed }: Pick<Load, "timed">,
+  roundMs: number
+): number => (sparse && timed ? roundMs / 2 : roundMs)
 
 /** One round of two for those that are sparse, the first and the second in turn: every second one goes backwards. */
 const takesPart = ({ sparse }: Opened.Opened, round: number): boolean => !sparse || (round + (round >> 1)) % 2 === 0

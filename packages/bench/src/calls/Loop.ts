@@ -62,8 +62,9 @@ export const check = (result: unknown, text: string): void => {
 
 const isEcho = (result: unknown, text: string): boolean => {
   const content = typeof result === "object" && result !== null && "content" in result ? result.content : result
-  if (!Array.isArray(content)) return content === text
-  const block: unknown = content[0]
-  if (content.length !== 1) return false
+  // Some give the only block by itself.
+  const [block, ...more]: ReadonlyArray<unknown> = Array.isArray(content) ? content : [content]
+  if (more.length > 0) return false
+  if (block === text) return true
   return typeof block === "object" && block !== null && "text" in block && block.text === text
 }

@@ -13,6 +13,7 @@ import * as Scope from "effect/Scope"
 import { isAbsolute } from "node:path"
 import type { Failed, Measured } from "../Goal.js"
 import * as Forked from "./Forked.js"
+import type { Settings } from "./Settings.js"
 import { type Load, Sample, type Target } from "./Subject.js"
 import type { Trouble } from "./Trouble.js"
 
@@ -25,6 +26,8 @@ export interface Entry {
   readonly via?: (target: Target) => Target
   /** Variables of its environment besides those of this process. */
   readonly env?: Readonly<Record<string, string>>
+  /** What is set of Mooring's pool. Default: what its file has by itself. */
+  readonly settings?: Settings
   /** Whether it is Mooring. Default: false. */
   readonly ours?: boolean
   /** Whether it is measured in half of the rounds only. Default: false. */
@@ -90,7 +93,7 @@ export const make = (entry: Entry, target: Target): Effect.Effect<Opened, never,
           ? Effect.flatMap(started, ([, process]) => orEnd(process.attempt(message, answer)))
           : Effect.fail(failed)
       )
-    yield* Effect.ignore(ask({ open: via(target) }, ClientOpen))
+    yield* Effect.ignore(ask({ open: via(target), settings: entry.settings }, ClientOpen))
     let done: Done = { calls: 0, cpuMs: 0, wallMs: 0 }
     const count = ({ calls }: Load, { cpuUs, wallMs }: Sample) => {
       done = { calls: done.calls + calls, cpuMs: done.cpuMs + cpuUs / 1000, wallMs: done.wallMs + wallMs }
@@ -102,7 +105,11 @@ export const make = (entry: Entry, target: Target): Effect.Effect<Opened, never,
       failed: () => failed,
       measured: Either.match(started, {
         onLeft: () => undefined,
-        onRight: ([{ settings, version }]) => ({ name, version, settings })
+        onRight: ([{ settings, version }]) => ({
+          name,
+          version,
+          settings: entry.settings === undefined ? settings : JSON.stringify(entry.settings)
+        })
       }),
       done: () => done
     }

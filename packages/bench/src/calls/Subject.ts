@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { Held } from "./Held.js"
+import { Settings } from "./Settings.js"
 
 /** The server to call: a program to be started by the client, or the address of one that runs. */
 export const Target = Schema.Union(
@@ -44,7 +45,7 @@ export const Sample = Schema.Struct({
 export type Sample = typeof Sample.Type
 
 /** What a subject's process is asked: to open its client, then to do rounds. */
-export const Asked = Schema.Union(Schema.Struct({ open: Target }), Load)
+export const Asked = Schema.Union(Schema.Struct({ open: Target, settings: Schema.optional(Settings) }), Load)
 
 export interface Client {
   /** Does the calls, and rejects when one fails or is answered by anything but its own text. */
@@ -61,7 +62,8 @@ export interface Caller {
   readonly close: () => Promise<void>
 }
 
-export type Open = (target: Target) => Promise<Client | Caller>
+/** Without settings, with those that the subject has by itself. */
+export type Open = (target: Target, settings?: Settings) => Promise<Client | Caller>
 
 /** What is said of a subject beside its figures. */
 export interface About {

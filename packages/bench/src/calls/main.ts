@@ -8,13 +8,14 @@ import { pathToFileURL } from "node:url"
 import * as Held from "./Held.js"
 import * as Loop from "./Loop.js"
 import { serve } from "./Served.js"
+import type { Settings } from "./Settings.js"
 import { Asked, type Client, type Load, type Sample, type Subject, type Target } from "./Subject.js"
 import { versionOf } from "./Version.js"
 
 const [module = ""] = process.argv.slice(2)
 
-const opened = async ({ open }: Subject, target: Target): Promise<Client> => {
-  const client = await open(target)
+const opened = async ({ open }: Subject, target: Target, settings?: Settings): Promise<Client> => {
+  const client = await open(target, settings)
   return "call" in client ? { run: Loop.promises(client.call), close: client.close } : client
 }
 
@@ -40,7 +41,7 @@ await serve(async () => {
     answer: async (message) => {
       const asked = Schema.decodeUnknownSync(Asked)(message)
       if ("open" in asked) {
-        await (opening = opened(subject, asked.open))
+        await (opening = opened(subject, asked.open, asked.settings))
         return { opened: true }
       }
       if (opening === undefined) throw new Error("it has not been opened")

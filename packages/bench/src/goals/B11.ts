@@ -2,35 +2,35 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Comparison from "../calls/Comparison.js"
-import { atMost, type Benchmark, type Failed } from "../Goal.js"
+import * as Peers from "../calls/Peers.js"
+import { atMost, type Benchmark, type Failed, type Measured } from "../Goal.js"
 import * as Books from "../scenes/Books.js"
-import * as Player from "../scenes/Player.js"
 import * as Tables from "../scenes/Tables.js"
-import * as Versions from "../scenes/Versions.js"
 
 const calls = 1_000
 const max = 8
 const work: Books.Work = { takesMs: 1, oneAtATime: false }
-/** The idle time of `subjects/mooringBrief`, and as much again for processes to end. */
+/** Mooring's idle time, and as much again for processes to end. */
 const rest = "2 seconds"
+/** Subjects at a time: what counts is what each server says of itself, not how long it takes. */
+const sideBySide = 6
 
 interface Subject extends Comparison.Entry {
   readonly atOnce: number
   /** Where a thousand take too long. What they use is scaled. */
   readonly calls: number
-  readonly settings?: object
 }
 
-const names = { ours: `Mooring: max ${max}, idle for 1 s at most` }
+const mooring: Subject = {
+  name: `Mooring: max ${max}, idle for 1 s at most`,
+  file: "mooring",
+  ours: true,
+  atOnce: 64,
+  calls,
+  settings: { max, idleTimeToLive: "1 second" }
+}
 
-const subjects = (full: boolean): ReadonlyArray<Subject> => [
-  {
-    name: names.ours,
-    file: "mooringBrief",
-    atOnce: 64,
-    calls,
-    settings: { max, idleTimeToLive: "1 second" }
-  },
+const others = (full: boolean): ReadonlyArray<Subject> => [
   { name: "SDK client, held open", file: "sdkHeld", atOnce: 64, calls },
   {
     // Sixty-four processes that start at the same time would take the machine for themselves.
@@ -38,7 +38,8 @@ const subjects = (full: boolean): ReadonlyArray<Subject> => [
     file: "sdkFresh",
     atOnce: 16,
     calls: full ? calls : 48
-  }
+  },
+  ...Peers.entries.map((entry) => ({ ...entry, atOnce: 64, calls }))
 ]
 
 interface Used {
@@ -49,22 +50,32 @@ interface Used {
   readonly scale: number
 }
 
-const measured = (subject: Subject): Effect.Effect<Used> =>
+interface Tried {
+  readonly name: string
+  readonly subjects: ReadonlyArray<Measured>
+  readonly used: Either.Either<Used, Failed>
+}
+
+/** What one subject has its servers do. Each has books of its own. */
+const measured = (subject: Subject): Effect.Effect<Tried> =>
   Effect.gen(function* () {
     const books = yield* Books.make(work)
-    const left = yield* Effect.scoped(
+    const { ended, subjects } = yield* Effect.scoped(
       Effect.gen(function* () {
         const opened = yield* Comparison.open([subject], books.stdio)
-        for (const { run } of opened) {
-          const round = run({ calls: subject.calls, atOnce: subject.atOnce, timed: false })
-          yield* Effect.catchAll(round, ({ error }) => Effect.dieMessage(error))
-        }
-        yield* Effect.sleep(rest)
-        return (yield* books.processes).length
+        const load = { calls: subject.calls, atOnce: subject.atOnce, timed: false }
+        const ended = yield* Effect.forEach(opened, ({ run }) => run(load)).pipe(
+          Effect.zipRight(Effect.sleep(rest)),
+          Effect.zipRight(books.processes),
+          Effect.either
+        )
+        return { ended, subjects: Comparison.measured(opened) }
       })
     )
     // The client is closed, and every process has said what it used.
-    return { sums: yield* books.sums, left, scale: calls / subject.calls }
+    const sums = yield* books.sums
+    const used = Either.map(ended, ({ length }) => ({ sums, left: length, scale: calls / subject.calls }))
+    return { name: subject.name, subjects, used }
   }).pipe(Effect.scoped)
 
 export const B11: Benchmark = {
@@ -72,22 +83,23 @@ export const B11: Benchmark = {
   title: "The servers' side of a thousand calls",
   run: ({ full }) =>
     Effect.gen(function* () {
-      const results = yield* Effect.forEach(subjects(full), (subject) =>
-        Effect.map(Player.attempt(subject.name, measured(subject)), (tried) => ({ name: subject.name, tried }))
-      )
+      yield* Peers.install
+      // Alone, since time counts: that until an idle process has ended.
+      const first = yield* measured(mooring)
+      const results = [first, ...(yield* Effect.forEach(others(full), measured, { concurrency: sideBySide }))]
       const table = (what: string, unit: string, of: (used: Used) => number | undefined) =>
         Tables.scenario(
           `${calls} calls by 64 callers, the servers' ${what}`,
           unit,
-          results.map(({ name, tried }) =>
+          results.map(({ name, used }) =>
             Tables.rowOf(
               name,
-              Either.flatMap(tried, (used) => told(name, of(used))),
+              Either.flatMap(used, (used) => told(name, of(used))),
               (value) => value
             )
           )
         )
-      const ours = yield* Effect.orDie(results[0]?.tried ?? Either.left({ name: names.ours, error: "not measured" }))
+      const ours = yield* Effect.orDie(first.used)
       const how = `${calls} calls by 64 callers, max ${max}, by the server's books`
       return {
         goals: [
@@ -113,7 +125,7 @@ export const B11: Benchmark = {
           table("memory", "MiB, the peaks of all that ran at one time", ({ sums }) => sums.memoryMiB),
           table(`processes ${rest} after the last call`, "running", ({ left }) => left)
         ],
-        subjects: Versions.of(subjects(full))
+        subjects: results.flatMap(({ subjects }) => subjects)
       }
     })
 }

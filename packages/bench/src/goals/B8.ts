@@ -42,7 +42,7 @@ const totals = ({ name, outcomes, sums }: Kills): string => {
   }
   const answered = outcomes.reduce((all, outcome) => all + outcome.answered, 0)
   const failures = [...failed].map(([what, times]) => `${times} × ${what}`).join(", ")
-  return `${name}: ${answered} answered, ${failures === "" ? "none failed" : failures}, ${sums.runTwice} run twice`
+  return `${name}, ${outcomes.length} kills: ${answered} answered, ${failures === "" ? "none failed" : failures}, ${sums.runTwice} run twice`
 }
 
 const recovered = ({ name, outcomes }: Kills): Effect.Effect<ReadonlyArray<number>> => {
@@ -76,8 +76,10 @@ export const B8: Benchmark = {
       // In the first one, code is compiled that the others have.
       for (let round = -1; round < kills; round++) {
         yield* connect
-        for (const { outcomes, player } of stages) {
+        for (const [place, { outcomes, player }] of stages.entries()) {
           if (outcomes.at(-1)?.recoveryMs === null) continue
+          // Goals are about the first. Of the others every second kill is enough.
+          if (!full && place > 0 && round % 2 === 1) continue
           const outcome = yield* player.play(kill)
           if (round >= 0 || outcome.recoveryMs === null) outcomes.push(outcome)
         }

@@ -22,6 +22,8 @@ const servers: ReadonlyArray<{
   readonly name: string
   readonly faster: number
   readonly target: Effect.Effect<Target, never, Scope.Scope>
+  /** How many of the sparse warm up at a time, where that is not as by itself. */
+  readonly warming?: number
 }> = [
   {
     name: "stdio",
@@ -32,6 +34,8 @@ const servers: ReadonlyArray<{
   {
     name: "HTTP behind TLS and 25 ms of round trip",
     faster: 3,
+    // They wait.
+    warming: Number.POSITIVE_INFINITY,
     target: Effect.flatMap(listening("servers/sdkHttp", "sse"), ({ url }) =>
       Effect.map(listening("servers/far", url), (address) => ({ ...address, ca: authority }))
     )
@@ -54,9 +58,9 @@ export const FreshCalls: Benchmark = {
   ids: ["B12"],
   title: "A connection for each call beside a pooled one",
   run: (options) =>
-    Servers.onEach(entries, servers, options, shortRoundMs, ({ faster, name }, subjects, length) =>
+    Servers.onEach(entries, servers, options, shortRoundMs, ({ faster, name, warming }, subjects, length) =>
       Effect.gen(function* () {
-        const results = yield* Comparison.compare(subjects, { atOnce: 1, timed: true }, length)
+        const results = yield* Comparison.compare(subjects, { atOnce: 1, timed: true }, length, warming)
         const p50 = Comparison.scenario(`${name}, SDK-built server, one at a time`, results, Comparison.p50)
         const ratio = Comparison.ratio(results, Comparison.p50, names.fresh, names.ours)
         return {

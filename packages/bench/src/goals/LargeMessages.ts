@@ -22,7 +22,7 @@ const sizes = [
 
 interface Transport {
   readonly name: string
-  readonly subjects: ReadonlyArray<Comparison.Entry & { readonly settings?: object }>
+  readonly subjects: ReadonlyArray<Comparison.Entry>
   readonly target: Effect.Effect<Target, never, Scope.Scope>
 }
 

@@ -39,7 +39,12 @@ const keys = (options: RoundsOptions): Effect.Effect<ReadonlyArray<Curve>> =>
   )
 
 const subjects: ReadonlyArray<Comparison.Entry> = [
-  { name: "Mooring: McpClient.callTool", file: "mooringCrowd" },
+  {
+    name: "Mooring: McpClient.callTool",
+    file: "mooring",
+    // More may wait than by default, where the 257th that waits is refused.
+    settings: { concurrency: 64, maxWaiters: 10_000 }
+  },
   // It would write a warning for each listener too many, thousands of them, and pay for that.
   { name: "SDK client, held open", file: "sdkHeld", env: { NODE_NO_WARNINGS: "1" } },
   { name: "JSON-RPC by hand", file: "bareStdio" }

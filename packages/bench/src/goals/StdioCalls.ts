@@ -19,6 +19,7 @@ const apart: ReadonlyArray<Comparison.Entry> = existsSync("/usr/bin/setsid")
       {
         name: "SDK client, server in its own session",
         file: "sdkHeld",
+        sparse: true,
         via: (target) =>
           "url" in target ? target : { command: "/usr/bin/setsid", args: [target.command, ...target.args] }
       }

@@ -34,11 +34,26 @@ const Steady = Schema.Struct({
   killAfterMs: Schema.optional(Schema.Number)
 })
 
-export const Act = Schema.Union(Burst, Paced, Steady)
+/**
+ * All at once at the first server, to which the client is not connected, while calls to its other servers, to which it is,
+ * begin when their time has come; and then such calls alone.
+ */
+export const Beside = Schema.Struct({
+  act: Schema.Literal("beside"),
+  calls: Schema.Number,
+  /** Calls under way at a time at the first server, where they cannot all be. */
+  atOnce: Schema.Number,
+  /** To each of the others in turn. */
+  perSecond: Schema.Number,
+  /** How long that goes on from the beginning, and again once the first server has answered every call. Milliseconds. */
+  forMs: Schema.Number,
+  seed: Schema.Number
+})
+
+export const Act = Schema.Union(Burst, Paced, Steady, Beside)
 export type Act = typeof Act.Type
 
-/** What became of the calls of an act. */
-export const Outcome = Schema.Struct({
+const account = {
   wallMs: Schema.Number,
   answered: Schema.Number,
   /** How many calls failed, by what they failed with. */
@@ -50,5 +65,12 @@ export const Outcome = Schema.Struct({
   latenciesUs: Schema.Array(Schema.Number),
   /** From the kill to the first answer of another process; `null` if there was none, or no kill. */
   recoveryMs: Schema.NullOr(Schema.Number)
+}
+
+/** What became of the calls of an act. */
+export const Outcome = Schema.Struct({
+  ...account,
+  /** Where other servers were called beside the first one: calls to them at first, and once the first had answered. */
+  others: Schema.optional(Schema.Struct({ meanwhile: Schema.Struct(account), afterwards: Schema.Struct(account) }))
 })
 export type Outcome = typeof Outcome.Type

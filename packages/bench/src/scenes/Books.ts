@@ -14,6 +14,8 @@ import * as Forked from "../calls/Forked.js"
 export interface Work {
   /** How long a call takes besides what it costs. Milliseconds; 0 for an answer at once. */
   readonly takesMs: number
+  /** How much longer a process takes until it speaks MCP. Milliseconds; over stdio only. Default: no longer than it needs. */
+  readonly startsMs?: number
   /** Whether a process works on one call at a time, and the others wait. */
   readonly oneAtATime: boolean
   /** A process runs so many calls; it dies in the last one, before it answers. Default: it lives on. */

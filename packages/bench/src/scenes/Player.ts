@@ -5,10 +5,10 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Forked from "../calls/Forked.js"
+import type { Settings } from "../calls/Settings.js"
 import type { Target } from "../calls/Subject.js"
 import type { Failed } from "../Goal.js"
 import { type Act, Outcome } from "./Act.js"
-import type { Settings } from "./Caller.js"
 
 /** Who plays in a scene. */
 export interface Role {
@@ -24,12 +24,15 @@ export interface Player {
   readonly play: (act: Act) => Effect.Effect<Outcome>
 }
 
-/** Starts the subject's process. Its client opens with the first act. */
-export const open = ({ file, name, settings = {} }: Role, target: Target): Effect.Effect<Player, never, Scope.Scope> =>
+/** Starts the subject's process. Its client opens with the first act. Servers are named by their place. */
+export const open = (
+  { file, name, settings = {} }: Role,
+  ...targets: ReadonlyArray<Target>
+): Effect.Effect<Player, never, Scope.Scope> =>
   Effect.map(
     Forked.start(
       "scenes/main",
-      [file, JSON.stringify(target), JSON.stringify(settings)],
+      [file, JSON.stringify(targets), JSON.stringify(settings)],
       Schema.Struct({ ready: Schema.Literal(true) }),
       // The SDK's client would write a warning for each listener too many, thousands of them, and pay for that.
       { env: { NODE_NO_WARNINGS: "1" } }

@@ -6,15 +6,19 @@
 import { check } from "../calls/Loop.js"
 import type { Act, Outcome } from "./Act.js"
 import * as Arrivals from "./Arrivals.js"
-import type { Caller } from "../calls/Subject.js"
+import type { Callers } from "./Caller.js"
 
 type Of<Name extends Act["act"]> = Extract<Act, { readonly act: Name }>
 
 export class Stage {
-  #caller: Caller | undefined
+  #caller: Callers | undefined
   #texts = 0
 
-  constructor(private readonly open: () => Promise<Caller>) {}
+  /** The first server is the one that is called where nothing else is said. */
+  constructor(
+    private readonly open: () => Promise<Callers>,
+    private readonly servers = 1
+  ) {}
 
   play(act: Act): Promise<Outcome> {
     switch (act.act) {
@@ -24,6 +28,8 @@ export class Stage {
         return this.#paced(act)
       case "steady":
         return this.#steady(act)
+      case "beside":
+        return this.#beside(act)
     }
   }
 
@@ -33,7 +39,7 @@ export class Stage {
     await caller?.close()
   }
 
-  async #opened(): Promise<Caller> {
+  async #opened(): Promise<Callers> {
     return (this.#caller ??= await this.open())
   }
 
@@ -42,24 +48,38 @@ export class Stage {
     else await this.#opened()
     const account = new Account()
     const caller = await this.#opened()
+    await this.#atOnce(caller, account, calls, atOnce)
+    return account.outcome()
+  }
+
+  async #atOnce(caller: Callers, account: Account, calls: number, atOnce: number): Promise<void> {
     let left = calls
     const loop = async () => {
       while (left-- > 0) await this.#call(caller, account, account.beganAt)
     }
     await Promise.all(Array.from({ length: Math.min(atOnce, calls) }, loop))
-    return account.outcome()
   }
 
   async #paced({ calls, perSecond, seed }: Of<"paced">): Promise<Outcome> {
     const caller = await this.#opened()
-    const due = Arrivals.poisson(calls, perSecond, seed)
-    const under: Array<Promise<unknown>> = []
     const account = new Account()
+    await this.#whenDue(caller, account, Arrivals.poisson(calls, perSecond, seed), () => 0)
+    return account.outcome()
+  }
+
+  /** One call at each of these times, to the server that is its turn. */
+  async #whenDue(
+    caller: Callers,
+    account: Account,
+    due: ReadonlyArray<number>,
+    serverOf: (n: number) => number
+  ): Promise<void> {
+    const under: Array<Promise<unknown>> = []
     for (;;) {
       const now = performance.now() - account.beganAt
       let next = due[under.length]
       while (next !== undefined && next <= now) {
-        under.push(this.#call(caller, account, account.beganAt + next))
+        under.push(this.#call(caller, account, account.beganAt + next, serverOf(under.length)))
         next = due[under.length]
       }
       if (next === undefined) break
@@ -67,7 +87,24 @@ export class Stage {
       await pause(next - (performance.now() - account.beganAt) - 2)
     }
     await Promise.all(under)
-    return account.outcome()
+  }
+
+  async #beside({ atOnce, calls, forMs, perSecond, seed }: Of<"beside">): Promise<Outcome> {
+    await this.close()
+    const caller = await this.#opened()
+    const others = Array.from({ length: this.servers - 1 }, (_, n) => n + 1)
+    const connecting = new Account()
+    await Promise.all(others.map((server) => this.#call(caller, connecting, connecting.beganAt, server)))
+    const due = Arrivals.poisson(Math.ceil((forMs * perSecond) / 1000), perSecond, seed)
+    const rest = async (): Promise<Account> => {
+      const account = new Account()
+      await this.#whenDue(caller, account, due, (n) => 1 + (n % others.length))
+      return account
+    }
+    const first = new Account()
+    const [meanwhile] = await Promise.all([rest(), this.#atOnce(caller, first, calls, atOnce)])
+    const outcome = first.outcome()
+    return { ...outcome, others: { meanwhile: meanwhile.outcome(), afterwards: (await rest()).outcome() } }
   }
 
   async #steady({ callers, calls, forMs, killAfterMs }: Of<"steady">): Promise<Outcome> {
@@ -101,10 +138,10 @@ export class Stage {
   }
 
   /** Makes a call, and gives the process that has answered it; `undefined` if it failed. */
-  async #call(caller: Caller, account: Account, since: number): Promise<number | undefined> {
+  async #call(caller: Callers, account: Account, since: number, server = 0): Promise<number | undefined> {
     const text = `call ${this.#texts++}`
     try {
-      const result = await caller.call(text)
+      const result = await caller.call(server, text)
       const tookUs = (performance.now() - since) * 1000
       check(result, text)
       account.answered(tookUs)

@@ -7,6 +7,7 @@ import type { Measured } from "../Goal.js"
 const packages = [
   { begins: "mooring", name: "@mooring/mcp" },
   { begins: "sdk", name: "@modelcontextprotocol/sdk" },
+  { begins: "effect", name: "effect" },
   { begins: "undici", name: "undici" }
 ]
 

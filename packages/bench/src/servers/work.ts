@@ -13,7 +13,7 @@ import type { Entry, Work } from "../scenes/Books.js"
 
 const folder = process.argv[2] ?? ""
 // It is what `Books` has written.
-const work = JSON.parse(readFileSync(join(folder, "script.json"), "utf8")) as Work
+export const work = JSON.parse(readFileSync(join(folder, "script.json"), "utf8")) as Work
 const ledger = openSync(join(folder, "ledger"), "a")
 const { pid } = process
 

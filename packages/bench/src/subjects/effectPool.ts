@@ -6,7 +6,8 @@ import * as Exit from "effect/Exit"
 import * as Pool from "effect/Pool"
 import * as Scope from "effect/Scope"
 import * as Loop from "../calls/Loop.js"
-import type { About, Open } from "../calls/Subject.js"
+import type { About, Open, Target } from "../calls/Subject.js"
+import type { OpenCaller } from "../scenes/Caller.js"
 import * as PoolOfClients from "./poolOfClients.js"
 import { connect } from "./sdkHeld.js"
 
@@ -17,7 +18,8 @@ export const about: About = {
     "calls at a time each"
 }
 
-export const open: Open = async (target) => {
+/** Nothing connects before it is called. */
+const make = async (target: Target) => {
   const scope = Effect.runSync(Scope.make())
   const client = Effect.acquireRelease(
     Effect.tryPromise(() => connect(target)),
@@ -43,8 +45,15 @@ export const open: Open = async (target) => {
         )
       )
     )
-  return {
-    run: Loop.effects(call, Effect.runPromise),
-    close: () => Effect.runPromise(Scope.close(scope, Exit.void))
-  }
+  return { call, close: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
+}
+
+export const open: Open = async (target) => {
+  const { call, close } = await make(target)
+  return { run: Loop.effects(call, Effect.runPromise), close }
+}
+
+export const caller: OpenCaller = async (target) => {
+  const { call, close } = await make(target)
+  return { call: (text) => Effect.runPromise(call(text)), close }
 }

@@ -7,8 +7,9 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import { readFileSync } from "node:fs"
 import * as Loop from "../calls/Loop.js"
+import type { Settings } from "../calls/Settings.js"
 import type { About, Client, Open, Target } from "../calls/Subject.js"
-import type { OpenCaller, Settings } from "../scenes/Caller.js"
+import type { OpenCallers } from "../scenes/Caller.js"
 
 export const about: About = {
   package: "@mooring/node",
@@ -17,38 +18,55 @@ export const about: About = {
     "connections, 32 calls at a time and 16 sockets each"
 }
 
-/** The layer for a target; nothing connects before it is called. */
-const connect = async (target: Target, { mayRunTwice, ...pool }: Settings) => {
+/** The layer for some servers; nothing connects before it is called. */
+const connect = async (
+  targets: ReadonlyArray<Target>,
+  { mayRunTwice, ...pool }: Settings,
+  around: Layer.Layer<never> = Layer.empty
+) => {
   // What JSON has as a duration is text: an idle time that is none is refused by the layer.
   const settings = pool as Partial<ServerConfig.StdioServer & ServerConfig.HttpServer>
-  const echo = "url" in target ? { ...settings, url: target.url } : { ...settings, ...target }
-  const ca = "ca" in target && target.ca !== undefined ? readFileSync(target.ca, "utf8") : undefined
-  const tls = ca === undefined ? undefined : { ca }
+  const servers = targets.map((target, n) => {
+    const server = "url" in target ? { ...settings, url: target.url } : { ...settings, ...target }
+    return [nameOf(n), server] as const
+  })
+  const authorities = targets.flatMap((target) => ("ca" in target && target.ca !== undefined ? [target.ca] : []))
+  const tls = authorities.length === 0 ? undefined : { ca: authorities.map((file) => readFileSync(file, "utf8")) }
   const sockets = Layer.succeed(SocketSettings.SocketSettings, { ...SocketSettings.defaults, tls })
-  const runtime = ManagedRuntime.make(NodeMcp.layer({ servers: { echo } }).pipe(Layer.provide(sockets)))
+  const runtime = ManagedRuntime.make(
+    NodeMcp.layer({ servers: Object.fromEntries(servers) }).pipe(Layer.provide(sockets), Layer.provideMerge(around))
+  )
   const client = await runtime.runPromise(McpClient.McpClient)
   const options = mayRunTwice === true ? { mayRunTwice } : undefined
-  return { client, runtime, call: (text: string) => client.callTool("echo", "echo", { text }, options) }
+  const call = (server: string, text: string) => client.callTool(server, "echo", { text }, options)
+  return { call, client, runtime }
 }
 
-/** With these settings of the server. */
-export const openWith = async (target: Target, settings: Settings): Promise<Client> => {
-  const { call, client, runtime } = await connect(target, settings)
-  await runtime.runPromise(client.ping("echo"))
+const nameOf = (server: number): string => `echo-${server}`
+
+/** With these settings of the server, and a layer around the client that tracers and the like come from. */
+export const openWith = async (target: Target, settings: Settings, around?: Layer.Layer<never>): Promise<Client> => {
+  const { call, client, runtime } = await connect([target], settings, around)
+  const name = nameOf(0)
+  await runtime.runPromise(client.ping(name))
   return {
-    run: Loop.effects(call, (effect) => runtime.runPromise(effect)),
+    run: Loop.effects(
+      (text) => call(name, text),
+      (effect) => runtime.runPromise(effect)
+    ),
     close: () => runtime.dispose()
   }
 }
 
 // A process takes one call at a time unless one says that it can take more. The echo servers can.
-export const open: Open = (target) => openWith(target, "url" in target ? {} : { concurrency: 64 })
+export const open: Open = (target, settings = "url" in target ? {} : { concurrency: 64 }) => openWith(target, settings)
 
-export const caller: OpenCaller = async (target, settings) => {
-  const { call, runtime } = await connect(target, settings)
+/** One client for all servers. */
+export const callers: OpenCallers = async (targets, settings) => {
+  const { call, runtime } = await connect(targets, settings)
   return {
-    call: async (text) => {
-      const exit = await runtime.runPromiseExit(call(text))
+    call: async (server, text) => {
+      const exit = await runtime.runPromiseExit(call(nameOf(server), text))
       if (Exit.isSuccess(exit)) return exit.value
       throw Cause.squash(exit.cause)
     },
