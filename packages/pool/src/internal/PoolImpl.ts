@@ -279,7 +279,7 @@ class Warmup<K, A, E, R> implements Warming<E> {
 
   begin(): void {
     if (this.ended) return
-    this.key.warming.add(this)
+    this.key.startWarming(this)
     this.engine.pump(this.key)
   }
 
@@ -294,7 +294,7 @@ class Warmup<K, A, E, R> implements Warming<E> {
   stop(): void {
     this.ended = true
     this.deadlines.remove(this.timer)
-    if (!this.key.warming.delete(this)) return
+    if (!this.key.stopWarming(this)) return
     this.engine.pump(this.key)
     this.engine.keys.tidy(this.key)
   }
