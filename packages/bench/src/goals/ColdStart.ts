@@ -12,7 +12,7 @@ import { figure } from "../Rounds.js"
 const names = {
   node: "node, doing nothing",
   version: "mooring --version",
-  server: "the server's own start, asked by hand",
+  server: "the server itself, asked by hand and ended",
   call: "mooring call"
 }
 
@@ -30,17 +30,19 @@ const configuration = Effect.acquireRelease(
   ({ folder }) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
 )
 
-/** The milliseconds from the start of a program until `done` of it, which checks what it says. It has ended then. */
+/**
+ * The milliseconds from the start of a program until it has ended: after `done` of it, which checks what it says, its
+ * stdin ends. A command that has called a server has seen to its end, too, so that both are measured to theirs.
+ */
 const timed = (args: ReadonlyArray<string>, done: (child: ChildProcess) => Promise<void>): Effect.Effect<number> =>
   Effect.promise(async (signal) => {
     const startedAt = performance.now()
     const child = spawn(process.execPath, args, { signal, stdio: ["pipe", "pipe", "inherit"] })
     const ended = new Promise<void>((resolve, reject) => child.once("exit", () => resolve()).once("error", reject))
     await done(child)
-    const tookMs = performance.now() - startedAt
     child.stdin?.end()
     await ended
-    return tookMs
+    return performance.now() - startedAt
   })
 
 /** Waits for the end, and wants this in what was said. */

@@ -31,8 +31,10 @@ const calls = (client: Servers.Client, count: number): Effect.Effect<Subject> =>
   Effect.gen(function* () {
     const views = Array.from({ length: count }, (_, n) => client.mcp.forPartition(`tenant ${n}`))
     const call = (view: (typeof views)[number]) => view.callTool("server", Servers.echo, { text: "" })
-    yield* Effect.forEach(views, call, { discard: true })
-    return { name: "calls", run: turning(views, call) }
+    const run = turning(views, call)
+    // What opening them left behind is collected meanwhile, which would count: 27 µs a call, not 9, of 10,000 partitions.
+    yield* run(5 * count)
+    return { name: "calls", run }
   }).pipe(Effect.orDie)
 
 const theirs = (count: number) =>

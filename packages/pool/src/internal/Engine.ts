@@ -274,7 +274,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     } finally {
       key.pumping = false
     }
-    for (const warming of [...key.warming]) warming.look()
+    if (key.isWarming) for (const warming of key.warming()) warming.look()
     if (key.idle > 0) this.wentIdle(key)
   }
 
@@ -318,7 +318,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
     const wholes = shares > 0 ? key.queue.exclusives : Math.max(0, key.queue.exclusives - key.validating)
     const forWaiters = Math.ceil(uncovered / key.config.concurrency) + wholes - key.connecting
     const forMin = key.pinned ? key.config.min - key.live : 0
-    const forWarming = key.warming.size > 0 ? Math.max(1, key.config.min) - key.live : 0
+    const forWarming = key.isWarming ? Math.max(1, key.config.min) - key.live : 0
     return Math.max(forWaiters, forMin, forWarming)
   }
 
@@ -392,7 +392,7 @@ export class Engine<in out K, in out A, in out E, in out R> {
       if (which(waiter)) this.fail(waiter, cause)
       waiter = next
     }
-    for (const warming of [...key.warming]) warming.fail(cause)
+    for (const warming of key.warming()) warming.fail(cause)
   }
 
   private itemGone(item: Item<K, A, E>): void {

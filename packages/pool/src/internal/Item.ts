@@ -25,6 +25,7 @@ export const wholeMillis = (nanos: number): number => Math.ceil(nanos / 1e6)
 
 export class Item<in out K, in out A, in out E> implements Deadline {
   // What a borrow touches stands in front: with many keys, the memory touched is what a borrow costs.
+  readonly key: KeyState<K, A, E>
   state: ItemState = "connecting"
   leases = 0
   concurrency: number
@@ -36,8 +37,6 @@ export class Item<in out K, in out A, in out E> implements Deadline {
   validation: Bounded | undefined = undefined
   // Its place among the free items of its key (`FreeItems`): the load that it was placed for, −1 when it has none.
   listedAt = -1
-  freePrev: Item<K, A, E> | undefined = undefined
-  freeNext: Item<K, A, E> | undefined = undefined
   /** Set when it becomes ready, and never taken away: a borrower may still hold it while it drains. */
   value: A | undefined = undefined
   /**
@@ -48,6 +47,14 @@ export class Item<in out K, in out A, in out E> implements Deadline {
   idleSince = 0
   provenAt = 0
   failedProbes = 0
+  freePrev: Item<K, A, E> | undefined = undefined
+  freeNext: Item<K, A, E> | undefined = undefined
+  // Its place among the items of its key (`ItemSet`).
+  older: Item<K, A, E> | undefined = undefined
+  newer: Item<K, A, E> | undefined = undefined
+  readonly id: number
+  readonly scope: Scope.CloseableScope
+  readonly startedAt: number
 
   // Its place among the idle items of its group (`IdleList`).
   idleListed = false
@@ -86,12 +93,11 @@ export class Item<in out K, in out A, in out E> implements Deadline {
   heapIndex = -1
   onExpire: ((item: Item<K, A, E>) => void) | undefined = undefined
 
-  constructor(
-    readonly id: number,
-    readonly key: KeyState<K, A, E>,
-    readonly scope: Scope.CloseableScope,
-    readonly startedAt: number
-  ) {
+  constructor(id: number, key: KeyState<K, A, E>, scope: Scope.CloseableScope, startedAt: number) {
+    this.key = key
+    this.id = id
+    this.scope = scope
+    this.startedAt = startedAt
     this.concurrency = key.config.concurrency
   }
 

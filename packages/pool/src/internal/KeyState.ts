@@ -13,7 +13,8 @@ import * as Circuit from "./Circuit.js"
 import { FreeItems } from "./FreeItems.js"
 import type { Group } from "./Capacity.js"
 import type { Item } from "./Item.js"
-import { RateLimit } from "./RateLimit.js"
+import { ItemSet } from "./ItemSet.js"
+import type { RateLimit } from "./RateLimit.js"
 import { WaiterQueue } from "./Waiter.js"
 
 /** Counts that only grow. */
@@ -81,6 +82,7 @@ class KeyTimer<in out K, in out A, in out E> implements Deadline {
 
 export class KeyState<in out K, in out A, in out E> extends FreeItems<K, A, E> {
   // What a borrow touches stands together and in front.
+  config: ResolvedConfig
   /** Somebody waits, or nothing is handed out: a newcomer must not take a free item, and what comes back is for others. */
   blocked = false
   /** Acquires that found a free slot at once. */
@@ -91,17 +93,23 @@ export class KeyState<in out K, in out A, in out E> extends FreeItems<K, A, E> {
   connecting = 0
   /** When `sweep` is due. Whole milliseconds; −1 while it is not set. */
   sweepAt = -1
-  readonly items = new Set<Item<K, A, E>>()
+  /** Items that are kept from idling out. */
+  kept = 0
+  /** Whether `min` is kept. */
+  pinned = false
+  readonly key: K
+  readonly name: string
+  readonly group: Group<K, A, E>
+  readonly items = new ItemSet<K, A, E>()
   readonly queue = new WaiterQueue<K, A, E>()
   readonly counters = new Counters()
-  readonly retirements: RateLimit
+  /** Bounds how many items end by their lifetime; made for the first of them. */
+  retirements: RateLimit | undefined = undefined
   circuit: Circuit.Circuit = Circuit.initial
   /** The last failure to open an item since one opened. */
   lastFailure: Cause.Cause<unknown> | undefined = undefined
   lastFailedAt = 0
   suspended = false
-  /** Whether `min` is kept. */
-  pinned = false
   /** Its settings were given by `resize`: it is not dropped, so that they are not forgotten. */
   resized = false
   /** `refresh` has removed it: it is dropped with its last item, unless somebody makes it anew before. */
@@ -112,27 +120,27 @@ export class KeyState<in out K, in out A, in out E> extends FreeItems<K, A, E> {
   superseded = 0
   closing = 0
   validating = 0
-  /** Items that are kept from idling out. */
-  kept = 0
   lastUsed = 0
   /** `pump` is at work on it, and has been asked to look once more. */
   pumping = false
   pumpAgain = false
   readonly sweep: Deadline
   readonly retry: Deadline
-  /** Who waits for its items to be warm. */
-  readonly warming = new Set<Warming<E>>()
+  /** Who waits for its items to be warm; a set only while somebody does. */
+  private warmings: Set<Warming<E>> | undefined = undefined
 
   constructor(
-    readonly key: K,
-    readonly name: string,
-    public config: ResolvedConfig,
-    readonly group: Group<K, A, E>,
-    retirements: { readonly limit: number; readonly window: number },
+    key: K,
+    name: string,
+    config: ResolvedConfig,
+    group: Group<K, A, E>,
     due: { readonly sweep: (key: KeyState<K, A, E>) => void; readonly retry: (key: KeyState<K, A, E>) => void }
   ) {
     super()
-    this.retirements = new RateLimit(retirements.limit, retirements.window)
+    this.config = config
+    this.key = key
+    this.name = name
+    this.group = group
     this.sweep = new KeyTimer(this, due.sweep)
     this.retry = new KeyTimer(this, due.retry)
   }
@@ -172,7 +180,28 @@ export class KeyState<in out K, in out A, in out E> extends FreeItems<K, A, E> {
 
   /** Whether nothing is left that needs it. */
   get isBare(): boolean {
-    return this.items.size === 0 && this.queue.size === 0 && this.leases === 0 && this.warming.size === 0
+    return this.items.size === 0 && this.queue.size === 0 && this.leases === 0 && !this.isWarming
+  }
+
+  get isWarming(): boolean {
+    return this.warmings !== undefined
+  }
+
+  /** Who waits now for its items to be warm. */
+  warming(): ReadonlyArray<Warming<E>> {
+    return this.warmings === undefined ? [] : [...this.warmings]
+  }
+
+  startWarming(warming: Warming<E>): void {
+    this.warmings ??= new Set()
+    this.warmings.add(warming)
+  }
+
+  /** Says whether it was waiting. */
+  stopWarming(warming: Warming<E>): boolean {
+    const stopped = this.warmings?.delete(warming) ?? false
+    if (this.warmings?.size === 0) this.warmings = undefined
+    return stopped
   }
 
   stats(now: number, suspended: boolean): KeyStats {

@@ -22,7 +22,6 @@ export interface KeysOptions<K> {
   /** Whether keys are known to watch for leaks before the first of them is used. */
   readonly watchesLeaks: boolean
   readonly maxTotal: number
-  readonly retirements: { readonly limit: number; readonly window: number }
 }
 
 export interface KeysHost<K, A, E> {
@@ -77,7 +76,7 @@ export class Keys<in out K, in out A, in out E> {
     const name = this.options.describeKey(key)
     return Either.map(this.configOf(key, name), (config) => {
       const group = this.capacity.join(this.options.groupOf(key))
-      const made = new KeyState<K, A, E>(key, name, config, group, this.options.retirements, this.due)
+      const made = new KeyState<K, A, E>(key, name, config, group, this.due)
       this.noteConfig(config)
       this.table.add(made)
       return made

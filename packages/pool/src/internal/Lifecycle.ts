@@ -19,6 +19,7 @@ import { ConnectTimeout, ItemEnded } from "../PoolError.js"
 import { type CloseReason, PoolEvent } from "../PoolEvent.js"
 import type { Reset } from "../Reset.js"
 import * as Bounded from "./Bounded.js"
+import { ByValue } from "./ByValue.js"
 import type { Capacity } from "./Capacity.js"
 import * as Circuit from "./Circuit.js"
 import type { EventHub } from "./EventHub.js"
@@ -27,6 +28,7 @@ import { Item, wholeMillis } from "./Item.js"
 import type { KeyState } from "./KeyState.js"
 import { isOwnFailure } from "./OwnFailure.js"
 import { Probes } from "./Probes.js"
+import { RateLimit } from "./RateLimit.js"
 
 /** What the pool was made with, as far as items are concerned. */
 export interface Behaviour<K, A, E, R> {
@@ -36,6 +38,8 @@ export interface Behaviour<K, A, E, R> {
   readonly reset: Reset<A, R> | undefined
   readonly logAnnotations: ((key: K, item: number) => Readonly<Record<string, unknown>>) | undefined
   readonly retryAfter: ((error: E) => number | undefined) | undefined
+  /** How many items of a key may end by their lifetime in so many nanoseconds. */
+  readonly retirements: { readonly limit: number; readonly window: number }
 }
 
 /** Who decides what happens next. */
@@ -63,8 +67,7 @@ const leadShare = 0.1
 const longestLead = 30e9
 
 export class Lifecycle<in out K, in out A, in out E, in out R> {
-  /** Open items by value, to find what is invalidated. */
-  private readonly byValue = new Map<A, Set<Item<K, A, E>>>()
+  private readonly byValue = new ByValue<K, A, E>()
   private readonly probeTimeout: number
   private readonly probes: Probes<K, A, E, R> | undefined
   /** Whether it matters when an item last answered. */
@@ -171,9 +174,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
     this.setCircuit(key, Circuit.transition(key.circuit, "success", now, key.config, this.random))
     item.provenAt = wholeMillis(now)
     item.idleSince = item.provenAt
-    const same = this.byValue.get(value)
-    if (same === undefined) this.byValue.set(value, new Set([item]))
-    else same.add(item)
+    this.byValue.add(value, item)
     this.age(item, now)
     this.probes?.watch(item)
     if (item.keeps > 0) handle.keptNow()
@@ -357,10 +358,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   closeDrained(item: Item<K, A, E>): void {
     item.key.leave(item)
     // A draining item has its value.
-    const value = item.value as A
-    const same = this.byValue.get(value)
-    same?.delete(item)
-    if (same?.size === 0) this.byValue.delete(value)
+    this.byValue.delete(item.value as A, item)
     this.beginClose(item, Effect.void)
   }
 
@@ -409,9 +407,7 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
   }
 
   invalidate(value: A): void {
-    const items = this.byValue.get(value)
-    if (items === undefined) return
-    for (const item of [...items]) {
+    for (const item of this.byValue.get(value)) {
       this.retire(item, "invalidated", "it was invalidated")
       this.host.pump(item.key)
     }
@@ -438,6 +434,8 @@ export class Lifecycle<in out K, in out A, in out E, in out R> {
       this.deadlines.add(item, item.expiresAt)
       return
     }
+    const { limit, window } = this.behaviour.retirements
+    key.retirements ??= new RateLimit(limit, window)
     const allowed = key.retirements.next(now)
     if (allowed > now) {
       item.expiresAt = allowed

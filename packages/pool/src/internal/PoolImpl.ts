@@ -79,7 +79,7 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
   ): Effect.Effect<B, E | PoolError | E2, R2> {
     const item = this.engine.take(key)
     if (item !== undefined) return this.run(item, f, taken)
-    return Effect.flatMap(this.acquire(key, false, restore), (waited) => this.run(waited, f, taken))
+    return this.acquire(key, false, restore, (waited) => this.run(waited, f, taken))
   }
 
   private run<B, E2, R2>(
@@ -116,21 +116,27 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
     )
   }
 
-  /** To be run uninterruptibly: it waits interruptibly, and what it gives has to be released. */
-  private acquire(key: K, exclusive: boolean, restore: Restore): Effect.Effect<Item<K, A, E>, E | PoolError> {
-    return Effect.suspend(() => {
-      const begun = this.engine.begin(key, exclusive)
-      if (Either.isLeft(begun)) return Effect.fail(begun.left)
-      const waiter = begun.right
-      if (waiter.item !== undefined) return Effect.succeed(waiter.item)
-      return Effect.matchCauseEffect(restore(Effect.async<void, E | PoolError>((resume) => waiter.sleep(resume))), {
-        onFailure: (cause) => {
-          this.engine.cancel(waiter)
-          return Effect.failCause(cause)
-        },
-        // Nobody is woken without an item.
-        onSuccess: () => Effect.succeed(waiter.item as Item<K, A, E>)
-      })
+  /**
+   * Begins an acquire, and goes on with what it gives, which has to be released. To be called within an effect that is
+   * run uninterruptibly: it waits interruptibly.
+   */
+  private acquire<B, E2, R2>(
+    key: K,
+    exclusive: boolean,
+    restore: Restore,
+    then: (item: Item<K, A, E>) => Effect.Effect<B, E2, R2>
+  ): Effect.Effect<B, E | PoolError | E2, R2> {
+    const begun = this.engine.begin(key, exclusive)
+    if (Either.isLeft(begun)) return Effect.fail(begun.left)
+    const waiter = begun.right
+    if (waiter.item !== undefined) return then(waiter.item)
+    return Effect.matchCauseEffect(restore(Effect.async<void, E | PoolError>((resume) => waiter.sleep(resume))), {
+      onFailure: (cause) => {
+        this.engine.cancel(waiter)
+        return Effect.failCause(cause)
+      },
+      // Nobody is woken without an item.
+      onSuccess: () => then(waiter.item as Item<K, A, E>)
     })
   }
 
@@ -149,7 +155,7 @@ export class PoolImpl<in out K, in out A, in out E, in out R> implements Pool<K,
     taken: string | undefined
   ): Effect.Effect<Lease<A>, E | PoolError, Scope.Scope> {
     return Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(this.acquire(key, exclusive, restore), (item) => {
+      this.acquire(key, exclusive, restore, (item) => {
         const share = new Share(this.engine, item, this.watch(item, taken))
         return Effect.as(
           Effect.addFinalizer((exit) => Effect.sync(() => share.end(Exit.isSuccess(exit) ? "answered" : "failed"))),
@@ -279,7 +285,7 @@ class Warmup<K, A, E, R> implements Warming<E> {
 
   begin(): void {
     if (this.ended) return
-    this.key.warming.add(this)
+    this.key.startWarming(this)
     this.engine.pump(this.key)
   }
 
@@ -294,7 +300,7 @@ class Warmup<K, A, E, R> implements Warming<E> {
   stop(): void {
     this.ended = true
     this.deadlines.remove(this.timer)
-    if (!this.key.warming.delete(this)) return
+    if (!this.key.stopWarming(this)) return
     this.engine.pump(this.key)
     this.engine.keys.tidy(this.key)
   }
