@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
  * What takes longest, the longest first: the worker that came to it last would end long after the others. Vitest knows
  * how long a file takes only where it has run before, and else goes by its size.
  */
-const long = [
+export const long = [
   "pool/test/gates",
   "testing/test/calls/laws",
   "pool/test/laws.mass",
