@@ -1,16 +1,18 @@
 import { existsSync, readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { defineConfig } from "vitest/config"
+import { defineConfig, type ViteUserConfig } from "vitest/config"
 import LiveLast from "./scripts/live-last.js"
 
-const root = fileURLToPath(new URL(".", import.meta.url))
+/** The folder of the workspace. */
+export const root = fileURLToPath(new URL(".", import.meta.url))
 const names = readdirSync(`${root}packages`).filter((name) => existsSync(`${root}packages/${name}/package.json`))
 
 // The seed of every property: the same each time, another with FC_SEED=…, a new one with FC_SEED=random.
 const seed = process.env["FC_SEED"] ?? "42"
 process.env["FC_SEED"] = seed === "random" ? String(Date.now() & 0x7fffffff) : seed
 
-export default defineConfig({
+/** What holds for every test. */
+export const settings = {
   resolve: {
     // Tests see the sources of every package, not its build.
     alias: names.map((name) => ({
@@ -22,18 +24,25 @@ export default defineConfig({
   test: {
     reporters: ["default", `${root}scripts/tally-reporter.ts`],
     sequence: { sequencer: LiveLast },
-    coverage: { provider: "v8", include: ["packages/*/src/**/*.ts"], reporter: ["text-summary", "html"] },
+    setupFiles: [`${root}scripts/vitest-setup.ts`],
+    // Properties compute for seconds and live tests wait for real processes, on a machine that may be slow and busy: the
+    // limit is there for what hangs.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    coverage: { provider: "v8", include: ["packages/*/src/**/*.ts"], reporter: ["text-summary", "html"] }
+  }
+} satisfies ViteUserConfig
+
+export default defineConfig({
+  ...settings,
+  test: {
+    ...settings.test,
     projects: [...names.map((name) => `packages/${name}`), "scripts"].map((folder) => ({
       extends: true,
       test: {
         name: folder.replace("packages/", ""),
         root: root + folder,
         include: ["test/**/*.test.ts"],
-        setupFiles: [`${root}scripts/vitest-setup.ts`],
-        // Properties compute for seconds and live tests wait for real processes, on a machine that may be slow and busy: the
-        // limit is there for what hangs.
-        testTimeout: 60_000,
-        hookTimeout: 60_000,
         benchmark: { include: ["bench/**/*.bench.ts"] }
       }
     }))

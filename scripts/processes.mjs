@@ -111,6 +111,9 @@ export const tools = {
   effect: (...args) => ["node_modules/@effect/tsgo/dist/effect-tsgo.cjs", ...args],
   /** @param {ReadonlyArray<string>} args */
   vitest: (...args) => ["node_modules/vitest/vitest.mjs", ...args, "--config", "vitest.workspace.ts"],
+  // All packages as one project.
+  /** @param {ReadonlyArray<string>} args */
+  vitestAsOne: (...args) => ["node_modules/vitest/vitest.mjs", ...args, "--config", "scripts/as-one.vitest.ts"],
   /** @param {ReadonlyArray<string>} args */
   oxlint: (...args) => ["node_modules/oxlint/bin/oxlint", "-c", "scripts/oxlint.json", ...args],
   // What the benchmarks write stays as they wrote it.
