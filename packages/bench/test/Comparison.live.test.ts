@@ -102,7 +102,7 @@ describe("a comparison", () => {
     })
   )
 
-  it.live("measures subjects side by side, each with calls of its own, and goes on without one that fails", () =>
+  it.live("measures groups side by side, each with calls of its own, and goes on without one that fails", () =>
     Effect.gen(function* () {
       const entries = [
         { name: "few", file },
@@ -110,9 +110,12 @@ describe("a comparison", () => {
         { name: "bad", file, env: { FAULT: "call throws" } }
       ]
       const subjects = yield* Comparison.open(entries, target)
-      const calls = (name: string) => (name === "few" ? 10 : 30)
-      const load = ({ name }: { readonly name: string }) => ({ calls: calls(name), atOnce: 5, timed: false })
-      const results = yield* Comparison.sideBySide(subjects, load, 2)
+      const load = (calls: number) => ({ calls, atOnce: 5, timed: false })
+      const groups = [
+        { subjects: subjects.slice(0, 1), load: load(10) },
+        { subjects: subjects.slice(1), load: load(30) }
+      ]
+      const results = yield* Comparison.inGroups(groups, 2)
       expect(results.map(({ calls, name, samples }) => [name, calls, samples.map(({ round }) => round)])).toEqual([
         ["few", 10, [0, 1]],
         ["many", 30, [0, 1]],

@@ -51,9 +51,9 @@ export interface Called extends Subject {
 const untraced = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
 /**
- * Runs a call in a span of its own if the fiber has a tracer, and tracing is not switched off
- * (`Effect.withTracerEnabled(false)`). Where it has none, but its current span came from outside
- * (`Tracer.externalSpan`), the call still carries that trace along. Else it costs a look at the fiber. To be called,
+ * Runs a call in a span of its own if the fiber has a tracer. Where it has none, but its current span came from outside
+ * (`Tracer.externalSpan`), the call still carries that trace along. Else, or where tracing is switched off
+ * (`Effect.withTracerEnabled(false)`), it costs a look at the fiber. To be called,
  * and run, uninterruptibly on the fiber that calls; `call` decides itself what of it can be interrupted.
  *
  * @since 0.1.0
@@ -67,13 +67,12 @@ export const traced = <A, E>(
   const fiber = Option.getOrUndefined(Fiber.getCurrentFiber())
   if (fiber === undefined) return call(undefined)
   const { currentContext, currentSpan, currentTracer } = fiber
-  if (currentTracer !== untraced) {
-    return fiber.getFiberRef(FiberRef.currentTracerEnabled)
-      ? inSpan(server, called, Context.get(currentContext, TraceContext.CurrentTraceContext), call)
-      : call(undefined)
-  }
-  if (currentSpan?._tag !== "ExternalSpan") return call(undefined)
-  const meta = TraceContext.fields(currentSpan, Context.get(currentContext, TraceContext.CurrentTraceContext))
+  const outside = currentSpan?._tag === "ExternalSpan" ? currentSpan : undefined
+  if (currentTracer === untraced && outside === undefined) return call(undefined)
+  if (!fiber.getFiberRef(FiberRef.currentTracerEnabled)) return call(undefined)
+  const carried = Context.get(currentContext, TraceContext.CurrentTraceContext)
+  if (currentTracer !== untraced || outside === undefined) return inSpan(server, called, carried, call)
+  const meta = TraceContext.fields(outside, carried)
   return call(meta === undefined ? undefined : { on: (connection) => connection.traced({ meta }) })
 }
 

@@ -340,10 +340,12 @@ describe("without a tracer", () => {
         // Ids that are none of W3C's would be refused by whoever reads them.
         yield* mcp.callTool("a", "find").pipe(from({ traceId: "8448eb211c80319c" }))
         yield* mcp.callTool("a", "find").pipe(from({ spanId: "0".repeat(16) }))
+        yield* mcp.callTool("a", "find").pipe(from({}), Effect.withTracerEnabled(false))
         expect(requests(server, "tools/call").map(metaOf)).toEqual([
           { progressToken: 1_000_000, traceparent: `00-${traceId}-${spanId}-00`, baggage: "a=b" },
           { progressToken: 1_000_001 },
-          { progressToken: 1_000_002 }
+          { progressToken: 1_000_002 },
+          { progressToken: 1_000_003 }
         ])
       })
     )

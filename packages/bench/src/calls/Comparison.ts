@@ -77,37 +77,48 @@ export const compare = (
         })
       }
     }
-    return taking.map(({ calls, samples, subject }) => ({ name: subject.name, calls, samples, ...errorOf(subject) }))
+    return taking.map(resultOf)
   })
 
+/** Subjects that do their rounds side by side: each waits nearly all the time, and none has to wait for another. */
+export interface Group {
+  readonly subjects: ReadonlyArray<Opened.Opened>
+  readonly load: Load
+}
+
 /**
- * Measures subjects side by side, where each waits nearly all the time: none has to wait for another. How many calls make
- * up a round is given for each of them. A quarter of a round comes first and is not counted: in it connections open, and
- * code is compiled that the others have.
+ * Measures groups of subjects in rounds, one group after the other. A quarter of a round comes first and is not counted:
+ * in it connections open, and code is compiled that the others have.
  */
-export const sideBySide = (
-  subjects: ReadonlyArray<Opened.Opened>,
-  load: (subject: Opened.Opened) => Load,
-  rounds: number
-): Effect.Effect<ReadonlyArray<Result>> =>
-  Effect.forEach(
-    subjects,
-    (subject) => {
-      const full = load(subject)
-      const { calls } = full
-      const samples: Taking["samples"] = []
-      return subject.run({ ...full, calls: Math.ceil(calls / 4) }).pipe(
-        Effect.zipRight(
-          Effect.forEach(range(0, rounds), (round) =>
-            Effect.map(subject.run(full), (sample) => void samples.push({ ...sample, round }))
-          )
-        ),
-        Effect.ignore,
-        Effect.map(() => ({ name: subject.name, calls, samples, ...errorOf(subject) }))
-      )
-    },
-    { concurrency: "unbounded" }
-  )
+export const inGroups = (groups: ReadonlyArray<Group>, rounds: number): Effect.Effect<ReadonlyArray<Result>> =>
+  Effect.gen(function* () {
+    const taking = groups.map(({ load, subjects }) => ({
+      load,
+      members: subjects.map((subject): Taking => ({ subject, calls: load.calls, samples: [] }))
+    }))
+    for (const round of range(-1, rounds)) {
+      for (const { load, members } of inTurn(taking, round)) {
+        const calls = round < 0 ? Math.ceil(load.calls / 4) : load.calls
+        yield* Effect.forEach(
+          members,
+          ({ samples, subject }) =>
+            Effect.match(subject.run({ ...load, calls }), {
+              onSuccess: (sample) => void (round < 0 || samples.push({ ...sample, round })),
+              onFailure: () => {}
+            }),
+          { concurrency: "unbounded", discard: true }
+        )
+      }
+    }
+    return taking.flatMap(({ members }) => members).map(resultOf)
+  })
+
+const resultOf = ({ calls, samples, subject }: Taking): Result => ({
+  name: subject.name,
+  calls,
+  samples,
+  ...errorOf(subject)
+})
 
 interface Taking {
   readonly subject: Opened.Opened
@@ -134,7 +145,7 @@ const range = (from: number, to: number): ReadonlyArray<number> =>
   Array.from({ length: Math.max(0, to - from) }, (_, n) => from + n)
 
 /** Each round begins with another subject, every second goes backwards: nobody always comes after the same one. */
-const inTurn = <A>(items: ReadonlyArray<A>, round: number): ReadonlyArray<A> => {
+export const inTurn = <A>(items: ReadonlyArray<A>, round: number): ReadonlyArray<A> => {
   const from = (round >> 1) % Math.max(1, items.length)
   const turned = [...items.slice(from), ...items.slice(0, from)]
   return round % 2 === 0 ? turned : turned.reverse()

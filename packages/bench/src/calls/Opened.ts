@@ -26,7 +26,7 @@ export interface Entry {
   readonly via?: (target: Target) => Target
   /** Variables of its environment besides those of this process. */
   readonly env?: Readonly<Record<string, string>>
-  /** What is set of Mooring's pool. Default: what its file has by itself. */
+  /** What is set of its pool. Default: what its file has by itself. */
   readonly settings?: Settings
   /** Whether it is Mooring. Default: false. */
   readonly ours?: boolean

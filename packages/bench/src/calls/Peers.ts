@@ -15,18 +15,27 @@ export const folder = join(root, "node_modules/.cache/bench-peers")
 
 const peer = (name: string, file: string): Entry => ({ name, file: join(folder, `${file}.mjs`), sparse: true })
 
-/** Every one of them speaks stdio and HTTP. */
-export const entries: ReadonlyArray<Entry> = [
+/** They hold one connection. Every one of them speaks stdio and HTTP, as the pools do. */
+export const clients: ReadonlyArray<Entry> = [
   peer("@langchain/mcp-adapters", "langchain"),
   peer("mcp-use", "mcpUse"),
   peer("@ai-sdk/mcp", "aiSdk"),
   peer("@mastra/mcp", "mastra"),
   peer("@openai/agents", "openaiAgents"),
   peer("mcporter, its runtime", "mcporter"),
-  peer("Effect 4: McpClient", "effect4"),
-  { name: "SDK clients in a generic-pool", file: "genericPool", sparse: true },
-  { name: "SDK clients in Effect's Pool", file: "effectPool", sparse: true }
+  peer("Effect 4: McpClient", "effect4")
 ]
+
+const genericPool: Entry = { name: "SDK clients in a generic-pool", file: "genericPool", sparse: true }
+const effectPool: Entry = { name: "SDK clients in Effect's Pool", file: "effectPool", sparse: true }
+
+/** Pools by hand of at most so many connections, with a call at a time on each. */
+export const poolsOf = (max: number): ReadonlyArray<Entry> => [
+  { ...genericPool, name: `${genericPool.name}: max ${max}`, settings: { max } },
+  { ...effectPool, name: `${effectPool.name}: max ${max}`, settings: { max, concurrency: 1 } }
+]
+
+export const entries: ReadonlyArray<Entry> = [...clients, genericPool, effectPool]
 
 /**
  * Installs them, unless they are there. Without them, which a machine with no registry is, the run goes on: each that

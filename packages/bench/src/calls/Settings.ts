@@ -1,4 +1,4 @@
-/** What a benchmark says of Mooring's pool, where that is not the subject's own default; the other subjects have none. */
+/** What a benchmark says of a pool, where that is not the subject's own default. Those by hand take `max` and `concurrency`. */
 import * as Schema from "effect/Schema"
 
 /**

@@ -9,29 +9,22 @@ const callers = 64
 const max = 8
 const work: Books.Work = { takesMs: 20, oneAtATime: true }
 
-const sdk: Comparison.Entry = { name: "SDK client, held open", file: "sdkHeld" }
-const single: Comparison.Entry = {
-  name: `Mooring: max ${max}, concurrency 1`,
+const mooring = (concurrency: number): Comparison.Entry => ({
+  name: `Mooring: max ${max}, concurrency ${concurrency}`,
   file: "mooring",
   ours: true,
-  settings: { max }
-}
-const ours: Comparison.Entry = {
-  name: `Mooring: max ${max}, concurrency 2`,
-  file: "mooring",
-  ours: true,
-  settings: { max, concurrency: 2 }
-}
+  settings: { max, concurrency }
+})
 
-/** Each of them has one connection over stdio. */
-const rivals: ReadonlyArray<Comparison.Entry> = [sdk, ...Peers.entries]
+const single = mooring(1)
+const ours = mooring(2)
+const pools: ReadonlyArray<Comparison.Entry> = [ours, single, ...Peers.poolsOf(max)]
+
+const singles: ReadonlyArray<Comparison.Entry> = [{ name: "SDK client, held open", file: "sdkHeld" }, ...Peers.clients]
+const names = singles.map(({ name }) => name)
 
 /** As many for each process, so that a round takes all of them as long. */
-const loadOf = ({ name }: { readonly name: string }) => ({
-  calls: callers * (name === single.name || name === ours.name ? max : 1),
-  atOnce: callers,
-  timed: false
-})
+const loadOf = (connections: number) => ({ calls: callers * connections, atOnce: callers, timed: false })
 
 export const B6: Benchmark = {
   ids: ["B6"],
@@ -40,15 +33,15 @@ export const B6: Benchmark = {
     Effect.gen(function* () {
       yield* Peers.install
       const books = yield* Books.make(work)
-      const subjects = yield* Comparison.open([single, ours, ...rivals], books.stdio)
-      // One connection has next to nothing to do. Of Mooring's each has eight processes: with all the others beside it, it would
+      const many = yield* Comparison.open(pools, books.stdio)
+      const one = yield* Comparison.open(singles, books.stdio)
+      // One connection has next to nothing to do. Of a pool's each has eight processes: with all the others beside it, it would
       // be some 6 % slower on two cores, and the others 3 %.
-      const isOurs = ({ name }: { readonly name: string }) => name === ours.name || name === single.name
-      const turns = [...subjects.filter(isOurs).map((subject) => [subject]), subjects.filter((one) => !isOurs(one))]
-      const results = (yield* Effect.forEach(turns, (turn) =>
-        Comparison.sideBySide(turn, loadOf, full ? 11 : 2)
-      )).flat()
-      const names = rivals.map(({ name }) => name)
+      const groups = [
+        ...many.map((subject) => ({ subjects: [subject], load: loadOf(max) })),
+        { subjects: one, load: loadOf(1) }
+      ]
+      const results = yield* Comparison.inGroups(groups, full ? 11 : 3)
       const best = Comparison.leastRatio(results, Comparison.rate, ours.name, names)
       const byDefault = Comparison.leastRatio(results, Comparison.rate, single.name, names).ratio
       // A process that gets its next call only when its client has the last answer stands idle for that long: a
@@ -62,7 +55,7 @@ export const B6: Benchmark = {
         scenarios: [
           Comparison.scenario(`serial server, ${work.takesMs} ms a call, ${callers} at once`, results, Comparison.rate)
         ],
-        subjects: Comparison.measured(subjects)
+        subjects: Comparison.measured([...many, ...one])
       }
     }).pipe(Effect.scoped)
 }

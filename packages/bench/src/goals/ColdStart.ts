@@ -12,7 +12,7 @@ import { figure } from "../Rounds.js"
 const names = {
   node: "node, doing nothing",
   version: "mooring --version",
-  server: "the server itself, asked by hand and ended",
+  server: "the server itself, to its end, by hand",
   call: "mooring call"
 }
 

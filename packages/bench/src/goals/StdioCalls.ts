@@ -51,7 +51,8 @@ const shortRoundMs = 150
 
 /**
  * Three times as many rounds, a third as long: one at a time, a call costs two or three times as much where a core
- * falls asleep between client and server, which changes from round to round and not within one.
+ * falls asleep between client and server, which changes from round to round and not within one. V8 has made its best of the
+ * code by then.
  */
 const brief = ({ roundMs, rounds }: RoundsOptions): RoundsOptions => ({ rounds: 3 * rounds, roundMs: roundMs / 3 })
 

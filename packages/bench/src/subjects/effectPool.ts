@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Pool from "effect/Pool"
 import * as Scope from "effect/Scope"
 import * as Loop from "../calls/Loop.js"
+import type { Settings } from "../calls/Settings.js"
 import type { About, Open, Target } from "../calls/Subject.js"
 import type { OpenCaller } from "../scenes/Caller.js"
 import * as PoolOfClients from "./poolOfClients.js"
@@ -19,7 +20,7 @@ export const about: About = {
 }
 
 /** Nothing connects before it is called. */
-const make = async (target: Target) => {
+const make = async (target: Target, settings: Settings = {}) => {
   const scope = Effect.runSync(Scope.make())
   const client = Effect.acquireRelease(
     Effect.tryPromise(() => connect(target)),
@@ -29,8 +30,8 @@ const make = async (target: Target) => {
     Pool.makeWithTTL({
       acquire: client,
       min: 0,
-      max: PoolOfClients.max(target),
-      concurrency: "url" in target ? 32 : 64,
+      max: settings.max ?? PoolOfClients.max(target),
+      concurrency: settings.concurrency ?? ("url" in target ? 32 : 64),
       timeToLive: PoolOfClients.idleMs(target)
     }).pipe(Scope.extend(scope))
   )
@@ -48,8 +49,8 @@ const make = async (target: Target) => {
   return { call, close: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
 }
 
-export const open: Open = async (target) => {
-  const { call, close } = await make(target)
+export const open: Open = async (target, settings) => {
+  const { call, close } = await make(target, settings)
   return { run: Loop.effects(call, Effect.runPromise), close }
 }
 

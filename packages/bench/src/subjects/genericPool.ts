@@ -37,7 +37,7 @@ export const about: About = {
     "use of a pool of SDK clients, testOnBorrow; stdio: 1 process, HTTP: up to 2 connections, 1 call at a time each"
 }
 
-export const open: Open = (target) => {
+export const open: Open = (target, settings) => {
   // Its own types say so.
   const { createPool } = createRequire(join(Peers.folder, "package.json"))("generic-pool") as GenericPool
   const pool = createPool<Client>(
@@ -48,7 +48,7 @@ export const open: Open = (target) => {
     },
     {
       min: 0,
-      max: PoolOfClients.max(target),
+      max: settings?.max ?? PoolOfClients.max(target),
       testOnBorrow: true,
       idleTimeoutMillis: PoolOfClients.idleMs(target),
       evictionRunIntervalMillis: 30_000

@@ -55,7 +55,10 @@ export class Choice<in out K, in out A, in out E> {
     return undefined
   }
 
-  /** An idle item that is kept for somebody who came later: it goes to who came first, who leaves his own in return. */
+  /**
+   * An idle item that is kept for somebody who came later: it goes to who came first, who leaves his own in return. One that
+   * is found closed meanwhile leaves its key in a later step.
+   */
   private passedBy(key: KeyState<K, A, E>, waiter: Waiter<K, A, E>): Item<K, A, E> | undefined {
     for (const item of key.items) {
       const later = item.reservedFor
